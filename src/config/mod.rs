@@ -1,0 +1,149 @@
+//! The configuration: files as text in, a checked [`Config`] out, or *all* problems with their
+//! places. Reading the files is [`crate::cli`]'s business.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::hit::Severity;
+use crate::item::FeedName;
+use crate::rules::RuleSet;
+
+/// The whole configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What stands for this installation in alert records (`urn:newswatch:NAME`).
+    pub instance: String,
+    /// Where everything is kept.
+    pub store: StoreSettings,
+    /// How feeds are polled.
+    pub poll: PollSettings,
+    /// Who can be told, in the order of the file.
+    pub receivers: Vec<Receiver>,
+    /// Who is told what; the first that matches decides.
+    pub routes: Vec<Route>,
+    /// What is polled, in the order of the files.
+    pub feeds: Vec<Feed>,
+    /// What is looked for.
+    pub rules: Arc<RuleSet>,
+}
+
+/// `[store]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// The database file.
+    pub path: PathBuf,
+    /// How long items without hits are kept.
+    pub keep_items: Duration,
+}
+
+/// What becomes of the items that a feed's first poll brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstRun {
+    /// They are stored and matched, hits are kept, nobody is told.
+    Record,
+    /// They alert as if they were new.
+    Alert,
+    /// Those published within this time alert, the others are recorded.
+    AlertRecent(Duration),
+}
+
+/// `[poll]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollSettings {
+    /// An address that tells a server's operator who polls; goes into the user agent.
+    pub user_agent_contact: Option<String>,
+    /// How many polls run at once.
+    pub concurrency: usize,
+    /// What the first poll of a feed does.
+    pub first_run: FirstRun,
+    /// How often a feed is polled that says nothing of its own.
+    pub interval: Duration,
+    /// The time between two requests to one host.
+    pub host_gap: Duration,
+}
+
+/// `[[feed]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// Its identity.
+    pub name: FeedName,
+    /// Where it is: http, https or file.
+    pub url: Url,
+    /// What a reader sees; the name when absent.
+    pub title: Option<String>,
+    /// The group that owns it: items of one owner are one origin.
+    pub owner: Option<String>,
+    /// The camp it stands in (`state:ru`, `private:us`).
+    pub alignment: Option<String>,
+    /// The language of items that name none.
+    pub lang: Option<String>,
+    /// For rules and lists.
+    pub region: Option<String>,
+    /// For rules and lists.
+    pub tags: Vec<String>,
+    /// A fixed interval of its own.
+    pub interval: Option<Duration>,
+    /// Whether it is polled.
+    pub enabled: bool,
+    /// The character set to read it in, whatever it says.
+    pub encoding: Option<String>,
+    /// The offset from UTC, in seconds, of dates without a zone.
+    pub utc_offset: Option<i32>,
+    /// Whether its address may be private or loopback.
+    pub allow_private: bool,
+}
+
+/// `[[receiver]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receiver {
+    /// The name that routes and deliveries use.
+    pub name: String,
+    /// What it is.
+    pub kind: ReceiverKind,
+}
+
+/// What a receiver is, with the settings of its type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceiverKind {
+    /// Readable text on standard output.
+    Stdout,
+    /// One alert record a line, appended to a file.
+    Jsonl {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The systemd journal, with fields of its own.
+    Journald,
+    /// The alert record, posted.
+    Webhook {
+        /// Where to.
+        url: Url,
+        /// More headers; none of them a secret.
+        headers: BTreeMap<String, String>,
+        /// A file that holds the value of the `Authorization` header.
+        authorization_file: Option<PathBuf>,
+        /// Whether the address may be private or loopback.
+        allow_private: bool,
+        /// How long one attempt may take.
+        timeout: Duration,
+    },
+}
+
+/// `[[route]]`. An empty list matches everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Route {
+    /// The severities that it takes.
+    pub severity: Vec<Severity>,
+    /// The tags, any of which a rule must have.
+    pub tags: Vec<String>,
+    /// The ids of rules.
+    pub rule: Vec<String>,
+    /// The receivers that are told.
+    pub receivers: Vec<String>,
+    /// Whether later routes are looked at too.
+    pub continues: bool,
+}

@@ -1,0 +1,1 @@
+//! The daemon: event loop, poller, deliverer, reload, shutdown.

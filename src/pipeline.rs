@@ -1,0 +1,1 @@
+//! The one composition of the core: from a parsed feed to a batch to commit.

@@ -1,0 +1,1 @@
+//! Receivers: how a rendered alert leaves newswatch. One file each.
