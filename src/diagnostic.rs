@@ -195,16 +195,28 @@ impl Located {
         if escapes {
             let mut at = body;
             for (offset, character) in value.char_indices() {
-                at += continuations(&literal[at.min(literal.len())..]);
+                at += continuations(literal.get(at..).unwrap_or_default());
                 let place = span.start + at;
                 if stretches.last().is_none_or(|(value, file)| file + (offset - value) != place) {
                     stretches.push((offset, place));
                 }
-                at += escape_length(&literal[at.min(literal.len())..])
+                at += escape_length(literal.get(at..).unwrap_or_default())
                     .unwrap_or(character.len_utf8());
             }
         }
         Self { text: value.to_owned(), file: file.clone(), span, stretches }
+    }
+
+    /// A text that is a whole file, or stands in one without quotes.
+    pub fn bare(file: &Arc<SourceFile>, span: Range<usize>) -> Self {
+        let text = file.text[span.clone()].to_owned();
+        let stretches = vec![(0, span.start)];
+        Self { text, file: file.clone(), span, stretches }
+    }
+
+    /// Another text that stands for the same place, as a macro's name does for its query.
+    pub fn renamed(&self, text: &str) -> Self {
+        Self { text: text.to_owned(), ..self.clone() }
     }
 
     /// The place in the file of a range of the value.

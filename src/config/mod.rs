@@ -1,6 +1,9 @@
 //! The configuration: files as text in, a checked [`Config`] out, or *all* problems with their
 //! places. Reading the files is [`crate::cli`]'s business.
 
+mod duration;
+pub(crate) mod toml_file;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +14,8 @@ use url::Url;
 use crate::hit::Severity;
 use crate::item::FeedName;
 use crate::rules::RuleSet;
+
+pub(crate) use self::duration::duration;
 
 /// The whole configuration, checked.
 #[derive(Debug, Clone)]

@@ -1,1 +1,12 @@
-//! Text as rules see it: normalised, cut into tokens and sentences, with a way back to the original.
+//! Text as rules see it: normalised, cut into tokens and sentences, with a way back to the
+//! original.
+//!
+//! Queries and items go through the same [`Tokens::read`], so that they can only agree.
+
+pub(crate) mod clean;
+mod fold;
+pub(crate) mod inflect;
+mod tokens;
+
+pub(crate) use fold::fold;
+pub(crate) use tokens::{Gap, Script, Token, Tokens};

@@ -1,0 +1,167 @@
+//! Compiled rules: what the matcher works on.
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use crate::hit::Severity;
+
+use super::definitions::Filter;
+
+/// A word or phrase that is looked for; shared by all rules that write the same.
+pub(crate) type AtomId = u32;
+/// A place in [`Code::ops`].
+pub(crate) type OpId = u32;
+/// A set of words that a phrase may have at one place.
+pub(crate) type ClassId = u32;
+/// A state of the phrase trie; 0 is none.
+pub(crate) type NodeId = u32;
+
+/// No guard, no exclusion.
+pub(crate) const NONE: u32 = u32::MAX;
+/// The reach of NEAR/s.
+pub(crate) const SENTENCE: u32 = u32::MAX;
+/// The bits of title, summary and content, where terms without a field are looked for.
+pub(crate) const TEXT_FIELDS: u8 = 0b111;
+
+/// A part of a query, compiled. Lists are slices of [`Code::children`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Op {
+    Or {
+        first: u32,
+        count: u32,
+    },
+    And {
+        first: u32,
+        count: u32,
+    },
+    Not(OpId),
+    Count {
+        need: u32,
+        first: u32,
+        count: u32,
+    },
+    Near {
+        left: OpId,
+        right: OpId,
+        reach: u32,
+        ordered: bool,
+    },
+    /// Only in the fields of the mask.
+    Field {
+        mask: u8,
+        part: OpId,
+    },
+    Atom(AtomId),
+    /// An entity, its ambiguous names in company only.
+    Entity(u32),
+    /// Every name of an entity, as `needs` means it.
+    Literal(u32),
+    Macro(u32),
+}
+
+/// A name of an entity: what to look for, and how evidence calls it (`ru:Лавров`).
+#[derive(Debug)]
+pub(crate) struct NameCode {
+    pub(crate) atom: AtomId,
+    pub(crate) alias: Box<str>,
+}
+
+/// A compiled entity.
+#[derive(Debug)]
+pub(crate) struct EntityCode {
+    pub(crate) id: Box<str>,
+    pub(crate) names: Vec<NameCode>,
+    pub(crate) ambiguous: Vec<AmbiguousCode>,
+    pub(crate) include: Vec<u32>,
+}
+
+/// Names that need company.
+#[derive(Debug)]
+pub(crate) struct AmbiguousCode {
+    pub(crate) names: Vec<NameCode>,
+    pub(crate) needs: OpId,
+    pub(crate) same_sentence: bool,
+}
+
+/// A compiled macro.
+#[derive(Debug)]
+pub(crate) struct MacroCode {
+    pub(crate) id: Box<str>,
+    pub(crate) part: OpId,
+}
+
+/// A compiled rule.
+#[derive(Debug)]
+pub(crate) struct RuleCode {
+    pub(crate) query: OpId,
+    pub(crate) exclude: OpId,
+    /// What raises the severity, and to what.
+    pub(crate) escalate: Box<[(OpId, Severity)]>,
+    pub(crate) filter: Option<Box<Filter>>,
+}
+
+/// A state of the phrase trie: the atoms that end here, as a slice of [`Code::ends`], and whether
+/// phrases go on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TrieNode {
+    pub(crate) first_end: u32,
+    pub(crate) ends: u32,
+    pub(crate) goes_on: bool,
+}
+
+/// A rule that may match when an atom occurs, and another atom that must occur too, or [`NONE`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Posting {
+    pub(crate) rule: u32,
+    pub(crate) guard: AtomId,
+}
+
+/// A prefix and the class of words that start with it.
+#[derive(Debug)]
+pub(crate) struct Prefix {
+    pub(crate) text: Box<str>,
+    pub(crate) class: ClassId,
+}
+
+/// Everything compiled.
+#[derive(Debug, Default)]
+pub(crate) struct Code {
+    /// Folded word to the classes it belongs to.
+    pub(crate) words: FxHashMap<Box<str>, SmallVec<[ClassId; 2]>>,
+    /// Prefixes by their first letters.
+    pub(crate) prefixes: FxHashMap<Box<str>, Vec<Prefix>>,
+    /// Classes of Hangul words that take particles.
+    pub(crate) takes_particles: Vec<bool>,
+    /// The trie: from the start by class, and on by state and class.
+    pub(crate) roots: Vec<NodeId>,
+    pub(crate) edges: FxHashMap<(NodeId, ClassId), NodeId>,
+    pub(crate) nodes: Vec<TrieNode>,
+    pub(crate) ends: Vec<AtomId>,
+    /// Atoms that must stand as written, and how.
+    pub(crate) verbatim: FxHashMap<AtomId, Box<[Box<str>]>>,
+    /// How each atom is written, for evidence.
+    pub(crate) labels: Vec<Box<str>>,
+    pub(crate) ops: Vec<Op>,
+    pub(crate) children: Vec<OpId>,
+    pub(crate) entities: Vec<EntityCode>,
+    pub(crate) macros: Vec<MacroCode>,
+    pub(crate) rules: Vec<RuleCode>,
+    /// The postings of each atom: a slice of `postings` from `posting_starts[atom]` on.
+    pub(crate) posting_starts: Vec<u32>,
+    pub(crate) postings: Vec<Posting>,
+    /// A rule looks at authors, tags or links.
+    pub(crate) all_fields: bool,
+}
+
+impl Code {
+    /// The parts of a list.
+    pub(crate) fn list(&self, first: u32, count: u32) -> &[OpId] {
+        &self.children[first as usize..(first + count) as usize]
+    }
+
+    /// The rules that an atom may make match.
+    pub(crate) fn postings(&self, atom: AtomId) -> &[Posting] {
+        let atom = atom as usize;
+        &self.postings[self.posting_starts[atom] as usize..self.posting_starts[atom + 1] as usize]
+    }
+}

@@ -1,0 +1,675 @@
+//! From definitions to code: terms become atoms of one shared dictionary, queries become trees of
+//! small operations, and every rule is indexed under the clause it cannot match without.
+
+use std::collections::HashMap;
+
+use rustc_hash::FxHashMap;
+
+use super::ast::{Kind as NodeKind, Node, Reach, Style, Term};
+use super::code::{
+    AmbiguousCode, AtomId, ClassId, Code, EntityCode, MacroCode, NONE, NameCode, NodeId, Op, OpId,
+    Posting, Prefix, RuleCode, SENTENCE, TrieNode,
+};
+use super::definitions::{Definitions, Entity, Name, Query, RuleSource};
+use crate::config::toml_file::{Problems, nearest};
+use crate::diagnostic::{Located, Problem};
+use crate::item::Field;
+use crate::text::inflect::{self, Kind};
+use crate::text::{Gap, Script, Tokens};
+
+/// Letters of a word by which its prefixes are found: the shortest a prefix of an alphabet may be.
+pub(crate) const PREFIX_KEY: usize = 3;
+
+/// Compiles all definitions. What does not fit together is reported.
+pub(crate) fn compile(definitions: &Definitions, problems: &Problems) -> Code {
+    let mut compiler = Compiler::new(definitions, problems);
+    compiler.entities();
+    compiler.macros();
+    compiler.ambiguous();
+    for rule in definitions.rules.iter().filter(|rule| rule.enabled) {
+        compiler.rule(rule);
+    }
+    compiler.finish()
+}
+
+/// Words that a phrase may have at one place, by how they came about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum ClassKey {
+    Exact(String),
+    Inflected(String, Kind, Option<String>),
+    Prefix(String),
+}
+
+struct Compiler<'d> {
+    definitions: &'d Definitions,
+    problems: &'d Problems,
+    entity_ids: HashMap<&'d str, u32>,
+    macro_ids: HashMap<&'d str, u32>,
+    classes: HashMap<ClassKey, ClassId>,
+    atoms: HashMap<(Term, Option<String>), AtomId>,
+    ends: Vec<Vec<AtomId>>,
+    tokens: Tokens,
+    /// What each atom costs as the clause of the index: how often it may be expected.
+    costs: Vec<u32>,
+    clauses: FxHashMap<OpId, Option<Vec<AtomId>>>,
+    /// Macros that use themselves; they match nothing.
+    in_circle: Vec<bool>,
+    postings: Vec<(AtomId, Posting)>,
+    code: Code,
+}
+
+impl<'d> Compiler<'d> {
+    fn new(definitions: &'d Definitions, problems: &'d Problems) -> Self {
+        let number = |index: usize| u32::try_from(index).expect("files hold fewer definitions");
+        let entity_ids = definitions
+            .entities
+            .iter()
+            .enumerate()
+            .map(|(index, entity)| (entity.id.text.as_str(), number(index)))
+            .collect();
+        let macro_ids = definitions
+            .macros
+            .iter()
+            .enumerate()
+            .map(|(index, definition)| (definition.id.as_str(), number(index)))
+            .collect();
+        let mut code = Code::default();
+        code.nodes.push(TrieNode::default());
+        Self {
+            definitions,
+            problems,
+            entity_ids,
+            macro_ids,
+            classes: HashMap::new(),
+            atoms: HashMap::new(),
+            ends: vec![Vec::new()],
+            tokens: Tokens::default(),
+            costs: Vec::new(),
+            clauses: FxHashMap::default(),
+            in_circle: Vec::new(),
+            postings: Vec::new(),
+            code,
+        }
+    }
+
+    fn report(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+
+    // Entities and macros.
+
+    fn entities(&mut self) {
+        for entity in &self.definitions.entities {
+            let names = self.names(&entity.names);
+            let include = self.includes(entity);
+            self.code.entities.push(EntityCode {
+                id: entity.id.text.as_str().into(),
+                names,
+                ambiguous: Vec::new(),
+                include,
+            });
+        }
+        self.refuse_include_cycles();
+    }
+
+    fn ambiguous(&mut self) {
+        for (index, entity) in self.definitions.entities.iter().enumerate() {
+            for block in &entity.ambiguous {
+                let names = self.names(&block.names);
+                let needs = self.query(&block.needs, true);
+                let same_sentence = block.same_sentence;
+                self.code.entities[index].ambiguous.push(AmbiguousCode {
+                    names,
+                    needs,
+                    same_sentence,
+                });
+            }
+        }
+    }
+
+    fn names(&mut self, names: &[Name]) -> Vec<NameCode> {
+        names
+            .iter()
+            .map(|name| {
+                let alias = format!("{}:{}", name.language, name.text.text).into();
+                NameCode {
+                    atom: self.atom(&name_term(&name.text.text), Some(&name.language)),
+                    alias,
+                }
+            })
+            .collect()
+    }
+
+    fn includes(&self, entity: &Entity) -> Vec<u32> {
+        entity
+            .include
+            .iter()
+            .filter_map(|name| {
+                let id = self.entity_ids.get(name.text.as_str()).copied();
+                if id.is_none() {
+                    self.unknown(name, 0..name.text.len(), "entity", &name.text);
+                }
+                id
+            })
+            .collect()
+    }
+
+    /// Reports entities that include themselves, and cuts the circle.
+    fn refuse_include_cycles(&mut self) {
+        for start in 0..self.code.entities.len() {
+            let mut seen = vec![false; self.code.entities.len()];
+            let mut stack = self.code.entities[start].include.clone();
+            while let Some(next) = stack.pop() {
+                let next = next as usize;
+                if next == start {
+                    let id = &self.definitions.entities[start].id;
+                    self.report(Problem::error(
+                        &id.file,
+                        id.span.clone(),
+                        format!("entity {} includes itself", id.text),
+                    ));
+                    self.code.entities[start].include.clear();
+                    break;
+                }
+                if !std::mem::replace(&mut seen[next], true) {
+                    stack.extend(&self.code.entities[next].include);
+                }
+            }
+        }
+    }
+
+    fn macros(&mut self) {
+        let order = self.macro_order();
+        // What stands in a circle matches nothing; the circle is reported.
+        let nothing = self.op(Op::Or { first: 0, count: 0 });
+        self.in_circle = vec![true; self.definitions.macros.len()];
+        for definition in &self.definitions.macros {
+            let id = definition.id.as_str().into();
+            self.code.macros.push(MacroCode { id, part: nothing });
+        }
+        for index in order {
+            self.in_circle[index] = false;
+            let part = self.query(&self.definitions.macros[index].query, false);
+            self.code.macros[index].part = part;
+        }
+    }
+
+    /// The macros, each after those it uses; without those in a circle.
+    fn macro_order(&self) -> Vec<usize> {
+        let uses: Vec<Vec<usize>> = self
+            .definitions
+            .macros
+            .iter()
+            .map(|definition| {
+                let mut names = Vec::new();
+                macro_names(&definition.query.node, &mut names);
+                let ids = names.iter().filter_map(|name| self.macro_ids.get(name.as_str()));
+                ids.map(|id| *id as usize).collect()
+            })
+            .collect();
+        let mut done = vec![false; uses.len()];
+        let mut order = Vec::new();
+        loop {
+            let ready: Vec<usize> = (0..uses.len())
+                .filter(|index| !done[*index] && uses[*index].iter().all(|used| done[*used]))
+                .collect();
+            if ready.is_empty() {
+                break;
+            }
+            for index in ready {
+                done[index] = true;
+                order.push(index);
+            }
+        }
+        for (index, definition) in self.definitions.macros.iter().enumerate() {
+            if !done[index] {
+                let source = &definition.query.source;
+                self.report(source.error(
+                    0..source.text.len(),
+                    format!("macro {} uses itself, directly or through others", definition.id),
+                ));
+            }
+        }
+        order
+    }
+
+    // Rules.
+
+    fn rule(&mut self, rule: &RuleSource) {
+        let query = self.query(&rule.query, false);
+        let exclude = rule.exclude.as_ref().map_or(NONE, |exclude| self.query(exclude, false));
+        let escalate = rule
+            .escalate
+            .iter()
+            .map(|(when, severity)| (self.query(when, false), *severity))
+            .collect();
+        let filter = (rule.filter != Default::default()).then(|| Box::new(rule.filter.clone()));
+        let number = u32::try_from(self.code.rules.len()).expect("there are fewer rules");
+        match self.clause(query) {
+            Some(clause) => {
+                let guard = self.guard(query, &clause);
+                let posting = Posting { rule: number, guard };
+                self.postings.extend(clause.into_iter().map(|atom| (atom, posting)));
+            }
+            None => self.report(
+                rule.query
+                    .source
+                    .error(
+                        rule.query.node.at.clone(),
+                        "this query matches items that contain none of its terms",
+                    )
+                    .with_hint("NOT can only take away from something: Kremlin AND NOT Putin"),
+            ),
+        }
+        self.code.rules.push(RuleCode { query, exclude, escalate, filter });
+    }
+
+    fn query(&mut self, query: &Query, literal: bool) -> OpId {
+        self.node(&query.node, &query.source, literal)
+    }
+
+    fn op(&mut self, op: Op) -> OpId {
+        self.code.ops.push(op);
+        u32::try_from(self.code.ops.len() - 1).expect("queries have fewer parts")
+    }
+
+    fn parts(&mut self, nodes: &[Node], source: &Located, literal: bool) -> (u32, u32) {
+        let parts: Vec<OpId> = nodes.iter().map(|node| self.node(node, source, literal)).collect();
+        let first = u32::try_from(self.code.children.len()).expect("queries have fewer parts");
+        let count = u32::try_from(parts.len()).expect("queries have fewer parts");
+        self.code.children.extend(parts);
+        (first, count)
+    }
+
+    fn node(&mut self, node: &Node, source: &Located, literal: bool) -> OpId {
+        let op = match &node.kind {
+            NodeKind::Or(nodes) => {
+                let (first, count) = self.parts(nodes, source, literal);
+                Op::Or { first, count }
+            }
+            NodeKind::And(nodes) => {
+                let (first, count) = self.parts(nodes, source, literal);
+                Op::And { first, count }
+            }
+            NodeKind::Not(part) => Op::Not(self.node(part, source, literal)),
+            NodeKind::Count(need, nodes) => {
+                let (first, count) = self.parts(nodes, source, literal);
+                Op::Count { need: *need, first, count }
+            }
+            NodeKind::Near { left, right, reach, ordered } => {
+                let left = self.node(left, source, literal);
+                let right = self.node(right, source, literal);
+                let reach = match reach {
+                    // A word counts two half-words.
+                    Reach::Words(words) => words * 2,
+                    Reach::Sentence => SENTENCE,
+                };
+                Op::Near { left, right, reach, ordered: *ordered }
+            }
+            NodeKind::Field(field, part) => {
+                let mask = 1 << field_number(*field);
+                self.code.all_fields |= mask & super::code::TEXT_FIELDS == 0;
+                Op::Field { mask, part: self.node(part, source, literal) }
+            }
+            NodeKind::Term(term) => Op::Atom(self.atom(term, None)),
+            NodeKind::Entity(name) => match self.entity_ids.get(name.as_str()) {
+                Some(id) if literal => Op::Literal(*id),
+                Some(id) => Op::Entity(*id),
+                None => {
+                    self.unknown(source, node.at.clone(), "entity", name);
+                    Op::Or { first: 0, count: 0 }
+                }
+            },
+            NodeKind::Macro(name) => match self.macro_ids.get(name.as_str()) {
+                Some(id) => {
+                    if self.in_circle[*id as usize] {
+                        Op::Or { first: 0, count: 0 }
+                    } else if literal {
+                        // The macro's own entities must be literal here too.
+                        return self.query(&self.definitions.macros[*id as usize].query, true);
+                    } else {
+                        Op::Macro(*id)
+                    }
+                }
+                None => {
+                    self.unknown(source, node.at.clone(), "macro", name);
+                    Op::Or { first: 0, count: 0 }
+                }
+            },
+        };
+        self.op(op)
+    }
+
+    fn unknown(&self, source: &Located, at: std::ops::Range<usize>, what: &str, name: &str) {
+        let (mark, names): (_, Vec<&str>) = if what == "entity" {
+            ("@", self.entity_ids.keys().copied().collect())
+        } else {
+            ("$", self.macro_ids.keys().copied().collect())
+        };
+        let problem = source.error(at, format!("there is no {what} {name}"));
+        let hint = match nearest(name, names.into_iter()) {
+            Some(near) => format!("did you mean {mark}{near}?"),
+            None => format!("define it as [{what}.{name}]"),
+        };
+        self.report(problem.with_hint(hint));
+    }
+
+    // Terms.
+
+    /// The atom of a term, new or known.
+    fn atom(&mut self, term: &Term, language: Option<&str>) -> AtomId {
+        let key = (term.clone(), language.map(str::to_owned));
+        if let Some(atom) = self.atoms.get(&key) {
+            return *atom;
+        }
+        let atom = u32::try_from(self.code.labels.len()).expect("rules have fewer terms");
+        self.code.labels.push(term.to_string().into());
+        let mut cost = u32::MAX;
+        for sequence in self.sequences(term, language, atom) {
+            cost = cost.min(self.cost(term, &sequence));
+            self.extend_trie(&sequence, atom);
+        }
+        self.costs.push(cost.min(100_000));
+        self.atoms.insert(key, atom);
+        atom
+    }
+
+    /// The sequences of classes that a term may stand as.
+    fn sequences(
+        &mut self,
+        term: &Term,
+        language: Option<&str>,
+        atom: AtomId,
+    ) -> Vec<Vec<ClassId>> {
+        let mut tokens = std::mem::take(&mut self.tokens);
+        tokens.read(&term.text);
+        let all = tokens.all();
+        let original =
+            |index: usize| &term.text[all[index].start as usize..all[index].end as usize];
+        let mut plain = Vec::new();
+        for (index, token) in all.iter().enumerate() {
+            let prefix = term.prefix && index + 1 == all.len();
+            let form = tokens.form(token);
+            plain.push(self.class(term, form, original(index), token.script, prefix, language));
+        }
+        let mut sequences = vec![plain];
+        if term.style == Style::Verbatim {
+            let words = (0..all.len()).map(|index| super::matcher::as_written(original(index)));
+            self.code.verbatim.insert(atom, words.collect());
+        } else {
+            // dual-use, dual use and dualuse are one; so are Jong-un, Jong Un and Jongun.
+            for joined in tokens.joined() {
+                let (first, last) = (joined.first as usize, joined.last as usize);
+                let prefix = term.prefix && last + 1 == all.len();
+                let form = tokens.joined_form(joined);
+                let class = self.class(term, form, original(first), Script::Word, prefix, language);
+                let mut sequence = sequences[0].clone();
+                sequence.splice(first..=last, [class]);
+                sequences.push(sequence);
+            }
+            let glued = |range: std::ops::RangeInclusive<usize>| -> String {
+                range.map(|index| tokens.form(&all[index])).collect()
+            };
+            let name =
+                |index: usize| original(index).chars().next().is_some_and(char::is_uppercase);
+            if all.len() == 3
+                && tokens.joined().is_empty()
+                && all.iter().all(|token| token.script == Script::Word && token.gap >= Gap::Space)
+                && (0..3).all(name)
+            {
+                let class =
+                    self.class(term, &glued(1..=2), original(1), Script::Word, false, language);
+                sequences.push(vec![sequences[0][0], class]);
+            }
+            if all.len() > 1 && all.iter().all(|token| token.script == Script::Hangul) {
+                let form = glued(0..=all.len() - 1);
+                let class =
+                    self.class(term, &form, original(0), Script::Hangul, term.prefix, language);
+                sequences.push(vec![class]);
+            }
+        }
+        self.tokens = tokens;
+        sequences
+    }
+
+    fn class(
+        &mut self,
+        term: &Term,
+        form: &str,
+        original: &str,
+        script: Script,
+        prefix: bool,
+        language: Option<&str>,
+    ) -> ClassId {
+        let as_it_is = matches!(term.style, Style::Exact | Style::Verbatim);
+        let key = if prefix && script != Script::Han {
+            ClassKey::Prefix(form.to_owned())
+        } else if as_it_is || script == Script::Han {
+            ClassKey::Exact(form.to_owned())
+        } else {
+            let name = original.chars().next().is_some_and(char::is_uppercase);
+            let kind = if name { Kind::Name } else { Kind::Common };
+            ClassKey::Inflected(form.to_owned(), kind, language.map(str::to_owned))
+        };
+        if let Some(class) = self.classes.get(&key) {
+            return *class;
+        }
+        let class = u32::try_from(self.code.roots.len()).expect("rules have fewer words");
+        self.code.roots.push(0);
+        self.code.takes_particles.push(!as_it_is && !prefix && script == Script::Hangul);
+        match &key {
+            ClassKey::Prefix(text) => {
+                let start: String = text.chars().take(prefix_key_length(text)).collect();
+                let prefix = Prefix { text: text.as_str().into(), class };
+                self.code.prefixes.entry(start.into()).or_default().push(prefix);
+            }
+            ClassKey::Exact(word) => self.add_word(word, class),
+            ClassKey::Inflected(word, kind, language) => {
+                for form in inflect::forms(word, *kind, language.as_deref()) {
+                    self.add_word(&form, class);
+                }
+            }
+        }
+        self.classes.insert(key, class);
+        class
+    }
+
+    fn add_word(&mut self, word: &str, class: ClassId) {
+        self.code.words.entry(word.into()).or_default().push(class);
+    }
+
+    fn extend_trie(&mut self, sequence: &[ClassId], atom: AtomId) {
+        let Some((first, rest)) = sequence.split_first() else { return };
+        let mut node = self.code.roots[*first as usize];
+        if node == 0 {
+            node = self.new_node();
+            self.code.roots[*first as usize] = node;
+        }
+        for class in rest {
+            self.code.nodes[node as usize].goes_on = true;
+            node = match self.code.edges.get(&(node, *class)) {
+                Some(next) => *next,
+                None => {
+                    let next = self.new_node();
+                    self.code.edges.insert((node, *class), next);
+                    next
+                }
+            };
+        }
+        let ends = &mut self.ends[node as usize];
+        if !ends.contains(&atom) {
+            ends.push(atom);
+        }
+    }
+
+    fn new_node(&mut self) -> NodeId {
+        self.code.nodes.push(TrieNode::default());
+        self.ends.push(Vec::new());
+        u32::try_from(self.code.nodes.len() - 1).expect("rules have fewer phrases")
+    }
+
+    /// How often a term may be expected, roughly: long words and phrases are rare.
+    fn cost(&self, term: &Term, sequence: &[ClassId]) -> u32 {
+        let letters = u32::try_from(term.text.chars().count()).unwrap_or(u32::MAX).clamp(1, 16);
+        let wide = if term.text.is_ascii() { 1 } else { 2 };
+        let words = u32::try_from(sequence.len()).unwrap_or(u32::MAX).min(8);
+        let prefix = if term.prefix { 4 } else { 1 };
+        (4096 * prefix / (letters * wide * letters * wide * words)).max(1)
+    }
+
+    // The index.
+
+    /// Atoms of which at least one must occur for the part to hold; the rarest such set.
+    fn clause(&mut self, part: OpId) -> Option<Vec<AtomId>> {
+        if let Some(clause) = self.clauses.get(&part) {
+            return clause.clone();
+        }
+        let clause = match self.code.ops[part as usize] {
+            Op::Atom(atom) => Some(vec![atom]),
+            Op::Not(_) => None,
+            Op::Field { part, .. } => self.clause(part),
+            Op::Or { first, count } => self.union(first, count),
+            Op::And { first, count } => {
+                let parts = self.code.list(first, count).to_vec();
+                let clauses: Vec<_> = parts.iter().filter_map(|part| self.clause(*part)).collect();
+                clauses.into_iter().min_by_key(|clause| self.clause_cost(clause))
+            }
+            Op::Near { left, right, .. } => {
+                let clauses = [self.clause(left), self.clause(right)];
+                clauses.into_iter().flatten().min_by_key(|clause| self.clause_cost(clause))
+            }
+            Op::Count { need, first, count } => {
+                // Of n parts any (n - need + 1) hold one that holds.
+                let parts = self.code.list(first, count).to_vec();
+                let mut clauses: Vec<_> =
+                    parts.iter().filter_map(|part| self.clause(*part)).collect();
+                clauses.sort_by_key(|clause| self.clause_cost(clause));
+                let enough = (count - need + 1) as usize;
+                (clauses.len() >= enough)
+                    .then(|| merged(clauses.into_iter().take(enough).flatten()))
+            }
+            Op::Entity(id) | Op::Literal(id) => {
+                let mut atoms = Vec::new();
+                self.entity_atoms(id, &mut atoms);
+                Some(merged(atoms.into_iter()))
+            }
+            Op::Macro(id) => self.clause(self.code.macros[id as usize].part),
+        };
+        self.clauses.insert(part, clause.clone());
+        clause
+    }
+
+    fn union(&mut self, first: u32, count: u32) -> Option<Vec<AtomId>> {
+        let parts = self.code.list(first, count).to_vec();
+        let clauses: Option<Vec<_>> = parts.iter().map(|part| self.clause(*part)).collect();
+        clauses.map(|clauses| merged(clauses.into_iter().flatten()))
+    }
+
+    fn entity_atoms(&self, id: u32, atoms: &mut Vec<AtomId>) {
+        let entity = &self.code.entities[id as usize];
+        atoms.extend(entity.names.iter().map(|name| name.atom));
+        for block in &entity.ambiguous {
+            atoms.extend(block.names.iter().map(|name| name.atom));
+        }
+        for included in &entity.include {
+            self.entity_atoms(*included, atoms);
+        }
+    }
+
+    fn clause_cost(&self, clause: &[AtomId]) -> u64 {
+        clause.iter().map(|atom| u64::from(self.costs[*atom as usize])).sum()
+    }
+
+    /// A single atom, beside those of the clause, without which the query cannot hold.
+    fn guard(&mut self, query: OpId, clause: &[AtomId]) -> AtomId {
+        let parts = match self.code.ops[query as usize] {
+            Op::And { first, count } => self.code.list(first, count).to_vec(),
+            Op::Near { left, right, .. } => vec![left, right],
+            _ => return NONE,
+        };
+        let single = |compiler: &mut Self, part| match compiler.clause(part)?.as_slice() {
+            [atom] if !clause.contains(atom) => Some(*atom),
+            _ => None,
+        };
+        let singles = parts.into_iter().filter_map(|part| single(self, part));
+        let mut singles: Vec<AtomId> = singles.collect();
+        singles.sort_by_key(|atom| self.costs[*atom as usize]);
+        singles.first().copied().unwrap_or(NONE)
+    }
+
+    fn finish(mut self) -> Code {
+        for (node, ends) in self.ends.iter().enumerate() {
+            self.code.nodes[node].first_end = u32::try_from(self.code.ends.len()).unwrap_or(NONE);
+            self.code.nodes[node].ends = u32::try_from(ends.len()).unwrap_or(NONE);
+            self.code.ends.extend(ends);
+        }
+        self.postings.sort_by_key(|(atom, posting)| (*atom, posting.rule));
+        let atoms = self.code.labels.len();
+        let mut starts = vec![0; atoms + 1];
+        for (atom, _) in &self.postings {
+            starts[*atom as usize + 1] += 1;
+        }
+        for atom in 0..atoms {
+            starts[atom + 1] += starts[atom];
+        }
+        self.code.posting_starts = starts;
+        self.code.postings = self.postings.into_iter().map(|(_, posting)| posting).collect();
+        self.code.words.shrink_to_fit();
+        self.code
+    }
+}
+
+/// How many letters of a prefix are its key.
+pub(crate) fn prefix_key_length(text: &str) -> usize {
+    text.chars().count().min(PREFIX_KEY)
+}
+
+/// The bit of a field in a mask.
+pub(crate) fn field_number(field: Field) -> u8 {
+    match field {
+        Field::Title => 0,
+        Field::Summary => 1,
+        Field::Content => 2,
+        Field::Author => 3,
+        Field::Tag => 4,
+        Field::Url => 5,
+    }
+}
+
+/// A name as an entity writes it: a phrase, or `=…`, `'…'`, `…*`.
+fn name_term(text: &str) -> Term {
+    let text = text.trim();
+    if let Some(verbatim) = text.strip_prefix('=') {
+        let text = verbatim.trim_matches('"').to_owned();
+        return Term { style: Style::Verbatim, text, prefix: false };
+    }
+    if let Some(exact) = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
+        return Term { style: Style::Exact, text: exact.to_owned(), prefix: false };
+    }
+    if let Some(prefix) = text.strip_suffix('*') {
+        return Term { style: Style::Word, text: prefix.to_owned(), prefix: true };
+    }
+    Term { style: Style::Phrase, text: text.to_owned(), prefix: false }
+}
+
+fn merged(atoms: impl Iterator<Item = AtomId>) -> Vec<AtomId> {
+    let mut atoms: Vec<AtomId> = atoms.collect();
+    atoms.sort_unstable();
+    atoms.dedup();
+    atoms
+}
+
+fn macro_names(node: &Node, names: &mut Vec<String>) {
+    match &node.kind {
+        NodeKind::Macro(name) => names.push(name.clone()),
+        NodeKind::Or(nodes) | NodeKind::And(nodes) | NodeKind::Count(_, nodes) => {
+            nodes.iter().for_each(|node| macro_names(node, names));
+        }
+        NodeKind::Not(part) | NodeKind::Field(_, part) => macro_names(part, names),
+        NodeKind::Near { left, right, .. } => {
+            macro_names(left, names);
+            macro_names(right, names);
+        }
+        NodeKind::Entity(_) | NodeKind::Term(_) => {}
+    }
+}

@@ -1,0 +1,375 @@
+//! Rule files: from TOML to [`Definitions`], with every problem of every file.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::definitions::{
+    Ambiguous, Definitions, Entity, Filter, Macro, Name, Query, RuleSource, Test,
+};
+use super::parse::parse;
+use crate::config::duration;
+use crate::config::toml_file::{self, Entry, Problems, Section, nearest};
+use crate::diagnostic::{Located, Problem, SourceFile};
+use crate::hit::Severity;
+
+/// Languages that names may be given in: those whose inflection is known, and those without.
+const LANGUAGES: &[&str] = &[
+    "en", "ru", "uk", "be", "pl", "cs", "sk", "bg", "sr", "de", "fr", "es", "it", "pt", "nl", "sv",
+    "fi", "tr", "ar", "fa", "he", "hi", "zh", "ja", "ko", "vi", "id", "mn", "kk", "el", "hu", "ro",
+];
+/// What an entity may be.
+const TYPES: &[&str] = &["person", "state", "org", "place", "role", "thing"];
+
+/// Reads all rule files.
+pub(crate) fn read(files: &[Arc<SourceFile>], problems: &Problems) -> Definitions {
+    let mut definitions = Definitions::default();
+    for file in files {
+        let mut section = toml_file::read(file, problems);
+        if let Some(schema) = section.integer("schema", 1..=1) {
+            debug_assert_eq!(schema, 1);
+        }
+        if let Some(table) = section.table("entity") {
+            each(table, |id, section| entity(id, section, &mut definitions.entities));
+        }
+        if let Some(mut table) = section.table("macro") {
+            for (id, span) in table.keys() {
+                check_id(&table, &id, span, "macro");
+                let query = table.text(&id).and_then(|text| query(&table, text));
+                definitions.macros.extend(query.map(|query| Macro { id, query }));
+            }
+        }
+        for table in section.tables("rule") {
+            rule(table, &mut definitions.rules);
+        }
+        for scenario in section.tables("scenario") {
+            scenario.error(scenario.span(), "scenarios cannot be run by this version");
+        }
+        section.finish();
+    }
+    report_duplicates(definitions.entities.iter().map(|entity| &entity.id), "entity", problems);
+    duplicate_macros(&definitions.macros, problems);
+    report_duplicates(definitions.rules.iter().map(|rule| &rule.id), "rule", problems);
+    definitions
+}
+
+/// Reads each sub-table of a table whose keys are ids.
+fn each<'f>(mut table: Section<'f>, mut read: impl FnMut(Located, Section<'f>)) {
+    for (id, span) in table.keys() {
+        check_id(&table, &id, span.clone(), "entity");
+        let located = Located::new(table.file(), span, &id);
+        if let Some(section) = table.table(&id) {
+            read(located, section);
+        }
+    }
+}
+
+fn check_id(section: &Section<'_>, id: &str, span: std::ops::Range<usize>, what: &str) {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !id.chars().all(good) || id.is_empty() || id.len() > 64 {
+        section.report(
+            Problem::error(section.file(), span, format!("{id:?} is no name for a {what}"))
+                .with_hint("use letters, digits, - and _, at most 64"),
+        );
+    }
+}
+
+fn entity(id: Located, mut section: Section<'_>, entities: &mut Vec<Entity>) {
+    section.text("title");
+    if let Some(kind) = section.text("type") {
+        one_of(&section, &kind, TYPES, "type");
+    }
+    let names = names(&mut section);
+    let include = section.texts("include");
+    let mut ambiguous = Vec::new();
+    for mut block in section.tables("ambiguous") {
+        let same_sentence = match block.text("within") {
+            Some(within) => {
+                one_of(&block, &within, &["s", "item"], "within");
+                within.text == "s"
+            }
+            None => false,
+        };
+        let needs = block.required_text("needs").and_then(|needs| query(&block, needs));
+        let names = self::names(&mut block);
+        if names.is_empty() {
+            block.error(block.span(), "an ambiguous block without names");
+        }
+        ambiguous.extend(needs.map(|needs| Ambiguous { names, same_sentence, needs }));
+        block.finish();
+    }
+    if names.is_empty() && ambiguous.is_empty() && include.is_empty() {
+        section.report(
+            Problem::error(
+                section.file(),
+                id.span.clone(),
+                format!("entity {} has no names", id.text),
+            )
+            .with_hint("add names.en = [\"…\"]"),
+        );
+    }
+    section.finish();
+    entities.push(Entity { id, names, ambiguous, include });
+}
+
+fn names(section: &mut Section<'_>) -> Vec<Name> {
+    let Some(mut table) = section.table("names") else { return Vec::new() };
+    let mut names = Vec::new();
+    for (language, span) in table.keys() {
+        if !LANGUAGES.contains(&language.as_str()) {
+            let problem =
+                Problem::error(table.file(), span, format!("{language:?} is no language code"));
+            let hint = nearest(&language, LANGUAGES.iter().copied())
+                .map_or("write a two-letter code: en, ru, zh, ko …".to_owned(), |near| {
+                    format!("did you mean {near}?")
+                });
+            table.report(problem.with_hint(hint));
+        }
+        for text in table.texts(&language) {
+            if text.text.chars().any(char::is_alphanumeric) {
+                names.push(Name { language: language.clone(), text });
+            } else {
+                table.error(text.span.clone(), "an empty name");
+            }
+        }
+    }
+    names
+}
+
+/// Parses a query; its mistakes are reported at their places in the file.
+fn query(section: &Section<'_>, source: Located) -> Option<Query> {
+    match parse(&source.text) {
+        Ok(node) => Some(Query { source, node }),
+        Err(errors) => {
+            for error in errors {
+                let problem = source.error(error.at, error.message);
+                section.report(match error.hint {
+                    Some(hint) => problem.with_hint(hint),
+                    None => problem,
+                });
+            }
+            None
+        }
+    }
+}
+
+fn rule(mut section: Section<'_>, rules: &mut Vec<RuleSource>) {
+    let id = section.required_text("id");
+    if let Some(id) = &id {
+        check_id(&section, &id.text, id.span.clone(), "rule");
+    }
+    let title = section.required_text("title");
+    let severity = section
+        .text("severity")
+        .map_or(Some(Severity::Medium), |name| self::severity(&section, &name));
+    let text = section.required_text("query");
+    let query = text.and_then(|text| self::query(&section, text));
+    let exclude = section.text("exclude").and_then(|text| self::query(&section, text));
+    let escalate = escalate(&mut section);
+    let max_age = section.text("max_age").and_then(|text| age(&section, &text));
+    let filter = Filter {
+        langs: values(section.texts("langs")),
+        feeds: values(section.texts("feeds")),
+        exclude_feeds: values(section.texts("exclude_feeds")),
+        regions: values(section.texts("regions")),
+    };
+    let tags = values(section.texts("tags"));
+    let references = values(section.texts("references"));
+    let notify = section.texts("notify");
+    let enabled = section.boolean("enabled").unwrap_or(true);
+    story_settings(&mut section);
+    let mut tests = Vec::new();
+    if let Some(mut table) = section.table("test") {
+        for (key, matches) in [("match", true), ("no_match", false)] {
+            tests.extend(table.entries(key).into_iter().filter_map(|entry| test(entry, matches)));
+        }
+        table.finish();
+    }
+    if let Some(id) = &id {
+        for (matches, key) in [(true, "match"), (false, "no_match")] {
+            if !tests.iter().any(|test| test.matches == matches) {
+                section.report(
+                    Problem::warning(
+                        section.file(),
+                        id.span.clone(),
+                        format!("rule {} has no test.{key}", id.text),
+                    )
+                    .with_hint(format!("add test.{key} = [\"a headline\"]: it is run by `check` and before every reload")),
+                );
+            }
+        }
+    }
+    section.finish();
+    if let (Some(id), Some(title), Some(severity), Some(query)) = (id, title, severity, query) {
+        let title = title.text;
+        rules.push(RuleSource {
+            id,
+            title,
+            severity,
+            tags,
+            references,
+            enabled,
+            query,
+            exclude,
+            escalate,
+            filter,
+            max_age,
+            notify,
+            tests,
+        });
+    }
+}
+
+fn values(texts: Vec<Located>) -> Vec<String> {
+    texts.into_iter().map(|text| text.text).collect()
+}
+
+/// The settings of stories: their form is checked now, so that a file written for them is right.
+fn story_settings(section: &mut Section<'_>) {
+    if let Some(mut table) = section.table("corroborate") {
+        table.integer("origins", 1..=20);
+        table.text("within").map(|text| age(&table, &text));
+        if let Some(distinct) = table.text("distinct") {
+            one_of(&table, &distinct, &["origin", "alignment"], "distinct");
+        }
+        table.finish();
+    }
+    if let Some(mut table) = section.table("group") {
+        for key in ["window", "max_age"] {
+            table.text(key).map(|text| age(&table, &text));
+        }
+        table.finish();
+    }
+    section.text("story");
+    if let Some(mut table) = section.table("throttle") {
+        table.text("cooldown").map(|text| age(&table, &text));
+        table.integer("max_per_day", 1..=10_000);
+        table.finish();
+    }
+    if let Some(mut table) = section.table("surge") {
+        for key in ["window", "baseline"] {
+            table.text(key).map(|text| age(&table, &text));
+        }
+        table.number("p");
+        table.integer("min_count", 1..=100_000);
+        table.finish();
+    }
+}
+
+fn escalate(section: &mut Section<'_>) -> Vec<(Query, Severity)> {
+    section
+        .entries("escalate")
+        .into_iter()
+        .filter_map(|entry| match entry {
+            Entry::Text(text) => {
+                section.report(
+                    Problem::error(&text.file, text.span.clone(), "escalate is a list of tables")
+                        .with_hint(
+                            "write escalate = [{ when = '''query''', severity = \"critical\" }]",
+                        ),
+                );
+                None
+            }
+            Entry::Table(mut table) => {
+                let when = table.required_text("when").and_then(|text| query(&table, text));
+                let severity =
+                    table.required_text("severity").and_then(|name| severity(&table, &name));
+                table.finish();
+                Some((when?, severity?))
+            }
+        })
+        .collect()
+}
+
+fn test(entry: Entry<'_>, matches: bool) -> Option<Test> {
+    let empty = |title| Test {
+        matches,
+        title,
+        summary: String::new(),
+        content: String::new(),
+        lang: None,
+        feed: None,
+        region: None,
+        spans: Vec::new(),
+    };
+    match entry {
+        Entry::Text(title) => Some(empty(title)),
+        Entry::Table(mut table) => {
+            let title = table.required_text("title");
+            let mut text = |key| table.text(key).map(|text| text.text);
+            let (summary, content) = (text("summary"), text("content"));
+            let (lang, feed, region) = (text("lang"), text("feed"), text("region"));
+            text("because");
+            let spans = table.texts("spans");
+            table.finish();
+            Some(Test {
+                summary: summary.unwrap_or_default(),
+                content: content.unwrap_or_default(),
+                lang,
+                feed,
+                region,
+                spans,
+                ..empty(title?)
+            })
+        }
+    }
+}
+
+fn severity(section: &Section<'_>, name: &Located) -> Option<Severity> {
+    one_of(section, name, &Severity::ALL.map(Severity::as_str), "severity");
+    Severity::from_name(&name.text)
+}
+
+fn age(section: &Section<'_>, text: &Located) -> Option<SignedDuration> {
+    match duration(&text.text) {
+        Ok(duration) => SignedDuration::try_from(duration).ok(),
+        Err(why) => {
+            section.error(text.span.clone(), why);
+            None
+        }
+    }
+}
+
+/// Reports a text that is none of the known ones.
+fn one_of(section: &Section<'_>, text: &Located, known: &[&str], what: &str) {
+    if !known.contains(&text.text.as_str()) {
+        let hint = match nearest(&text.text, known.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("one of {}", known.join(", ")),
+        };
+        section.report(
+            Problem::error(
+                section.file(),
+                text.span.clone(),
+                format!("{:?} is no {what}", text.text),
+            )
+            .with_hint(hint),
+        );
+    }
+}
+
+fn report_duplicates<'a>(ids: impl Iterator<Item = &'a Located>, what: &str, problems: &Problems) {
+    let mut first: HashMap<&str, &Located> = HashMap::new();
+    for id in ids {
+        if let Some(first) = first.get(id.text.as_str()) {
+            let (line, _) = first.file.line_column(first.span.start);
+            problems.borrow_mut().push(
+                Problem::error(
+                    &id.file,
+                    id.span.clone(),
+                    format!("{what} {:?} is defined twice", id.text),
+                )
+                .with_hint(format!("the other one is at {}:{line}", first.file.path.display())),
+            );
+        } else {
+            first.insert(&id.text, id);
+        }
+    }
+}
+
+fn duplicate_macros(macros: &[Macro], problems: &Problems) {
+    let ids: Vec<Located> =
+        macros.iter().map(|definition| definition.query.source.renamed(&definition.id)).collect();
+    report_duplicates(ids.iter(), "macro", problems);
+}

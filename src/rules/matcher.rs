@@ -1,0 +1,779 @@
+//! Matching: one pass over an item's tokens finds every term of every rule, the index names the
+//! rules that may match, and only those are evaluated.
+
+use smallvec::SmallVec;
+
+use super::code::{
+    AtomId, ClassId, Code, EntityCode, NONE, NodeId, Op, OpId, SENTENCE, TEXT_FIELDS,
+};
+use super::compile::{PREFIX_KEY, field_number};
+use super::definitions::Filter;
+use super::{Origin, RuleSet};
+use crate::hit::{Match, Severity, Span};
+use crate::item::{Field, Item};
+use crate::text::inflect::korean;
+use crate::text::{Gap, Script, Tokens};
+
+/// Places of terms that are kept of one item, at most. A text of 256 KiB that is nothing but terms
+/// would have more; what is left out stands after tens of thousands of others.
+const MOST_OCCURRENCES: usize = 1 << 16;
+/// Spans of evidence of one hit, at most.
+const MOST_SPANS: usize = 64;
+/// Letters of a Hangul word in which terms are looked for.
+const LONGEST_HANGUL: usize = 12;
+
+/// An atom found at a place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Occurrence {
+    pub(crate) atom: AtomId,
+    pub(crate) place: Place,
+    /// Bytes of the original field.
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    /// The next occurrence of the same atom, or [`NONE`].
+    next: u32,
+}
+
+/// Where something stands, for NEAR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) field: u8,
+    /// The sentences of its first and last word.
+    pub(crate) sentences: (u32, u32),
+    /// In half-words: its first, and the one after its last.
+    pub(crate) at: u32,
+    pub(crate) until: u32,
+}
+
+/// Which occurrences count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Scope {
+    mask: u8,
+    sentence: Option<(u8, u32)>,
+}
+
+impl Scope {
+    /// Title, summary and content.
+    pub(crate) const ITEM: Scope = Scope { mask: TEXT_FIELDS, sentence: None };
+
+    pub(crate) fn fields(self, mask: u8) -> Scope {
+        Scope { mask, ..self }
+    }
+
+    fn holds(self, place: &Place) -> bool {
+        self.mask & (1 << place.field) != 0
+            && self.sentence.is_none_or(|(field, sentence)| {
+                place.field == field && place.sentences == (sentence, sentence)
+            })
+    }
+}
+
+/// Matches items against a [`RuleSet`]; holds the memory that one item needs, to be used again.
+#[derive(Debug)]
+pub struct Matcher<'r> {
+    rules: &'r RuleSet,
+    pub(crate) scan: Scan,
+    candidates: Vec<u32>,
+    /// The item at which each rule was last a candidate.
+    seen: Vec<u32>,
+}
+
+/// What was found in one item.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    tokens: Tokens,
+    /// The classes of each token, one after the other, and where each token's start.
+    classes: Vec<ClassId>,
+    starts: Vec<u32>,
+    pub(crate) occurrences: Vec<Occurrence>,
+    /// The first occurrence of each atom, valid when its epoch is the item's.
+    heads: Vec<(u32, u32)>,
+    /// The atoms that occur.
+    found: Vec<AtomId>,
+    epoch: u32,
+    /// Whether each entity and macro holds anywhere in the item; valid as `heads`.
+    entities: Vec<(u32, bool)>,
+    macros: Vec<(u32, bool)>,
+}
+
+/// The form in which words that must stand as written are compared: stops of acronyms and
+/// invisible marks do not count.
+pub(crate) fn as_written(text: &str) -> Box<str> {
+    let kept =
+        |c: &char| *c != '.' && !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
+    text.chars().filter(kept).collect::<String>().into()
+}
+
+impl<'r> Matcher<'r> {
+    pub(crate) fn new(rules: &'r RuleSet) -> Self {
+        let code = &rules.code;
+        Self {
+            rules,
+            scan: Scan {
+                heads: vec![(0, NONE); code.labels.len()],
+                entities: vec![(0, false); code.entities.len()],
+                macros: vec![(0, false); code.macros.len()],
+                ..Scan::default()
+            },
+            candidates: Vec::new(),
+            seen: vec![0; code.rules.len()],
+        }
+    }
+
+    /// The rules that match `item`, in the order of the rule set, with their evidence.
+    pub fn matches(&mut self, item: &Item, origin: Origin<'_>) -> Vec<Match> {
+        let code = &self.rules.code;
+        self.scan.read(code, item);
+        self.candidates.clear();
+        for atom in &self.scan.found {
+            for posting in code.postings(*atom) {
+                let seen = &mut self.seen[posting.rule as usize];
+                if *seen != self.scan.epoch
+                    && (posting.guard == NONE || self.scan.occurs(posting.guard))
+                {
+                    *seen = self.scan.epoch;
+                    self.candidates.push(posting.rule);
+                }
+            }
+        }
+        self.candidates.sort_unstable();
+        let mut matches = Vec::new();
+        for rule in std::mem::take(&mut self.candidates) {
+            matches.extend(self.evaluate(rule, item, origin));
+        }
+        matches
+    }
+
+    fn evaluate(&mut self, rule: u32, item: &Item, origin: Origin<'_>) -> Option<Match> {
+        let code = &self.rules.code;
+        let compiled = &code.rules[rule as usize];
+        if let Some(filter) = &compiled.filter
+            && !passes(filter, item, origin)
+        {
+            return None;
+        }
+        let scan = &mut self.scan;
+        if !scan.truth(code, compiled.query, Scope::ITEM)
+            || (compiled.exclude != NONE && scan.truth(code, compiled.exclude, Scope::ITEM))
+        {
+            return None;
+        }
+        let own = self.rules.rules[rule as usize].severity;
+        let severity = compiled
+            .escalate
+            .iter()
+            .filter(|(when, _)| scan.truth(code, *when, Scope::ITEM))
+            .map(|(_, severity)| *severity)
+            .fold(own, Severity::max);
+        let mut evidence = Vec::new();
+        scan.evidence(code, compiled.query, Scope::ITEM, &Label::Own, &mut evidence);
+        Some(Match { rule: rule as usize, severity, spans: spans(code, scan, item, evidence) })
+    }
+}
+
+/// Whether the filters of a rule let an item through. What is unknown passes: a missed item is
+/// worse than one too many.
+pub(crate) fn passes(filter: &Filter, item: &Item, origin: Origin<'_>) -> bool {
+    let lang = item.lang.as_deref().map(|lang| lang.split(['-', '_']).next().unwrap_or(lang));
+    let allowed = |list: &[String], value: Option<&str>| {
+        list.is_empty() || value.is_none_or(|value| list.iter().any(|allowed| allowed == value))
+    };
+    let feed = (!origin.feed.is_empty()).then_some(origin.feed);
+    allowed(&filter.langs, lang)
+        && allowed(&filter.feeds, feed)
+        && allowed(&filter.regions, origin.region)
+        && !filter.exclude_feeds.iter().any(|excluded| Some(excluded.as_str()) == feed)
+}
+
+/// How evidence calls what it found.
+#[derive(Debug, Clone)]
+pub(crate) enum Label<'c> {
+    /// As the atom is written.
+    Own,
+    /// A name of an entity, or a term of a macro: the term of the rule, and the alias.
+    Part(&'c str, char, Option<&'c str>),
+}
+
+/// An occurrence as evidence.
+#[derive(Debug)]
+pub(crate) struct Evidence<'c> {
+    pub(crate) occurrence: u32,
+    label: Label<'c>,
+}
+
+/// Evidence as spans of the original text, in the order of the text.
+pub(crate) fn spans(
+    code: &Code,
+    scan: &Scan,
+    item: &Item,
+    evidence: Vec<Evidence<'_>>,
+) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for Evidence { occurrence, label } in evidence {
+        let found = &scan.occurrences[occurrence as usize];
+        let field = Field::ALL[found.place.field as usize];
+        let text = field_text(item, field);
+        let written = &code.labels[found.atom as usize];
+        let (term, alias) = match label {
+            Label::Own => (written.to_string(), None),
+            Label::Part(id, mark, alias) => {
+                (format!("{mark}{id}"), Some(alias.unwrap_or(written).to_owned()))
+            }
+        };
+        let (start, end) = (found.start as usize, found.end as usize);
+        let before = text[..start].chars().count() as u32;
+        let inside = text[start..end].chars().count() as u32;
+        let span = Span {
+            field,
+            start: before,
+            end: before + inside,
+            text: text[start..end].to_owned(),
+            term,
+            alias,
+        };
+        if !spans.contains(&span) {
+            spans.push(span);
+        }
+        if spans.len() == MOST_SPANS {
+            break;
+        }
+    }
+    spans.sort_by(|a, b| {
+        (a.field, a.start, a.end, &a.term).cmp(&(b.field, b.start, b.end, &b.term))
+    });
+    spans
+}
+
+/// A field as one text.
+pub(crate) fn field_text(item: &Item, field: Field) -> std::borrow::Cow<'_, str> {
+    match field {
+        Field::Title => item.title.as_str().into(),
+        Field::Summary => item.summary.as_str().into(),
+        Field::Content => item.content.as_str().into(),
+        Field::Author => item.authors.join("\n").into(),
+        Field::Tag => item.tags.join("\n").into(),
+        Field::Url => item.link.as_deref().unwrap_or_default().into(),
+    }
+}
+
+impl Scan {
+    /// Finds every atom in an item.
+    pub(crate) fn read(&mut self, code: &Code, item: &Item) {
+        self.occurrences.clear();
+        self.found.clear();
+        self.epoch = self.epoch.wrapping_add(1);
+        if self.epoch == 0 {
+            // After four thousand million items old marks could look new.
+            self.heads.fill((0, NONE));
+            self.entities.fill((0, false));
+            self.macros.fill((0, false));
+            self.epoch = 1;
+        }
+        let fields = if code.all_fields { &Field::ALL[..] } else { &Field::ALL[..3] };
+        for field in fields {
+            let text = field_text(item, *field);
+            if !text.is_empty() {
+                self.read_field(code, field_number(*field), &text);
+            }
+        }
+    }
+
+    fn read_field(&mut self, code: &Code, field: u8, text: &str) {
+        let mut tokens = std::mem::take(&mut self.tokens);
+        tokens.read(text);
+        self.look_up(code, &tokens);
+        let mut joined = tokens.joined().iter().peekable();
+        for first in 0..tokens.all().len() {
+            let (from, to) = (self.starts[first] as usize, self.starts[first + 1] as usize);
+            for index in from..to {
+                let root = code.roots[self.classes[index] as usize];
+                self.walk(code, &tokens, text, field, root, first, first);
+            }
+            if let Some(joined) = joined.next_if(|joined| joined.first as usize == first) {
+                for class in code.words.get(tokens.joined_form(joined)).into_iter().flatten() {
+                    let (root, last) = (code.roots[*class as usize], joined.last as usize);
+                    self.walk(code, &tokens, text, field, root, first, last);
+                }
+            }
+        }
+        self.tokens = tokens;
+    }
+
+    /// The classes of every token: what each word may be for a phrase.
+    fn look_up(&mut self, code: &Code, tokens: &Tokens) {
+        self.classes.clear();
+        self.starts.clear();
+        for token in tokens.all() {
+            self.starts.push(self.classes.len() as u32);
+            let form = tokens.form(token);
+            if let Some(classes) = code.words.get(form) {
+                self.classes.extend(classes);
+            }
+            if token.script == Script::Hangul {
+                self.look_up_hangul(code, form);
+            }
+            if !code.prefixes.is_empty() && token.script != Script::Han {
+                self.look_up_prefixes(code, form);
+            }
+        }
+        self.starts.push(self.classes.len() as u32);
+    }
+
+    /// A Hangul word is also the term that it starts with, when a particle or title follows.
+    fn look_up_hangul(&mut self, code: &Code, form: &str) {
+        for (end, _) in form.char_indices().skip(1).take(LONGEST_HANGUL) {
+            if let Some(classes) = code.words.get(&form[..end]) {
+                let takes = |class: &&ClassId| code.takes_particles[**class as usize];
+                if classes.iter().any(|class| takes(&class)) && korean::is_suffix(&form[end..]) {
+                    self.classes.extend(classes.iter().filter(takes));
+                }
+            }
+        }
+    }
+
+    fn look_up_prefixes(&mut self, code: &Code, form: &str) {
+        for (number, (start, letter)) in form.char_indices().enumerate().take(PREFIX_KEY) {
+            let key = &form[..start + letter.len_utf8()];
+            for prefix in code.prefixes.get(key).into_iter().flatten() {
+                // A key shorter than PREFIX_KEY is a whole prefix.
+                if (number + 1 == PREFIX_KEY || prefix.text.len() == key.len())
+                    && form.starts_with(&*prefix.text)
+                {
+                    self.classes.push(prefix.class);
+                }
+            }
+        }
+    }
+
+    /// Follows the trie from a state that was reached with the tokens `first` to `last`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a hot recursion; a struct would be rebuilt a call"
+    )]
+    fn walk(
+        &mut self,
+        code: &Code,
+        tokens: &Tokens,
+        text: &str,
+        field: u8,
+        node: NodeId,
+        first: usize,
+        last: usize,
+    ) {
+        let state = code.nodes[node as usize];
+        let ends = state.first_end as usize..(state.first_end + state.ends) as usize;
+        for atom in &code.ends[ends] {
+            self.found_atom(code, tokens, text, field, *atom, first, last);
+        }
+        if !state.goes_on || last + 1 >= tokens.all().len() {
+            return;
+        }
+        let next = last + 1;
+        let (here, there) = (&tokens.all()[last], &tokens.all()[next]);
+        let widest = if here.script == Script::Han && there.script == Script::Han {
+            Gap::Joint
+        } else {
+            Gap::Space
+        };
+        if there.gap > widest || there.sentence != here.sentence {
+            return;
+        }
+        for index in self.starts[next] as usize..self.starts[next + 1] as usize {
+            if let Some(on) = code.edges.get(&(node, self.classes[index])) {
+                self.walk(code, tokens, text, field, *on, first, next);
+            }
+        }
+        let joined = tokens.joined();
+        if let Ok(at) = joined.binary_search_by_key(&(next as u32), |joined| joined.first) {
+            let joined = &joined[at];
+            for class in code.words.get(tokens.joined_form(joined)).into_iter().flatten() {
+                if let Some(on) = code.edges.get(&(node, *class)) {
+                    self.walk(code, tokens, text, field, *on, first, joined.last as usize);
+                }
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a hot path; a struct would be rebuilt a call")]
+    fn found_atom(
+        &mut self,
+        code: &Code,
+        tokens: &Tokens,
+        text: &str,
+        field: u8,
+        atom: AtomId,
+        first: usize,
+        last: usize,
+    ) {
+        let all = tokens.all();
+        if !code.verbatim.is_empty()
+            && let Some(words) = code.verbatim.get(&atom)
+        {
+            let written = |token: &crate::text::Token| {
+                as_written(&text[token.start as usize..token.end as usize])
+            };
+            if words.len() != last - first + 1
+                || !all[first..=last].iter().zip(words).all(|(token, word)| written(token) == *word)
+            {
+                return;
+            }
+        }
+        if self.occurrences.len() >= MOST_OCCURRENCES {
+            return;
+        }
+        let place = Place {
+            field,
+            sentences: (all[first].sentence, all[last].sentence),
+            at: all[first].at,
+            until: all[last].until(),
+        };
+        let head = &mut self.heads[atom as usize];
+        if head.0 != self.epoch {
+            *head = (self.epoch, NONE);
+            self.found.push(atom);
+        } else if self.occurrences[head.1 as usize].place == place {
+            return;
+        }
+        let (start, end) = (all[first].start, all[last].end);
+        self.occurrences.push(Occurrence { atom, place, start, end, next: head.1 });
+        head.1 = (self.occurrences.len() - 1) as u32;
+    }
+
+    pub(crate) fn occurs(&self, atom: AtomId) -> bool {
+        self.heads[atom as usize].0 == self.epoch
+    }
+
+    /// The occurrences of an atom within a scope, newest first.
+    fn each(&self, atom: AtomId, scope: Scope) -> impl Iterator<Item = u32> + '_ {
+        let (epoch, head) = self.heads[atom as usize];
+        let mut next = if epoch == self.epoch { head } else { NONE };
+        std::iter::from_fn(move || {
+            while next != NONE {
+                let index = next;
+                let found = &self.occurrences[index as usize];
+                next = found.next;
+                if scope.holds(&found.place) {
+                    return Some(index);
+                }
+            }
+            None
+        })
+    }
+
+    /// Whether a part of a query holds.
+    pub(crate) fn truth(&mut self, code: &Code, part: OpId, scope: Scope) -> bool {
+        match code.ops[part as usize] {
+            Op::Atom(atom) => self.each(atom, scope).next().is_some(),
+            Op::Or { first, count } => {
+                code.list(first, count).iter().any(|part| self.truth(code, *part, scope))
+            }
+            Op::And { first, count } => {
+                code.list(first, count).iter().all(|part| self.truth(code, *part, scope))
+            }
+            Op::Not(part) => !self.truth(code, part, scope),
+            Op::Count { need, first, count } => {
+                let parts = code.list(first, count).iter();
+                parts.filter(|part| self.truth(code, **part, scope)).count() >= need as usize
+            }
+            Op::Field { mask, part } => self.truth(code, part, scope.fields(mask)),
+            Op::Near { .. } => {
+                let mut places = Vec::new();
+                self.places(code, part, scope, &mut places);
+                !places.is_empty()
+            }
+            Op::Literal(entity) => self.literal_truth(code, entity, scope),
+            Op::Entity(entity) => {
+                let known = self.entities[entity as usize];
+                if scope == Scope::ITEM && known.0 == self.epoch {
+                    return known.1;
+                }
+                let truth = self.entity_truth(code, &code.entities[entity as usize], scope);
+                if scope == Scope::ITEM {
+                    self.entities[entity as usize] = (self.epoch, truth);
+                }
+                truth
+            }
+            Op::Macro(definition) => {
+                let known = self.macros[definition as usize];
+                if scope == Scope::ITEM && known.0 == self.epoch {
+                    return known.1;
+                }
+                let truth = self.truth(code, code.macros[definition as usize].part, scope);
+                if scope == Scope::ITEM {
+                    self.macros[definition as usize] = (self.epoch, truth);
+                }
+                truth
+            }
+        }
+    }
+
+    fn literal_truth(&self, code: &Code, entity: u32, scope: Scope) -> bool {
+        let entity = &code.entities[entity as usize];
+        let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
+        entity.names.iter().chain(blocks).any(|name| self.each(name.atom, scope).next().is_some())
+            || entity.include.iter().any(|included| self.literal_truth(code, *included, scope))
+    }
+
+    fn entity_truth(&mut self, code: &Code, entity: &EntityCode, scope: Scope) -> bool {
+        entity.names.iter().any(|name| self.each(name.atom, scope).next().is_some())
+            || self.in_company(code, entity, scope, &mut |_, _, _| true)
+            || entity
+                .include
+                .iter()
+                .any(|included| self.entity_truth(code, &code.entities[*included as usize], scope))
+    }
+
+    /// Calls `found` with each occurrence of an ambiguous name that has the company it needs,
+    /// until that returns true; returns whether it did.
+    fn in_company<'c>(
+        &mut self,
+        code: &'c Code,
+        entity: &'c EntityCode,
+        scope: Scope,
+        found: &mut dyn FnMut(&Scan, u32, &'c str) -> bool,
+    ) -> bool {
+        for block in &entity.ambiguous {
+            let mut in_item = None;
+            for name in &block.names {
+                let occurrences: SmallVec<[u32; 8]> = self.each(name.atom, scope).collect();
+                for occurrence in occurrences {
+                    let place = self.occurrences[occurrence as usize].place;
+                    let holds = if block.same_sentence {
+                        let sentence = Some((place.field, place.sentences.0));
+                        self.truth(
+                            code,
+                            block.needs,
+                            Scope { sentence, ..Scope::ITEM.fields(1 << place.field) },
+                        )
+                    } else {
+                        let all = Scope::ITEM;
+                        *in_item.get_or_insert_with(|| self.truth(code, block.needs, all))
+                    };
+                    if holds && found(self, occurrence, &name.alias) {
+                        return true;
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// The places at which a part of NEAR stands.
+    fn places(&mut self, code: &Code, part: OpId, scope: Scope, places: &mut Vec<Place>) {
+        match code.ops[part as usize] {
+            Op::Atom(atom) => {
+                places.extend(
+                    self.each(atom, scope).map(|index| self.occurrences[index as usize].place),
+                );
+            }
+            Op::Or { first, count } => {
+                for part in code.list(first, count) {
+                    self.places(code, *part, scope, places);
+                }
+            }
+            Op::Field { mask, part } => self.places(code, part, scope.fields(mask), places),
+            Op::Macro(definition) => {
+                self.places(code, code.macros[definition as usize].part, scope, places);
+            }
+            Op::Entity(entity) => self.entity_places(code, entity, scope, places),
+            Op::Literal(entity) => {
+                let entity = &code.entities[entity as usize];
+                let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
+                for name in entity.names.iter().chain(blocks) {
+                    places.extend(
+                        self.each(name.atom, scope)
+                            .map(|index| self.occurrences[index as usize].place),
+                    );
+                }
+            }
+            Op::Near { left, right, reach, ordered } => {
+                let (mut lefts, mut rights) = (Vec::new(), Vec::new());
+                self.places(code, left, scope, &mut lefts);
+                if !lefts.is_empty() {
+                    self.places(code, right, scope, &mut rights);
+                }
+                pairs(&lefts, rights, reach, ordered, |left, right| {
+                    places.push(Place {
+                        field: left.field,
+                        sentences: (
+                            left.sentences.0.min(right.sentences.0),
+                            left.sentences.1.max(right.sentences.1),
+                        ),
+                        at: left.at.min(right.at),
+                        until: left.until.max(right.until),
+                    });
+                });
+            }
+            // The parser keeps conditions out of NEAR, but a macro can bring one in: then it has
+            // the places of its parts, where it holds.
+            Op::And { first, count } | Op::Count { first, count, .. } => {
+                if self.truth(code, part, scope) {
+                    for part in code.list(first, count) {
+                        self.places(code, *part, scope, places);
+                    }
+                }
+            }
+            Op::Not(_) => {}
+        }
+    }
+
+    fn entity_places(&mut self, code: &Code, entity: u32, scope: Scope, places: &mut Vec<Place>) {
+        let entity = &code.entities[entity as usize];
+        for name in &entity.names {
+            places.extend(
+                self.each(name.atom, scope).map(|index| self.occurrences[index as usize].place),
+            );
+        }
+        self.in_company(code, entity, scope, &mut |scan, occurrence, _| {
+            places.push(scan.occurrences[occurrence as usize].place);
+            false
+        });
+        for included in &entity.include {
+            self.entity_places(code, *included, scope, places);
+        }
+    }
+
+    /// What made a part of a query hold. Parts that do not hold, and NOT, give nothing.
+    pub(crate) fn evidence<'c>(
+        &mut self,
+        code: &'c Code,
+        part: OpId,
+        scope: Scope,
+        label: &Label<'c>,
+        out: &mut Vec<Evidence<'c>>,
+    ) {
+        match code.ops[part as usize] {
+            Op::Atom(atom) => {
+                let label = label.clone();
+                out.extend(
+                    self.each(atom, scope)
+                        .map(|occurrence| Evidence { occurrence, label: label.clone() }),
+                );
+            }
+            Op::Or { first, count } | Op::And { first, count } | Op::Count { first, count, .. } => {
+                for part in code.list(first, count) {
+                    if self.truth(code, *part, scope) {
+                        self.evidence(code, *part, scope, label, out);
+                    }
+                }
+            }
+            Op::Not(_) => {}
+            Op::Field { mask, part } => self.evidence(code, part, scope.fields(mask), label, out),
+            Op::Entity(entity) => self.entity_evidence(code, entity, None, scope, label, out),
+            Op::Literal(_) => {}
+            Op::Macro(definition) => {
+                let definition = &code.macros[definition as usize];
+                let inner = match label {
+                    Label::Own => Label::Part(&definition.id, '$', None),
+                    outer => outer.clone(),
+                };
+                self.evidence(code, definition.part, scope, &inner, out);
+            }
+            Op::Near { left, right, reach, ordered } => {
+                let (mut lefts, mut rights) = (Vec::new(), Vec::new());
+                self.places(code, left, scope, &mut lefts);
+                self.places(code, right, scope, &mut rights);
+                let (mut good_lefts, mut good_rights) = (Vec::new(), Vec::new());
+                pairs(&lefts, rights, reach, ordered, |left, right| {
+                    good_lefts.push(*left);
+                    good_rights.push(*right);
+                });
+                for (part, good) in [(left, good_lefts), (right, good_rights)] {
+                    let mut found = Vec::new();
+                    self.evidence(code, part, scope, label, &mut found);
+                    found.retain(|evidence| {
+                        let place = self.occurrences[evidence.occurrence as usize].place;
+                        good.iter().any(|good| {
+                            good.field == place.field
+                                && good.at <= place.at
+                                && place.until <= good.until
+                        })
+                    });
+                    out.append(&mut found);
+                }
+            }
+        }
+    }
+
+    fn entity_evidence<'c>(
+        &mut self,
+        code: &'c Code,
+        entity: u32,
+        outer: Option<&'c str>,
+        scope: Scope,
+        label: &Label<'c>,
+        out: &mut Vec<Evidence<'c>>,
+    ) {
+        let entity = &code.entities[entity as usize];
+        // An included entity's name is evidence for the one that the rule names.
+        let id = outer.unwrap_or(&entity.id);
+        let named = |alias: &'c str| match label {
+            Label::Part(id, '$', _) => Label::Part(id, '$', Some(alias)),
+            _ => Label::Part(id, '@', Some(alias)),
+        };
+        for name in &entity.names {
+            out.extend(
+                self.each(name.atom, scope)
+                    .map(|occurrence| Evidence { occurrence, label: named(&name.alias) }),
+            );
+        }
+        self.in_company(code, entity, scope, &mut |_, occurrence, alias| {
+            out.push(Evidence { occurrence, label: named(alias) });
+            false
+        });
+        for included in &entity.include {
+            self.entity_evidence(code, *included, Some(id), scope, label, out);
+        }
+    }
+}
+
+/// Calls `found` with each place of `lefts` and the nearest places of `rights` that are within
+/// reach of it, on either side. Sorted once, then looked up: never every pair.
+fn pairs(
+    lefts: &[Place],
+    mut rights: Vec<Place>,
+    reach: u32,
+    ordered: bool,
+    mut found: impl FnMut(&Place, &Place),
+) {
+    if lefts.is_empty() || rights.is_empty() {
+        return;
+    }
+    rights.sort_unstable_by_key(|place| (place.field, place.at, place.until));
+    // For each place the one that ends last among it and those before it in its field: the
+    // nearest that starts earlier.
+    let mut latest: Vec<u32> = Vec::with_capacity(rights.len());
+    for (index, place) in rights.iter().enumerate() {
+        let before = latest.last().map(|before| &rights[*before as usize]);
+        latest.push(match before {
+            Some(before) if before.field == place.field && before.until > place.until => {
+                latest[index - 1]
+            }
+            _ => index as u32,
+        });
+    }
+    let within = |left: &Place, right: &Place| {
+        left.field == right.field
+            && if reach == SENTENCE {
+                left.sentences.0 == left.sentences.1 && left.sentences == right.sentences
+            } else {
+                let (first, second) =
+                    if left.at <= right.at { (left, right) } else { (right, left) };
+                second.at.saturating_sub(first.until) <= reach
+            }
+    };
+    for left in lefts {
+        let after = rights.partition_point(|right| (right.field, right.at) < (left.field, left.at));
+        if let Some(right) = rights.get(after)
+            && within(left, right)
+        {
+            found(left, right);
+        }
+        if !ordered
+            && let Some(before) = after.checked_sub(1)
+            && within(left, &rights[latest[before] as usize])
+        {
+            found(left, &rights[latest[before] as usize]);
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! Tests of the language as a whole: rule files in, matches out.
+
+use std::sync::Arc;
+
+use super::{Origin, RuleSet, compile, compile_query};
+use crate::diagnostic::SourceFile;
+use crate::hit::{Severity, Span};
+use crate::item::{Field, Item, ItemKey};
+
+const ENTITIES: &str = r#"
+[entity.lavrov]
+title = "Sergey Lavrov"
+type = "person"
+names.en = ["Lavrov"]
+names.ru = ["Лавров"]
+names.zh = ["拉夫罗夫"]
+names.ko = ["라브로프"]
+
+[entity.wang-yi]
+title = "Wang Yi"
+names.zh = ["王毅"]
+names.ru = ["=Ван И"]
+[[entity.wang-yi.ambiguous]]
+names.en = ["Wang Yi", "=Wang"]
+names.ko = ["왕이"]
+within = "s"
+needs = '''@china OR @lavrov OR diplomat*'''
+
+[entity.china]
+names.en = ["China", "Chinese", "Beijing"]
+names.zh = ["中国", "中俄"]
+names.ko = ["중국"]
+
+[entity.russia]
+names.en = ["Russia", "Moscow"]
+names.zh = ["中俄", "俄罗斯"]
+include = ["lavrov"]
+
+[macro]
+talks = '''talks OR meet OR "security consultations" OR 会谈'''
+"#;
+
+#[track_caller]
+fn query(query: &str) -> RuleSet {
+    let files = [SourceFile::new("entities.toml", ENTITIES)];
+    let (set, problems) = compile_query(query, &files);
+    let texts: Vec<String> = problems.iter().map(|problem| problem.render()).collect();
+    set.unwrap_or_else(|| panic!("{query}: {texts:#?}"))
+}
+
+fn item(title: &str, summary: &str) -> Item {
+    let mut item = Item::titled(ItemKey::of("test", &[title]), title);
+    item.summary = summary.to_owned();
+    item
+}
+
+/// The words that matched, or `None`.
+fn found(set: &RuleSet, item: &Item) -> Option<Vec<Span>> {
+    let mut matches = set.matcher().matches(item, Origin::default());
+    matches.pop().map(|found| found.spans)
+}
+
+#[track_caller]
+fn check(text: &str, title: &str, expected: bool) {
+    check_item(text, &item(title, ""), expected);
+}
+
+#[track_caller]
+fn check_item(text: &str, item: &Item, expected: bool) {
+    let set = query(text);
+    let explained = set.explain("query", item, Origin::default()).unwrap();
+    assert_eq!(found(&set, item).is_some(), expected, "{text} on {item:?}\n{}", explained.render());
+    assert_eq!(explained.matches(), expected, "explain disagrees:\n{}", explained.render());
+}
+
+#[test]
+fn a_word_matches_its_inflections_whatever_the_case() {
+    check("talk", "Talks held in Moscow", true);
+    check("Putin", "PUTIN arrives", true);
+    check("Putin", "Putin's visit", true);
+    check("talk", "talkative crowd", false);
+    check("визит", "о визите президента", true);
+}
+
+#[test]
+fn an_exact_phrase_is_not_inflected() {
+    check("'arms deal'", "Arms deal signed", true);
+    check("'arms deal'", "arms deals signed", false);
+    check("\"arms deal\"", "arms deals signed", true);
+    check("\"arms deal\"", "arms, deal", false);
+    check("\"Korean Peninsula\"", "on the Korean peninsula", true);
+}
+
+#[test]
+fn a_verbatim_term_matches_as_it_is_written_only() {
+    check("=US", "the US says", true);
+    check("=US", "the U.S. says", true);
+    check("=US", "tell us", false);
+    check("=\"Ван И\"", "Ван И в Москве", true);
+    check("=\"Ван И\"", "ван и кресло", false);
+    check("=café", "a cafe", false);
+}
+
+#[test]
+fn a_star_matches_any_ending() {
+    check("sanction*", "sanctioned firms", true);
+    check("sanction*", "sanctity", false);
+    check("санкци*", "санкциями", true);
+    check("미사일*", "미사일을 발사", true);
+    check("무기*", "무기한 연기", true);
+}
+
+#[test]
+fn hyphenated_words_match_however_they_are_joined() {
+    for text in ["dual-use goods", "dual use goods", "dualuse goods", "dual‑use goods"] {
+        check("dual-use", text, true);
+    }
+    for text in ["Kim Jong Un", "Kim Jong-un", "Kim Jongun"] {
+        check("\"Kim Jong Un\"", text, true);
+        check("\"Kim Jong-un\"", text, true);
+    }
+}
+
+#[test]
+fn han_terms_match_anywhere_and_hangul_terms_with_their_particles() {
+    check("王毅", "中国外长王毅访俄", true);
+    check("王毅", "王、毅", false);
+    check("푸틴", "푸틴은 오늘", true);
+    check("푸틴", "푸틴대통령이", true);
+    check("왕이", "그는 왕이었다", false);
+    check("왕이", "국왕이 말했다", false);
+    check("김정은", "北김정은, 러시아로", true);
+}
+
+#[test]
+fn near_counts_the_words_between() {
+    check("Putin NEAR/2 Beijing", "Putin flies to Beijing", true);
+    check("Putin NEAR/1 Beijing", "Putin flies to Beijing", false);
+    check("Beijing NEAR/2 Putin", "Putin flies to Beijing", true);
+    check("Putin BEFORE/2 Beijing", "Putin flies to Beijing", true);
+    check("Beijing BEFORE/5 Putin", "Putin flies to Beijing", false);
+    check("普京 NEAR/2 北京", "普京将访问北京", true);
+    check("普京 NEAR/1 北京", "普京将访问北京", false);
+    check("@china NEAR/5 @russia", "中俄", true);
+}
+
+#[test]
+fn near_s_means_the_same_sentence_of_the_same_field() {
+    check("Putin NEAR/s Xi", "Putin met Xi. Kim left.", true);
+    check("Putin NEAR/s Kim", "Putin met Xi. Kim left.", false);
+    check_item("Putin NEAR/s Kim", &item("Putin arrives", "Kim left"), false);
+    check_item("Putin AND Kim", &item("Putin arrives", "Kim left"), true);
+    check("Putin NEAR/s Xi NEAR/s Moscow", "Putin met Xi in Moscow", true);
+}
+
+#[test]
+fn near_finds_a_pair_among_many_places() {
+    check("Putin BEFORE/1 Xi", "Xi Putin Xi", true);
+    check("Putin NEAR/0 Xi", "Putin a Xi b Xi c Putin Xi", true);
+    check("(Putin OR Kim) BEFORE/0 Xi", "Xi a Kim b Putin Xi", true);
+}
+
+#[test]
+fn fields_and_counts_narrow_a_query() {
+    check_item("title:Putin", &item("Kremlin", "Putin"), false);
+    check_item("summary:Putin", &item("Kremlin", "Putin"), true);
+    check("2 OF (Putin, Xi, Kim)", "Putin and Kim", true);
+    check("2 OF (Putin, Xi, Kim)", "Putin alone", false);
+    let mut tagged = item("Kremlin", "");
+    tagged.tags = vec!["World".to_owned()];
+    check_item("tag:world", &tagged, true);
+    check_item("world", &tagged, false);
+    tagged.link = Some("https://example.org/sport/kremlin".to_owned());
+    check_item("Kremlin AND NOT url:sport", &tagged, false);
+}
+
+#[test]
+fn an_ambiguous_name_counts_only_in_company() {
+    check("@wang-yi", "Wang Yi meets Lavrov", true);
+    check("@wang-yi", "Professor Wang Yi publishes a paper", false);
+    check("@wang-yi", "Wang Yi sings. China wins.", false);
+    check("@wang-yi", "王毅访俄", true);
+    check("@wang-yi", "왕이, 중국 방문", true);
+}
+
+#[test]
+fn an_entity_includes_another() {
+    check("@russia", "Lavrov speaks", true);
+    let spans = found(&query("@russia"), &item("Lavrov speaks", "")).unwrap();
+    assert_eq!((spans[0].term.as_str(), spans[0].alias.as_deref()), ("@russia", Some("en:Lavrov")));
+}
+
+#[test]
+fn evidence_points_at_the_words_of_the_original() {
+    let title = "Переговоры:\u{a0}Лавро\u{301}вым и 王毅 довольны";
+    let spans = found(&query("@lavrov NEAR/s @wang-yi"), &item(title, "")).unwrap();
+    let words: Vec<&str> = spans.iter().map(|span| span.text.as_str()).collect();
+    assert_eq!(words, ["Лавро\u{301}вым", "王毅"]);
+    for span in spans {
+        let text: String = title
+            .chars()
+            .skip(span.start as usize)
+            .take((span.end - span.start) as usize)
+            .collect();
+        assert_eq!(text, span.text);
+        assert_eq!(span.field, Field::Title);
+    }
+}
+
+#[test]
+fn evidence_names_the_term_of_the_rule_and_the_alias() {
+    let spans = found(&query("@lavrov AND $talks"), &item("Talks with Lavrov", "")).unwrap();
+    let named: Vec<_> = spans
+        .iter()
+        .map(|span| (span.text.as_str(), span.term.as_str(), span.alias.as_deref()))
+        .collect();
+    assert_eq!(
+        named,
+        [("Talks", "$talks", Some("talks")), ("Lavrov", "@lavrov", Some("en:Lavrov"))]
+    );
+}
+
+#[test]
+fn only_the_pairs_that_are_near_are_evidence() {
+    let text = item("Putin met Xi. Kim left. Putin slept.", "");
+    let spans = found(&query("Putin NEAR/s Xi"), &text).unwrap();
+    assert_eq!(spans.len(), 2, "{spans:?}");
+}
+
+fn rules(text: &str) -> (Option<RuleSet>, Vec<String>) {
+    let files: Vec<Arc<SourceFile>> =
+        vec![SourceFile::new("entities.toml", ENTITIES), SourceFile::new("rules.toml", text)];
+    let (set, problems) = compile(&files);
+    (set, problems.iter().map(|problem| problem.render()).collect())
+}
+
+const RULE: &str = r#"
+[[rule]]
+id = "wang-yi-lavrov"
+title = "Wang Yi – Lavrov talks"
+severity = "high"
+query = '''@wang-yi NEAR/s @lavrov'''
+exclude = '''"on this day"'''
+escalate = [{ when = "title:$talks", severity = "critical" }]
+langs = ["en", "zh"]
+test.match = ["Wang Yi and Lavrov meet", { title = "王毅同拉夫罗夫举行会谈", lang = "zh", spans = ["王毅"] }]
+test.no_match = ["Lavrov to address the UN"]
+"#;
+
+#[test]
+fn a_rule_is_filtered_excluded_and_escalated() {
+    let (set, problems) = rules(RULE);
+    let set = set.unwrap_or_else(|| panic!("{problems:#?}"));
+    let mut matcher = set.matcher();
+    let mut severity =
+        |item: &Item| matcher.matches(item, Origin::default()).first().map(|found| found.severity);
+    assert_eq!(severity(&item("Wang Yi, Lavrov in Moscow", "")), Some(Severity::High));
+    assert_eq!(severity(&item("Wang Yi, Lavrov meet", "")), Some(Severity::Critical));
+    assert_eq!(severity(&item("On this day Wang Yi met Lavrov", "")), None);
+    let mut russian = item("Wang Yi, Lavrov", "");
+    russian.lang = Some("ru-RU".to_owned());
+    assert_eq!(severity(&russian), None);
+}
+
+#[test]
+fn the_tests_of_a_rule_are_run() {
+    let (set, problems) = rules(RULE);
+    let report = set.unwrap_or_else(|| panic!("{problems:#?}")).run_tests();
+    assert_eq!((report.passed, report.failures.len()), (3, 0), "{:?}", report.failures);
+    let wrong = RULE.replace("Lavrov to address", "Wang Yi and Lavrov to address");
+    let report = rules(&wrong).0.unwrap().run_tests();
+    let failure = report.failures[0].render();
+    assert!(failure.contains("must not match this, but does"), "{failure}");
+    assert!(failure.contains("rules.toml:11:"), "{failure}");
+}
+
+#[track_caller]
+fn check_error(text: &str, expected: &str) {
+    let (set, problems) = compile_query(text, &[SourceFile::new("entities.toml", ENTITIES)]);
+    let problems: Vec<String> = problems.iter().map(|problem| problem.render()).collect();
+    assert!(set.is_none(), "{text} was accepted");
+    assert!(problems.iter().any(|problem| problem.contains(expected)), "{text}: {problems:#?}");
+}
+
+#[test]
+fn every_mistake_in_a_query_is_named() {
+    check_error("Putin AND Xi OR Kim", "AND and OR side by side");
+    check_error("Kim OR Putin AND Xi", "AND and OR side by side");
+    check_error("Putin and Xi", "write AND");
+    check_error("Putin Xi", "no operator before Xi");
+    check_error("(Putin AND Xi", "this ( is never closed");
+    check_error("Putin)", "this ) closes nothing");
+    check_error("\"Putin", "never closed");
+    check_error("“Putin”", "straight quotes");
+    check_error("@lavrof", "did you mean @lavrov?");
+    check_error("$talk", "did you mean $talks?");
+    check_error("titel:Putin", "did you mean title:?");
+    check_error("Putin NEAR Xi", "NEAR without a distance");
+    check_error("Putin NEAR/x Xi", "the distance is no number");
+    check_error("Putin NEAR/5", "the query ends where a term should stand");
+    check_error("Putin NEAR/5 (Xi AND Kim)", "AND inside NEAR");
+    check_error("Putin NEAR/5 (NOT Xi)", "NOT inside NEAR");
+    check_error("4 OF (Putin, Xi, Kim)", "4 OF a list of 3");
+    check_error("NOT Putin", "none of its terms");
+    check_error("Putin OR NOT Xi", "none of its terms");
+    check_error("pu*", "at least three letters");
+    check_error("san*tion", "in the middle of a word");
+    check_error("*tion", "* stands last");
+    check_error("-Putin", "write NOT");
+    check_error("Putin && Xi", "write AND");
+    check_error("Putin || Xi", "write OR");
+    check_error("Putin~5", "NEAR/5");
+    check_error("#other-rule", "put the common part into a [macro]");
+    check_error("\"\"", "an empty term");
+    check_error("", "the query ends where a term should stand");
+    check_error("AND Putin", "AND without a term before it");
+    check_error("Putin, Xi", "a comma outside");
+    check_error("\"sanction*\"", "does not work in a quoted");
+    check_error(&"(".repeat(100), "nested more than");
+    check_error(&"Putin OR ".repeat(40_000), "longer than");
+}
+
+#[test]
+fn every_mistake_in_a_rule_file_is_named_with_its_place() {
+    let (set, problems) = rules(
+        "[[rule]]\nid = \"a\"\ntitel = \"A\"\nseverity = \"hihg\"\nquery = 'Putin and Xi'\n\
+         [[rule]]\nid = \"a b\"\ntitle = \"B\"\nquery = '@nobody'\nmax_age = \"3 days\"\n\
+         [macro]\nx = '$y'\ny = '$x'\n",
+    );
+    assert!(set.is_none());
+    let all = problems.join("\n");
+    for expected in [
+        "rules.toml:3:1: error: [[rule]] has no key \"titel\"",
+        "did you mean title?",
+        "rules.toml:4:12: error: \"hihg\" is no severity",
+        "rules.toml:5:16: error: \"and\" is neither an operator nor quoted",
+        "rules.toml:7:6: error: \"a b\" is no name for a rule",
+        "rules.toml:9:10: error: there is no entity nobody",
+        "rules.toml:10:11: error: \"3 days\" is no duration",
+        "macro x uses itself",
+        "[[rule]] has no title",
+    ] {
+        assert!(all.contains(expected), "no {expected:?} in\n{all}");
+    }
+}
+
+#[test]
+fn two_rules_of_one_id_are_an_error() {
+    let (_, problems) = rules(&format!("{RULE}{RULE}"));
+    assert!(problems[0].contains("is defined twice"), "{problems:#?}");
+}
+
+#[test]
+fn an_explanation_says_what_was_found_and_what_was_not() {
+    let set = query("@lavrov NEAR/s @china");
+    let explained = set
+        .explain("query", &item("Lavrov speaks. China listens.", ""), Origin::default())
+        .unwrap()
+        .render();
+    assert!(explained.contains("never in the same sentence"), "{explained}");
+    assert!(explained.contains("✔ @lavrov: title \"Lavrov\" as en:Lavrov"), "{explained}");
+}
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::super::ast::{Kind, Node, Reach, Style, Term};
+    use super::super::parse::parse;
+    use super::*;
+
+    const WORDS: [&str; 6] = ["putin", "xi", "kim", "moscow", "талкам", "王毅"];
+
+    fn node() -> impl Strategy<Value = Node> {
+        let at = |kind| Node { at: 0..0, kind };
+        let styles = prop_oneof![Just(Style::Word), Just(Style::Exact), Just(Style::Phrase)];
+        let term = (styles, proptest::sample::select(&WORDS[..])).prop_map(move |(style, text)| {
+            at(Kind::Term(Term { style, text: text.to_owned(), prefix: false }))
+        });
+        let near = (term.clone(), term.clone(), 0..4u32, any::<bool>()).prop_map(
+            move |(left, right, words, ordered)| {
+                let (left, right) = (Box::new(left), Box::new(right));
+                let reach = if words == 3 { Reach::Sentence } else { Reach::Words(words) };
+                at(Kind::Near { left, right, reach, ordered })
+            },
+        );
+        let leaf = prop_oneof![term.clone(), near];
+        leaf.prop_recursive(3, 16, 3, move |inner| {
+            let many = proptest::collection::vec(inner.clone(), 2..4);
+            prop_oneof![
+                many.clone().prop_map(move |parts| at(Kind::Or(parts))),
+                many.clone().prop_map(move |parts| at(Kind::And(parts))),
+                many.prop_map(move |parts| at(Kind::Count(2, parts))),
+                (term.clone(), inner.clone()).prop_map(move |(term, part)| {
+                    at(Kind::And(vec![term, at(Kind::Not(Box::new(part)))]))
+                }),
+                inner.prop_map(move |part| at(Kind::Field(Field::Title, Box::new(part)))),
+            ]
+        })
+    }
+
+    /// What the language means, written down as plainly as can be: words with places.
+    struct Naive<'a> {
+        words: Vec<(&'a str, u32, u32, u32)>,
+    }
+
+    impl Naive<'_> {
+        fn places(&self, term: &Term) -> Vec<(u32, u32, u32)> {
+            let hits = self.words.iter().filter(|(word, ..)| *word == term.text);
+            hits.map(|(_, at, until, sentence)| (*at, *until, *sentence)).collect()
+        }
+
+        fn holds(&self, node: &Node) -> bool {
+            match &node.kind {
+                Kind::Term(term) => !self.places(term).is_empty(),
+                Kind::Or(parts) => parts.iter().any(|part| self.holds(part)),
+                Kind::And(parts) => parts.iter().all(|part| self.holds(part)),
+                Kind::Count(need, parts) => {
+                    parts.iter().filter(|part| self.holds(part)).count() >= *need as usize
+                }
+                Kind::Not(part) => !self.holds(part),
+                Kind::Field(_, part) => self.holds(part),
+                Kind::Near { left, right, reach, ordered } => {
+                    let (Kind::Term(left), Kind::Term(right)) = (&left.kind, &right.kind) else {
+                        unreachable!("the strategy puts terms there")
+                    };
+                    self.places(left).iter().any(|l| {
+                        self.places(right).iter().any(|r| {
+                            let order = !*ordered || l.0 <= r.0;
+                            let (first, second) = if l.0 <= r.0 { (l, r) } else { (r, l) };
+                            order
+                                && match reach {
+                                    Reach::Sentence => l.2 == r.2,
+                                    Reach::Words(n) => second.0.saturating_sub(first.1) <= n * 2,
+                                }
+                        })
+                    })
+                }
+                Kind::Entity(_) | Kind::Macro(_) => unreachable!("the strategy has none"),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_query_parses_to_the_same_tree(node in node()) {
+            let printed = node.to_string();
+            prop_assert_eq!(parse(&printed), Ok(node), "{}", printed);
+        }
+
+        #[test]
+        fn the_matcher_agrees_with_a_naive_one(
+            node in node(),
+            text in proptest::collection::vec((0..7usize, any::<bool>()), 0..12),
+        ) {
+            let (mut title, mut words, mut at, mut sentence) = (String::new(), Vec::new(), 0, 0);
+            for (word, ends) in text {
+                let word = WORDS.get(word).copied().unwrap_or("other");
+                // A word of an alphabet is two half-words, and so are two Han characters.
+                words.push((word, at, at + 2, sentence));
+                at += 2;
+                title += word;
+                title += if ends { ". " } else { " " };
+                sentence += u32::from(ends);
+            }
+            let naive = Naive { words };
+            let (set, _) = compile_query(&node.to_string(), &[]);
+            // Queries that need none of their terms are refused.
+            if let Some(set) = set {
+                let item = item(&title, "");
+                prop_assert_eq!(found(&set, &item).is_some(), naive.holds(&node), "{} on {:?}", node, title);
+            }
+        }
+
+        #[test]
+        fn no_query_makes_the_parser_panic(query in "\\PC{0,60}") {
+            let _ = compile_query(&query, &[]);
+        }
+
+        #[test]
+        fn no_text_makes_the_matcher_panic(text in "\\PC{0,200}") {
+            let set = query("(@wang-yi NEAR/s @lavrov) OR (2 OF (@china, $talks, 미사일*, =US))");
+            let _ = found(&set, &item(&text, &text));
+        }
+    }
+}
