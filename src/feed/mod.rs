@@ -1,10 +1,17 @@
 //! From bytes to items: what a feed document says, however badly it says it.
 
+mod charset;
+mod date;
+mod html;
+mod identity;
+mod repair;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
-use crate::item::Item;
+use self::repair::{Aside, Dialect};
+use crate::item::{Item, ItemKey, ItemSource};
 
 /// A feed document as it arrived, and what is known about it from outside.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +53,7 @@ pub struct FeedInfo {
     pub title: Option<String>,
     /// The site it belongs to.
     pub link: Option<String>,
-    /// `rss0`, `rss1`, `rss2`, `atom`, `json`.
+    /// `rss1`, `rss2`, `atom`, `json`.
     pub format: &'static str,
     /// The character set that the body was read in.
     pub encoding: &'static str,
@@ -76,7 +83,247 @@ pub enum ParseError {
     NotAFeed(String),
 }
 
+/// The longest headline, in bytes.
+const LONGEST_TITLE: usize = 2 << 10;
+/// The longest id or link, in bytes.
+const LONGEST_LINK: usize = 2 << 10;
+/// The longest text, in bytes.
+const LONGEST_TEXT: usize = 256 << 10;
+/// Authors and tags of an item, and bytes of each.
+const MOST_NAMES: usize = 64;
+const LONGEST_NAME: usize = 256;
+
 /// Reads a feed document. Never panics, whatever the bytes.
-pub fn parse(_document: &Document<'_>) -> Result<ParsedFeed, ParseError> {
-    Err(ParseError::Empty)
+pub fn parse(document: &Document<'_>) -> Result<ParsedFeed, ParseError> {
+    if document.bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(ParseError::Empty);
+    }
+    let decoded = charset::decode(document);
+    let mut warnings = Vec::new();
+    if decoded.damaged {
+        warnings.push(format!("some bytes are not {}", decoded.encoding));
+    }
+    let text = decoded.text.trim_start_matches('\u{feff}').trim_start();
+    if text.starts_with('{') {
+        let feed = strict(text, document).map_err(ParseError::NotAFeed)?;
+        let asides = vec![Aside::default(); feed.entries.len()];
+        let items = identity::assign(items(feed.entries.clone(), asides, document));
+        let info = info(&feed, "json", decoded.encoding);
+        let repairs = Vec::new();
+        return Ok(ParsedFeed { feed: info, items, repairs, warnings, complete: true });
+    }
+    let mended = repair::repair(text);
+    if mended.web_page {
+        return Err(web_page(text));
+    }
+    let Some(dialect) = mended.dialect else {
+        return Err(ParseError::NotAFeed(
+            "the document is neither RSS nor Atom nor JSON Feed".to_owned(),
+        ));
+    };
+    if mended.too_many {
+        warnings.push(format!("items after the first {} are ignored", repair::MOST_ITEMS));
+    }
+    let feed = strict(&mended.xml, document).map_err(ParseError::NotAFeed)?;
+    let mut asides = mended.items;
+    if asides.len() != feed.entries.len() {
+        // The side notes belong to other items: better none than wrong ones.
+        warnings.push(format!("{} of {} items could be read", feed.entries.len(), asides.len()));
+        if feed.entries.is_empty() {
+            return Err(ParseError::NotAFeed(
+                "the document has items, but none can be read".to_owned(),
+            ));
+        }
+        asides = vec![Aside::default(); feed.entries.len()];
+    }
+    let format = match dialect {
+        Dialect::Atom => "atom",
+        Dialect::Rss1 => "rss1",
+        Dialect::Rss2 => "rss2",
+    };
+    let info = info(&feed, format, decoded.encoding);
+    let mut items = items(feed.entries, asides, document);
+    for (item, _) in &mut items {
+        if item.lang.is_none() {
+            item.lang.clone_from(&info.lang);
+        }
+    }
+    Ok(ParsedFeed {
+        feed: info,
+        items: identity::assign(items),
+        repairs: mended.repairs.into_iter().collect(),
+        warnings,
+        complete: mended.complete,
+    })
 }
+
+/// Has the strict parser read what should now be well-formed. It has been seen to panic, so a
+/// panic is an error like another.
+fn strict(text: &str, document: &Document<'_>) -> Result<feed_rs::model::Feed, String> {
+    let (now, offset) = (document.now, document.utc_offset.unwrap_or(0));
+    let parser = feed_rs::parser::Builder::new()
+        .base_uri(document.base.map(Url::as_str))
+        .id_generator(|_, _, _| String::new())
+        .timestamp_parser(move |text| {
+            let time = date::parse(text, offset).filter(|time| date::is_plausible(*time, now))?;
+            chrono::DateTime::from_timestamp(time.as_second(), 0)
+        })
+        .build();
+    quietly(|| parser.parse(text.as_bytes()))
+        .map_err(|()| "the parser failed on it".to_owned())?
+        .map_err(|error| error.to_string())
+}
+
+/// Runs something that may panic; a panic of it is silent and becomes an error.
+fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, ()> {
+    use std::cell::Cell;
+    use std::panic;
+    use std::sync::Once;
+    thread_local! {
+        static QUIET: Cell<bool> = const { Cell::new(false) };
+    }
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                usual(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let result = panic::catch_unwind(panic::AssertUnwindSafe(work));
+    QUIET.set(false);
+    result.map_err(|_| ())
+}
+
+fn info(feed: &feed_rs::model::Feed, format: &'static str, encoding: &'static str) -> FeedInfo {
+    let link = feed.links.iter().find(|link| link.rel.as_deref() != Some("self"));
+    FeedInfo {
+        title: feed
+            .title
+            .as_ref()
+            .map(|title| cut(html::to_line(&title.content), LONGEST_TITLE))
+            .filter(|title| !title.is_empty()),
+        link: link.map(|link| link.href.clone()),
+        format,
+        encoding,
+        lang: feed.language.as_deref().and_then(language),
+        ttl_minutes: feed.ttl,
+    }
+}
+
+/// A language as `en` or `zh-cn`.
+fn language(text: &str) -> Option<String> {
+    let text = text.trim().to_lowercase().replace('_', "-");
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    ((2..=16).contains(&text.len()) && text.chars().all(good)).then_some(text)
+}
+
+/// The items, each with its date as it is written.
+fn items(
+    entries: Vec<feed_rs::model::Entry>,
+    asides: Vec<Aside>,
+    document: &Document<'_>,
+) -> Vec<(Item, String)> {
+    let entries = entries.into_iter().zip(asides).take(repair::MOST_ITEMS);
+    entries.map(|(entry, aside)| item(entry, aside, document)).collect()
+}
+
+fn item(entry: feed_rs::model::Entry, aside: Aside, document: &Document<'_>) -> (Item, String) {
+    let text = |text: &str| cut(html::to_text(text), LONGEST_TEXT);
+    let summary = entry.summary.as_ref().map(|summary| text(&summary.content)).unwrap_or_default();
+    let content = entry.content.as_ref().and_then(|content| content.body.as_deref()).map(text);
+    let content = content.filter(|content| *content != summary).unwrap_or_default();
+    let title = entry.title.as_ref().map(|title| html::to_line(&title.content)).unwrap_or_default();
+    let link = entry
+        .links
+        .iter()
+        .find(|link| link.rel.as_deref().unwrap_or("alternate") == "alternate")
+        .or_else(|| entry.links.iter().find(|link| link.rel.as_deref() != Some("self")))
+        .map(|link| absolute(link.href.trim(), document.base))
+        .filter(|link| !link.is_empty() && link.len() <= LONGEST_LINK);
+    let time = |time: Option<chrono::DateTime<chrono::Utc>>| {
+        time.and_then(|time| Timestamp::from_second(time.timestamp()).ok())
+    };
+    let names = |names: Vec<String>| {
+        let mut kept: Vec<String> = Vec::new();
+        for name in names {
+            let name = cut(html::to_line(&name), LONGEST_NAME);
+            if !name.is_empty() && !kept.contains(&name) && kept.len() < MOST_NAMES {
+                kept.push(name);
+            }
+        }
+        kept
+    };
+    let id = Some(entry.id.trim().to_owned()).filter(|id| !id.is_empty());
+    let categories = entry.categories.into_iter().map(|tag| tag.label.unwrap_or(tag.term));
+    let source = (aside.source_title.is_some() || aside.source_url.is_some()).then(|| ItemSource {
+        title: aside.source_title.map(|title| cut(html::to_line(&title), LONGEST_NAME)),
+        url: aside.source_url,
+    });
+    let item = Item {
+        // Given when all items of the document are known.
+        key: ItemKey::of("none", &[]),
+        id: id.map(|id| cut(id, LONGEST_LINK)),
+        title: cut(title, LONGEST_TITLE),
+        summary,
+        content,
+        link,
+        lang: entry
+            .language
+            .as_deref()
+            .and_then(language)
+            .or(aside.lang.as_deref().and_then(language)),
+        authors: names(entry.authors.into_iter().filter_map(|author| author.name).collect()),
+        tags: names(categories.collect()),
+        published: time(entry.published),
+        updated: time(entry.updated),
+        source,
+    };
+    (item, aside.raw_date)
+}
+
+/// A link that the parser left relative.
+fn absolute(link: &str, base: Option<&Url>) -> String {
+    match (Url::parse(link), base) {
+        (Err(url::ParseError::RelativeUrlWithoutBase), Some(base)) => {
+            base.join(link).map_or_else(|_| link.to_owned(), String::from)
+        }
+        _ => link.to_owned(),
+    }
+}
+
+/// At most so many bytes of a text.
+fn cut(mut text: String, most: usize) -> String {
+    text.truncate(text.floor_char_boundary(most));
+    text
+}
+
+/// What a web page in place of a feed says about why.
+fn web_page(text: &str) -> ParseError {
+    const WALLS: &[&str] = &[
+        "just a moment",
+        "cf-challenge",
+        "challenge-platform",
+        "captcha",
+        "attention required",
+        "access denied",
+        "are you a robot",
+        "verify you are human",
+        "enable javascript and cookies",
+        "ddos-guard",
+        "type=\"password\"",
+    ];
+    let head = text[..text.floor_char_boundary(64 << 10)].to_ascii_lowercase();
+    let title = head.find("<title").and_then(|start| {
+        let inner = start + head[start..].find('>')? + 1;
+        let end = inner + head[inner..].find("</title")?;
+        Some(cut(html::to_line(text.get(inner..end)?), LONGEST_NAME))
+            .filter(|title| !title.is_empty())
+    });
+    ParseError::WebPage { title, bot_wall: WALLS.iter().any(|sign| head.contains(sign)) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! What makes an item the same item at the next poll.
+//!
+//! In this order: the guid, unless it says nothing or several items of the document share it; then
+//! the guid with the link; the link, when no other item has it; link, title and date; title and
+//! date; the text. Never the place in the document, and never chance.
+
+use std::collections::HashMap;
+
+use url::Url;
+
+use crate::item::{Item, ItemKey};
+
+/// Guids that identify nothing.
+const PLACEHOLDERS: &[&str] =
+    &["", "0", "-1", "n/a", "na", "none", "null", "nil", "undefined", "unknown", "guid", "id", "#"];
+/// Parameters of links that change without the page changing.
+const TRACKING: &[&str] = &[
+    "utm_",
+    "fbclid",
+    "gclid",
+    "yclid",
+    "mc_cid",
+    "mc_eid",
+    "at_medium",
+    "at_campaign",
+    "cmpid",
+    "ns_",
+];
+
+/// Gives every item its key.
+pub(super) fn assign(items: Vec<(Item, String)>) -> Vec<Item> {
+    let ids: Vec<Option<String>> = items.iter().map(|(item, _)| identifying(item)).collect();
+    let links: Vec<Option<String>> =
+        items.iter().map(|(item, _)| item.link.as_deref().map(canonical)).collect();
+    let count = |values: &[Option<String>]| {
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        for value in values.iter().flatten() {
+            *counts.entry(value.clone()).or_default() += 1;
+        }
+        counts
+    };
+    let (id_counts, link_counts) = (count(&ids), count(&links));
+    let mut seen: HashMap<ItemKey, ItemKey> = HashMap::new();
+    let mut out = Vec::with_capacity(items.len());
+    for ((mut item, raw_date), (id, link)) in items.into_iter().zip(ids.into_iter().zip(links)) {
+        let title = item.title.as_str();
+        item.key = match (&id, &link) {
+            (Some(id), _) if id_counts[id] == 1 => ItemKey::of("guid", &[id]),
+            (Some(id), Some(link)) => ItemKey::of("guid+link", &[id, link]),
+            (Some(id), None) => ItemKey::of("guid+title", &[id, title]),
+            (None, Some(link)) if link_counts[link] == 1 => ItemKey::of("link", &[link]),
+            (None, Some(link)) => ItemKey::of("link+title+date", &[link, title, &raw_date]),
+            (None, None) if !title.is_empty() => ItemKey::of("title+date", &[title, &raw_date]),
+            (None, None) => ItemKey::of("text", &[&item.summary, &item.content, &raw_date]),
+        };
+        // Two items with one guid and one link are told apart by what they say; where that is the
+        // same too, they are one item that stands twice, and have one key.
+        let said = [item.title.as_str(), &item.summary, &item.content];
+        let said = ItemKey::of("said", &said);
+        if *seen.entry(item.key).or_insert(said) != said {
+            item.key = ItemKey::of("twin", &[&item.key.to_string(), &said.to_string()]);
+        }
+        out.push(item);
+    }
+    out
+}
+
+fn identifying(item: &Item) -> Option<String> {
+    let id = item.id.as_deref()?.trim();
+    (!PLACEHOLDERS.contains(&id.to_lowercase().as_str())).then(|| id.to_owned())
+}
+
+/// A link without what changes although the page does not. For comparison only.
+fn canonical(link: &str) -> String {
+    let Ok(mut url) = Url::parse(link) else { return link.trim().to_owned() };
+    url.set_fragment(None);
+    if url.query().is_some() {
+        let kept: Vec<(String, String)> = url
+            .query_pairs()
+            .filter(|(name, _)| !TRACKING.iter().any(|tracking| name.starts_with(tracking)))
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        if kept.is_empty() {
+            url.set_query(None);
+        } else {
+            url.query_pairs_mut().clear().extend_pairs(kept);
+        }
+    }
+    url.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn item(id: Option<&str>, link: Option<&str>, title: &str) -> (Item, String) {
+        let mut item = Item::titled(ItemKey::of("none", &[]), title);
+        item.id = id.map(str::to_owned);
+        item.link = link.map(str::to_owned);
+        (item, String::new())
+    }
+
+    #[track_caller]
+    fn keys(items: &[(Item, String)]) -> Vec<ItemKey> {
+        assign(items.to_vec()).iter().map(|item| item.key).collect()
+    }
+
+    #[test]
+    fn an_edited_title_or_a_new_order_changes_no_key() {
+        let a = item(Some("1"), Some("https://e.org/1"), "a");
+        let b = item(None, Some("https://e.org/2?utm_source=rss"), "b");
+        let mut both = keys(&[a.clone(), b]);
+        let edited = item(None, Some("https://e.org/2"), "b, edited");
+        both.reverse();
+        assert_eq!(keys(&[edited, a]), both);
+    }
+
+    #[test]
+    fn items_that_share_a_guid_are_different_items() {
+        let shared = |n: u32| item(Some("same"), Some(&format!("https://e.org/{n}")), "t");
+        let two = keys(&[shared(1), shared(2)]);
+        let three = keys(&[shared(3), shared(1), shared(2)]);
+        assert_eq!(three[1..], two);
+        assert_eq!(three.iter().collect::<HashSet<_>>().len(), 3);
+    }
+
+    #[test]
+    fn an_item_that_stands_twice_is_one_item() {
+        let same = keys(&[item(None, None, "t"), item(None, None, "t")]);
+        assert_eq!(same[0], same[1]);
+        let twin = |title| item(Some("1"), Some("https://e.org/1"), title);
+        let different = keys(&[twin("a"), twin("b")]);
+        assert_ne!(different[0], different[1]);
+    }
+
+    #[test]
+    fn a_placeholder_is_no_identity() {
+        let with = |id| keys(&[item(Some(id), Some("https://e.org/1"), "t")]);
+        assert_eq!(with("N/A"), with("null"));
+    }
+}
