@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::fetch::{Failure, Freshness, Validators};
+use crate::fetch::{Failure, FailureKind, Freshness, Validators};
 
 /// The condition a feed is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +48,28 @@ pub struct FeedState {
     pub baseline_at: Option<Timestamp>,
     /// When to poll next.
     pub next_due: Timestamp,
+}
+
+impl State {
+    const ALL: [State; 6] =
+        [State::New, State::Active, State::Retry, State::Throttled, State::Blocked, State::Gone];
+
+    /// The word that the store and the lists use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::New => "new",
+            State::Active => "active",
+            State::Retry => "retry",
+            State::Throttled => "throttled",
+            State::Blocked => "blocked",
+            State::Gone => "gone",
+        }
+    }
+
+    /// The condition of that word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
 }
 
 impl FeedState {
@@ -110,14 +132,268 @@ pub struct Next {
     pub host_not_before: Option<Timestamp>,
 }
 
+const MINUTE: i64 = 60;
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+/// The pauses after failures in a row that may pass by themselves, in seconds; the last repeats.
+const TRANSIENT: &[i64] =
+    &[5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 6 * HOUR];
+/// The same when the server says that there is nothing at this address.
+const NOT_FOUND: &[i64] = &[30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY];
+/// The same when it keeps us out.
+const BLOCKED: &[i64] = &[4 * HOUR, 8 * HOUR, 16 * HOUR, DAY];
+/// The same when it asks to be left alone.
+const THROTTLED: &[i64] = &[HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY];
+/// The same for 410: once to be sure, four weeks weekly, then monthly.
+const GONE: &[i64] = &[DAY, 7 * DAY, 7 * DAY, 7 * DAY, 7 * DAY, 30 * DAY];
+/// How long a feed may fail before it is tried more rarely still.
+const LONG_TRANSIENT: SignedDuration = SignedDuration::from_hours(7 * 24);
+const LONG_NOT_FOUND: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// A throttled host's wish is heard up to this; a lifetime of the refusal counts too.
+const LONGEST_WISH: i64 = 2 * DAY;
+/// Jitter adds up to this part of a pause, in per mille. It only ever delays.
+const JITTER: i64 = 100;
+
+/// Marks a poll as started. Committed before the request is sent, so that a restart in the middle
+/// waits as after a failure and cannot hammer the server.
+pub fn lease(before: &FeedState, now: Timestamp) -> FeedState {
+    FeedState {
+        last_request: Some(now),
+        next_due: now + SignedDuration::from_secs(TRANSIENT[0]),
+        ..before.clone()
+    }
+}
+
 /// The state that follows `before` when the poll that was started at `before.last_request` went
-/// as `polled` says. `seed` decides the jitter, which only ever delays.
+/// as `polled` says. `seed` decides the jitter.
 pub fn advance(
     before: &FeedState,
-    _polled: Polled<'_>,
-    _pace: Pace,
-    _now: Timestamp,
-    _seed: u64,
+    polled: Polled<'_>,
+    pace: Pace,
+    now: Timestamp,
+    seed: u64,
 ) -> Next {
-    Next { feed: before.clone(), host_not_before: None }
+    let mut feed = before.clone();
+    let failure = match polled {
+        Polled::Failed(failure) => failure,
+        Polled::Changed { validators, body_hash, freshness, new_items } => {
+            // What a damaged body left out must not be taken for seen.
+            feed.body_hash = body_hash;
+            if new_items > 0 {
+                feed.last_new_item = Some(now);
+            }
+            return went_well(feed, validators, freshness, pace, now, seed);
+        }
+        Polled::Unchanged { validators, freshness } => {
+            return went_well(feed, validators, freshness, pace, now, seed);
+        }
+    };
+    feed.failures = before.failures.saturating_add(1);
+    let state = match failure.kind {
+        FailureKind::Throttled => State::Throttled,
+        FailureKind::Blocked => State::Blocked,
+        // The first 410 may be a mistake; the second, a day later, is meant.
+        FailureKind::Gone if before.state == State::Gone || before.failures > 0 => State::Gone,
+        _ => State::Retry,
+    };
+    enter(&mut feed, state, now);
+    feed.why = Some(failure.message.clone());
+    let failing = now.duration_since(feed.state_since);
+    let pause = match failure.kind {
+        FailureKind::Throttled => {
+            let wish = [failure.freshness.retry_after, failure.freshness.lifetime];
+            let wish =
+                wish.into_iter().flatten().filter_map(|wish| i64::try_from(wish.as_secs()).ok());
+            step(THROTTLED, feed.failures).max(wish.max().unwrap_or(0).min(LONGEST_WISH))
+        }
+        FailureKind::Blocked => step(BLOCKED, feed.failures),
+        FailureKind::Gone => step(GONE, feed.failures),
+        FailureKind::NotFound if failing > LONG_NOT_FOUND => 7 * DAY,
+        FailureKind::NotFound => step(NOT_FOUND, feed.failures),
+        _ if failing > LONG_TRANSIENT => DAY,
+        _ => step(TRANSIENT, feed.failures),
+    };
+    // A feed that is polled every minute is not left for hours after one slip of the network.
+    let interval = seconds(pace.interval);
+    let passing = !matches!(failure.kind, FailureKind::NotFound | FailureKind::Gone);
+    let brief = state == State::Retry && feed.failures == 1 && passing;
+    let pause = if brief { pause.min(interval.max(1)) } else { pause };
+    feed.next_due = now + jittered(pause, seed);
+    let throttled = state == State::Throttled;
+    let host_not_before = throttled.then(|| now + SignedDuration::from_secs(pause));
+    Next { feed, host_not_before }
+}
+
+fn went_well(
+    mut feed: FeedState,
+    validators: &Validators,
+    freshness: Freshness,
+    pace: Pace,
+    now: Timestamp,
+    seed: u64,
+) -> Next {
+    enter(&mut feed, State::Active, now);
+    feed.why = None;
+    feed.failures = 0;
+    feed.validators = validators.clone();
+    feed.last_ok = Some(now);
+    feed.baseline_at = feed.baseline_at.or(Some(now));
+    // Intervals are counted from request to request, or slow answers would stretch them.
+    let start = feed.last_request.unwrap_or(now).min(now);
+    let fresh = freshness.lifetime.map_or(0, seconds);
+    feed.next_due = (start + jittered(seconds(pace.interval).max(fresh), seed)).max(now);
+    Next { feed, host_not_before: None }
+}
+
+fn enter(feed: &mut FeedState, state: State, now: Timestamp) {
+    if feed.state != state {
+        feed.state = state;
+        feed.state_since = now;
+    }
+}
+
+/// The pause after so many failures in a row.
+fn step(pauses: &[i64], failures: u32) -> i64 {
+    let index = usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX);
+    pauses[index.min(pauses.len() - 1)]
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(30 * DAY).min(30 * DAY)
+}
+
+fn jittered(pause: i64, seed: u64) -> SignedDuration {
+    let part = i64::try_from(seed % 1000).unwrap_or(0);
+    SignedDuration::from_millis(pause * 1000 + pause * part * JITTER / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    fn failure(kind: FailureKind, retry_after: Option<u64>) -> Failure {
+        let retry_after = retry_after.map(Duration::from_secs);
+        let freshness = Freshness { lifetime: None, retry_after };
+        Failure { kind, message: "why".to_owned(), freshness }
+    }
+
+    const PACE: Pace = Pace { interval: Duration::from_secs(900) };
+
+    /// The pauses that follow failures of one kind, one right after the other.
+    #[track_caller]
+    fn check_ladder(kind: FailureKind, state: State, pauses: &[i64]) {
+        let mut feed = FeedState::new(time(0), time(0));
+        let mut now = time(0);
+        for (count, pause) in pauses.iter().enumerate() {
+            feed = lease(&feed, now);
+            let next = advance(&feed, Polled::Failed(&failure(kind, None)), PACE, now, 0);
+            feed = next.feed;
+            assert_eq!(feed.next_due.duration_since(now).as_secs(), *pause, "{kind:?} {count}");
+            now = feed.next_due;
+        }
+        assert_eq!(feed.state, state);
+        assert_eq!(feed.failures as usize, pauses.len());
+    }
+
+    #[test]
+    fn failures_are_tried_again_less_and_less_often_and_for_ever() {
+        let (m, h, d) = (MINUTE, HOUR, DAY);
+        check_ladder(
+            FailureKind::Server,
+            State::Retry,
+            &[5 * m, 15 * m, 30 * m, h, 2 * h, 4 * h, 6 * h, 6 * h],
+        );
+        check_ladder(
+            FailureKind::NotFound,
+            State::Retry,
+            &[30 * m, h, 2 * h, 4 * h, 8 * h, 16 * h, d, d],
+        );
+        check_ladder(FailureKind::Blocked, State::Blocked, &[4 * h, 8 * h, 16 * h, d, d]);
+        check_ladder(
+            FailureKind::Gone,
+            State::Gone,
+            &[d, 7 * d, 7 * d, 7 * d, 7 * d, 30 * d, 30 * d],
+        );
+        check_ladder(
+            FailureKind::Throttled,
+            State::Throttled,
+            &[h, 2 * h, 4 * h, 8 * h, 16 * h, d, d],
+        );
+    }
+
+    #[test]
+    fn one_410_is_not_the_end() {
+        let feed = FeedState::new(time(0), time(0));
+        let gone = failure(FailureKind::Gone, None);
+        let once = advance(&feed, Polled::Failed(&gone), PACE, time(0), 0).feed;
+        assert_eq!(once.state, State::Retry);
+        assert_eq!(
+            advance(&once, Polled::Failed(&gone), PACE, time(DAY), 0).feed.state,
+            State::Gone
+        );
+    }
+
+    #[test]
+    fn a_host_that_asks_for_patience_is_left_alone_with_all_its_feeds() {
+        let feed = FeedState::new(time(0), time(0));
+        let asked = failure(FailureKind::Throttled, Some(7200));
+        let next = advance(&feed, Polled::Failed(&asked), PACE, time(0), 0);
+        assert_eq!(next.host_not_before, Some(time(7200)));
+        assert_eq!(next.feed.next_due, time(7200));
+    }
+
+    #[test]
+    fn success_forgets_failures_and_keeps_the_validators_it_is_given() {
+        let mut feed = FeedState::new(time(0), time(0));
+        feed =
+            advance(&feed, Polled::Failed(&failure(FailureKind::Dns, None)), PACE, time(0), 0).feed;
+        let validators = Validators { etag: Some(b"\"v1\"".to_vec()), ..Validators::default() };
+        let polled = Polled::Changed {
+            validators: &validators,
+            body_hash: Some([1; 32]),
+            freshness: Freshness::default(),
+            new_items: 2,
+        };
+        feed = advance(&lease(&feed, time(10)), polled, PACE, time(12), 0).feed;
+        assert_eq!((feed.state, feed.failures, feed.why.as_deref()), (State::Active, 0, None));
+        assert_eq!(feed.validators, validators);
+        assert_eq!(
+            (feed.last_ok, feed.last_new_item, feed.baseline_at),
+            (Some(time(12)), Some(time(12)), Some(time(12)))
+        );
+        assert_eq!(feed.next_due, time(10 + 900));
+    }
+
+    #[test]
+    fn an_answer_that_stays_fresh_is_not_asked_for_before() {
+        let feed = lease(&FeedState::new(time(0), time(0)), time(0));
+        let freshness =
+            Freshness { lifetime: Some(Duration::from_secs(43_200)), retry_after: None };
+        let polled = Polled::Unchanged { validators: &Validators::default(), freshness };
+        assert_eq!(advance(&feed, polled, PACE, time(1), 0).feed.next_due, time(43_200));
+    }
+
+    #[test]
+    fn jitter_only_delays_and_by_a_tenth_at_most() {
+        let feed = lease(&FeedState::new(time(0), time(0)), time(0));
+        let polled = Polled::Unchanged {
+            validators: &Validators::default(),
+            freshness: Freshness::default(),
+        };
+        for seed in 0..2000 {
+            let due = advance(&feed, polled, PACE, time(0), seed).feed.next_due;
+            assert!((time(900)..=time(990)).contains(&due));
+        }
+    }
+
+    #[test]
+    fn a_poll_that_a_crash_cut_off_waits_as_after_a_failure() {
+        let feed = lease(&FeedState::new(time(0), time(0)), time(5));
+        assert_eq!((feed.last_request, feed.next_due), (Some(time(5)), time(305)));
+    }
 }

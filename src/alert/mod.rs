@@ -1,2 +1,9 @@
 //! From a hit to an alert that is worth telling: the decision and its named reason, the record
 //! that receivers get, the route it takes, and when a failed delivery is tried again.
+
+pub mod decide;
+pub mod id;
+pub mod record;
+pub mod render;
+pub mod retry;
+pub mod route;

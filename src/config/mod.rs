@@ -1,6 +1,7 @@
 //! The configuration: files as text in, a checked [`Config`] out, or *all* problems with their
 //! places. Reading the files is [`crate::cli`]'s business.
 
+mod check;
 mod duration;
 pub(crate) mod toml_file;
 
@@ -11,11 +12,37 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::diagnostic::SourceFile;
 use crate::hit::Severity;
 use crate::item::FeedName;
 use crate::rules::RuleSet;
 
-pub(crate) use self::duration::duration;
+pub use self::check::{Checked, TestCounts, check, store_path};
+pub(crate) use self::duration::{duration, write as write_duration};
+
+/// The files of a configuration, read.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// The folder that holds newswatch.toml.
+    pub folder: PathBuf,
+    /// newswatch.toml.
+    pub main: Arc<SourceFile>,
+    /// feeds/*.toml, by name.
+    pub feeds: Vec<Arc<SourceFile>>,
+    /// rules/*.toml, by name.
+    pub rules: Vec<Arc<SourceFile>>,
+    /// Where relative paths lead.
+    pub directories: Directories,
+}
+
+/// Where relative paths of the configuration lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directories {
+    /// The database.
+    pub state: PathBuf,
+    /// Alert logs.
+    pub logs: PathBuf,
+}
 
 /// The whole configuration, checked.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@
 //! unknown key.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -329,4 +330,28 @@ pub(crate) fn nearest<'a>(
         .filter(|(similarity, _)| *similarity >= SIMILAR)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
+}
+
+/// Reports each name that another before it has, with the other's place.
+pub(crate) fn unique<'a>(
+    names: impl Iterator<Item = &'a Located>,
+    what: &str,
+    problems: &Problems,
+) {
+    let mut first: HashMap<&str, &Located> = HashMap::new();
+    for name in names {
+        if let Some(first) = first.get(name.text.as_str()) {
+            let (line, _) = first.file.line_column(first.span.start);
+            problems.borrow_mut().push(
+                Problem::error(
+                    &name.file,
+                    name.span.clone(),
+                    format!("{what} {:?} is named twice", name.text),
+                )
+                .with_hint(format!("the other one is at {}:{line}", first.file.path.display())),
+            );
+        } else {
+            first.insert(&name.text, name);
+        }
+    }
 }

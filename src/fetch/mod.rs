@@ -1,9 +1,20 @@
 //! Conditional GET with limits: from a feed's address to a typed outcome.
 
+pub(crate) mod address;
+mod client;
+mod decode;
+mod file;
+pub(crate) mod headers;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
+
+pub use self::client::Fetcher;
+#[cfg(test)]
+pub(crate) use self::client::Limits;
 
 /// What a server gave us to ask "has it changed?" with, byte for byte (RFC 9110 section 8.8).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,6 +70,8 @@ pub struct Body {
     pub freshness: Freshness,
     /// Bytes on the wire, headers not counted.
     pub wire_bytes: u64,
+    /// A large body's place in memory, free again when the body is dropped.
+    pub(crate) large: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// What came of a poll.
@@ -119,13 +132,4 @@ pub enum FailureKind {
     NotFound,
     /// An answer that is no feed.
     Parse,
-}
-
-/// The time at which something is due at the earliest, for a whole host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostDelay {
-    /// The host and port.
-    pub host: String,
-    /// Not to be asked before.
-    pub not_before: Timestamp,
 }

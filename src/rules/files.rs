@@ -1,6 +1,5 @@
 //! Rule files: from TOML to [`Definitions`], with every problem of every file.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -48,9 +47,9 @@ pub(crate) fn read(files: &[Arc<SourceFile>], problems: &Problems) -> Definition
         }
         section.finish();
     }
-    report_duplicates(definitions.entities.iter().map(|entity| &entity.id), "entity", problems);
+    toml_file::unique(definitions.entities.iter().map(|entity| &entity.id), "entity", problems);
     duplicate_macros(&definitions.macros, problems);
-    report_duplicates(definitions.rules.iter().map(|rule| &rule.id), "rule", problems);
+    toml_file::unique(definitions.rules.iter().map(|rule| &rule.id), "rule", problems);
     definitions
 }
 
@@ -349,27 +348,8 @@ fn one_of(section: &Section<'_>, text: &Located, known: &[&str], what: &str) {
     }
 }
 
-fn report_duplicates<'a>(ids: impl Iterator<Item = &'a Located>, what: &str, problems: &Problems) {
-    let mut first: HashMap<&str, &Located> = HashMap::new();
-    for id in ids {
-        if let Some(first) = first.get(id.text.as_str()) {
-            let (line, _) = first.file.line_column(first.span.start);
-            problems.borrow_mut().push(
-                Problem::error(
-                    &id.file,
-                    id.span.clone(),
-                    format!("{what} {:?} is defined twice", id.text),
-                )
-                .with_hint(format!("the other one is at {}:{line}", first.file.path.display())),
-            );
-        } else {
-            first.insert(&id.text, id);
-        }
-    }
-}
-
 fn duplicate_macros(macros: &[Macro], problems: &Problems) {
     let ids: Vec<Located> =
         macros.iter().map(|definition| definition.query.source.renamed(&definition.id)).collect();
-    report_duplicates(ids.iter(), "macro", problems);
+    toml_file::unique(ids.iter(), "macro", problems);
 }

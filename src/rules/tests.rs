@@ -347,7 +347,7 @@ fn every_mistake_in_a_rule_file_is_named_with_its_place() {
 #[test]
 fn two_rules_of_one_id_are_an_error() {
     let (_, problems) = rules(&format!("{RULE}{RULE}"));
-    assert!(problems[0].contains("is defined twice"), "{problems:#?}");
+    assert!(problems[0].contains("is named twice"), "{problems:#?}");
 }
 
 #[test]

@@ -167,6 +167,7 @@ fn classify(original: char, folded: char) -> Class {
     }
 }
 
+#[cfg(test)]
 /// The form in which a whole text is compared: that of [`super::Tokens`], marks and all left out.
 pub(crate) fn fold(text: &str) -> String {
     let mut form = String::with_capacity(text.len());

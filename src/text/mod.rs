@@ -8,5 +8,6 @@ mod fold;
 pub(crate) mod inflect;
 mod tokens;
 
+#[cfg(test)]
 pub(crate) use fold::fold;
 pub(crate) use tokens::{Gap, Script, Token, Tokens};

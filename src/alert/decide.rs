@@ -1,0 +1,149 @@
+//! Whether a hit is told, and why: one pure function with a named reason that is stored with the
+//! hit, so that every silence can be explained.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Serialize, Serializer};
+
+use crate::config::FirstRun;
+
+/// An item published longer ago than this, and never seen before, is stored but not told: a feed
+/// that suddenly shows its archive is not news.
+pub const LATE_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Why a hit was told, or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Told: the rule hit the item for the first time.
+    FirstHit,
+    /// Not told: the item was there when the feed was first polled.
+    Baseline,
+    /// Not told: the item was published more than [`LATE_AFTER`] before it was seen.
+    Late,
+    /// Not told: the item is older than the rule's `max_age`.
+    TooOld,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Reason; 4] = [Reason::FirstHit, Reason::Baseline, Reason::Late, Reason::TooOld];
+
+    /// The word that the store and the lists use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::FirstHit => "first-hit",
+            Reason::Baseline => "baseline",
+            Reason::Late => "late",
+            Reason::TooOld => "too-old",
+        }
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// What the decision rests on.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    /// No poll of the feed has succeeded before.
+    pub first_poll: bool,
+    /// What the configuration wants then.
+    pub first_run: FirstRun,
+    /// When the item was published, as far as its publisher says.
+    pub published: Option<Timestamp>,
+    /// The rule's own limit of age.
+    pub max_age: Option<SignedDuration>,
+    /// When the item was seen.
+    pub now: Timestamp,
+}
+
+/// The decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// Somebody is told.
+    pub notify: bool,
+    /// Why, or why not.
+    pub reason: Reason,
+}
+
+/// Decides whether a hit is told.
+pub fn decide(facts: &Facts) -> Decision {
+    let silent = |reason| Decision { notify: false, reason };
+    let age = facts.published.map(|published| facts.now.duration_since(published));
+    if let (Some(age), Some(max_age)) = (age, facts.max_age)
+        && age > max_age
+    {
+        return silent(Reason::TooOld);
+    }
+    if facts.first_poll {
+        // Whoever asks for the alerts of a first poll asks for old items too.
+        match facts.first_run {
+            FirstRun::Record => return silent(Reason::Baseline),
+            FirstRun::Alert => {}
+            FirstRun::AlertRecent(within) => {
+                let within = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX);
+                if age.is_none_or(|age| age > within) {
+                    return silent(Reason::Baseline);
+                }
+            }
+        }
+    } else if is_late(facts.published, facts.now) {
+        return silent(Reason::Late);
+    }
+    Decision { notify: true, reason: Reason::FirstHit }
+}
+
+/// Whether an item that is seen `now` for the first time was published long before.
+pub fn is_late(published: Option<Timestamp>, now: Timestamp) -> bool {
+    published.is_some_and(|published| now.duration_since(published) > LATE_AFTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const HOUR: i64 = 3600;
+
+    #[track_caller]
+    fn check(
+        first: Option<FirstRun>,
+        age_hours: Option<i64>,
+        max_age: Option<i64>,
+        reason: Reason,
+    ) {
+        let now = Timestamp::from_second(1_700_000_000).expect("it is a time");
+        let decision = decide(&Facts {
+            first_poll: first.is_some(),
+            first_run: first.unwrap_or(FirstRun::Record),
+            published: age_hours.map(|hours| now - SignedDuration::from_secs(hours * HOUR)),
+            max_age: max_age.map(SignedDuration::from_hours),
+            now,
+        });
+        assert_eq!(decision.reason, reason);
+        assert_eq!(decision.notify, reason == Reason::FirstHit);
+    }
+
+    #[test]
+    fn a_new_item_is_told_and_an_old_one_only_recorded() {
+        check(None, Some(1), None, Reason::FirstHit);
+        check(None, None, None, Reason::FirstHit);
+        check(None, Some(6 * 24), None, Reason::FirstHit);
+        check(None, Some(8 * 24), None, Reason::Late);
+        check(None, Some(-5), None, Reason::FirstHit);
+        check(None, Some(3), Some(2), Reason::TooOld);
+    }
+
+    #[test]
+    fn the_first_poll_of_a_feed_tells_what_the_configuration_wants() {
+        check(Some(FirstRun::Record), Some(1), None, Reason::Baseline);
+        check(Some(FirstRun::Alert), Some(100 * 24), None, Reason::FirstHit);
+        let recent = FirstRun::AlertRecent(Duration::from_secs(6 * 3600));
+        check(Some(recent), Some(5), None, Reason::FirstHit);
+        check(Some(recent), Some(7), None, Reason::Baseline);
+        check(Some(recent), None, None, Reason::Baseline);
+    }
+}

@@ -1,0 +1,51 @@
+//! Ids of hits and alerts: UUIDs of version 7 (RFC 9562 section 5.7) whose bits after the time are
+//! a digest of what they name, so that the same hit taken in at the same moment has the same id.
+
+use jiff::Timestamp;
+
+use crate::item::ItemKey;
+
+/// What a hit or an alert is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity<'a> {
+    /// The rule.
+    pub rule: &'a str,
+    /// The feed.
+    pub feed: &'a str,
+    /// The item in it.
+    pub item: ItemKey,
+}
+
+/// The id of a hit.
+pub fn hit_id(identity: Identity<'_>, now: Timestamp) -> String {
+    uuid("hit", identity, now)
+}
+
+/// The id of the alert that tells of a hit.
+pub fn alert_id(identity: Identity<'_>, now: Timestamp) -> String {
+    uuid("alert", identity, now)
+}
+
+fn uuid(kind: &str, identity: Identity<'_>, now: Timestamp) -> String {
+    let Identity { rule, feed, item } = identity;
+    let digest = ItemKey::of(kind, &[rule, feed, &item.to_string()]);
+    let mut bits = [0; 10];
+    bits.copy_from_slice(&digest.as_bytes()[..10]);
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &bits).into_uuid().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_the_same_for_the_same_hit_at_the_same_time_and_sorts_by_time() {
+        let identity = Identity { rule: "a", feed: "b", item: ItemKey::of("guid", &["1"]) };
+        let (now, later) =
+            (Timestamp::UNIX_EPOCH, Timestamp::from_second(1).expect("a second is a time"));
+        assert_eq!(hit_id(identity, now), hit_id(identity, now));
+        assert_ne!(hit_id(identity, now), alert_id(identity, now));
+        assert!(hit_id(identity, now) < hit_id(identity, later));
+    }
+}

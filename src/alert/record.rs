@@ -1,0 +1,370 @@
+//! The alert record: what receivers get and what the alert log holds, one JSON object an alert.
+//!
+//! The envelope is CloudEvents 1.0 in structured JSON with the extensions `severity`,
+//! `correlation`, `recordedtime` and `sequence`; inside `data`, names are those of the Elastic
+//! Common Schema where it has one. docs/alert-record.md describes every field.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::id::{self, Identity};
+use crate::config::Feed;
+use crate::hit::{Match, Severity, Span};
+use crate::item::Item;
+use crate::rules::Rule;
+
+/// The longest title in a record, in characters.
+const LONGEST_TITLE: usize = 500;
+/// The longest link in a record, in characters.
+const LONGEST_LINK: usize = 2_000;
+/// The longest matched text in a record, in characters.
+const LONGEST_SPAN: usize = 200;
+/// Matched texts in a record. With the limits above a record stays under 20 kB of most scripts.
+const MOST_SPANS: usize = 24;
+
+/// One alert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlertRecord {
+    /// `1.0`, the version of CloudEvents.
+    pub specversion: String,
+    /// The alert's id, the same on every delivery: receivers drop what they have had.
+    pub id: String,
+    /// `urn:newswatch:INSTANCE`.
+    pub source: String,
+    /// What happened: `newswatch.hit`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `rule/ID`.
+    pub subject: String,
+    /// When the item was published, else seen; never later than `recordedtime`.
+    pub time: Timestamp,
+    /// When newswatch raised the alert.
+    pub recordedtime: Timestamp,
+    /// Counts up with every alert of this installation; given at commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<String>,
+    /// `LOW`, `MEDIUM`, `HIGH` or `CRITICAL`.
+    pub severitytext: String,
+    /// 9, 10, 13 or 18: orders severities, nothing more.
+    pub severitynumber: u8,
+    /// What the alert belongs with: until there are stories, the item itself.
+    pub correlationid: String,
+    /// The item that caused it.
+    pub causationid: String,
+    /// `application/json`.
+    pub datacontenttype: String,
+    /// `urn:newswatch:schema:alert:1`.
+    pub dataschema: String,
+    /// The alert itself.
+    pub data: AlertData,
+}
+
+/// What an alert says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlertData {
+    /// A sentence for a person. It names who says what, and says no more.
+    pub message: String,
+    /// What kind of event this is.
+    pub event: EventInfo,
+    /// The rule that matched.
+    pub rule: RuleInfo,
+    /// The rule's tags.
+    pub tags: Vec<String>,
+    /// The story; null until there are stories.
+    pub story: Option<serde_json::Value>,
+    /// Cues of claims and denials; null until they are read.
+    pub claim_cues: Option<serde_json::Value>,
+    /// The item and the words that matched.
+    pub item: ItemInfo,
+    /// The surge; null when there is none.
+    pub surge: Option<serde_json::Value>,
+    /// The silence that held it back; null when none did.
+    pub silenced_by: Option<String>,
+    /// Who acknowledged it; null when nobody has.
+    pub acked_by: Option<String>,
+    /// The rule's first reference.
+    pub runbook: Option<String>,
+}
+
+/// `event.*` of the Elastic Common Schema.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventInfo {
+    /// `alert`.
+    pub kind: String,
+    /// `hit`.
+    pub action: String,
+    /// 30, 50, 70 or 90.
+    pub severity: u8,
+    /// When the alert was raised.
+    pub created: Timestamp,
+}
+
+/// `rule.*` of the Elastic Common Schema.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleInfo {
+    /// The rule's id.
+    pub id: String,
+    /// Its title.
+    pub name: String,
+    /// What it said at the time.
+    pub version: String,
+    /// Its first tag.
+    pub category: Option<String>,
+}
+
+/// The item of an alert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemInfo {
+    /// The item in the store: `feed/key`.
+    pub key: String,
+    /// The id as the feed gave it.
+    pub id: Option<String>,
+    /// The headline.
+    pub title: String,
+    /// Where to read it.
+    pub url: Option<UrlInfo>,
+    /// The language.
+    pub lang: Option<String>,
+    /// When its publisher says it was published.
+    pub published: Option<Timestamp>,
+    /// When it was seen.
+    pub fetched: Timestamp,
+    /// The feed.
+    pub feed: FeedRef,
+    /// The publisher that an aggregating feed names.
+    pub source: Option<String>,
+    /// The item that this one copies; null until copies are recognised.
+    pub copy_of: Option<String>,
+    /// Which of the item's texts matched, from 1.
+    pub revision: u32,
+    /// Whether the item was there when its feed was first polled.
+    pub backfill: bool,
+    /// The words that matched.
+    pub highlights: Vec<Span>,
+}
+
+/// `url.*` of the Elastic Common Schema.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UrlInfo {
+    /// The whole link.
+    pub full: String,
+}
+
+/// The feed of an item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeedRef {
+    /// The feed's name in the configuration.
+    pub id: String,
+    /// Its title.
+    pub name: String,
+    /// The group that owns it.
+    pub owner: Option<String>,
+    /// The camp it stands in.
+    pub alignment: Option<String>,
+}
+
+/// What a record is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct HitFacts<'a> {
+    /// The rule that matched.
+    pub rule: &'a Rule,
+    /// The item.
+    pub item: &'a Item,
+    /// Which of the item's texts matched.
+    pub revision: u32,
+    /// The feed.
+    pub feed: &'a Feed,
+    /// What the feed is called.
+    pub feed_title: Option<&'a str>,
+    /// No poll of the feed has succeeded before.
+    pub first_poll: bool,
+    /// The match.
+    pub found: &'a Match,
+    /// When.
+    pub now: Timestamp,
+    /// Which installation.
+    pub instance: &'a str,
+}
+
+/// The record of the alert that tells of a hit.
+pub fn hit_alert(facts: &HitFacts<'_>) -> AlertRecord {
+    let HitFacts { rule, item, feed, found, now, .. } = *facts;
+    let key = format!("{}/{}", feed.name, item.key);
+    let identity = Identity { rule: &rule.id, feed: feed.name.as_str(), item: item.key };
+    let feed_name = facts.feed_title.unwrap_or(feed.name.as_str());
+    let feed_name = shortened(feed_name, LONGEST_TITLE);
+    let title = shortened(headline(item), LONGEST_TITLE);
+    let (number, ecs) = severity_numbers(found.severity);
+    AlertRecord {
+        specversion: "1.0".to_owned(),
+        id: id::alert_id(identity, now),
+        source: format!("urn:newswatch:{}", facts.instance),
+        kind: "newswatch.hit".to_owned(),
+        subject: format!("rule/{}", rule.id),
+        time: item.published.unwrap_or(now).min(now),
+        recordedtime: now,
+        sequence: None,
+        severitytext: found.severity.as_str().to_uppercase(),
+        severitynumber: number,
+        correlationid: key.clone(),
+        causationid: key.clone(),
+        datacontenttype: "application/json".to_owned(),
+        dataschema: "urn:newswatch:schema:alert:1".to_owned(),
+        data: AlertData {
+            message: format!("[{}] {}: {title} ({feed_name})", found.severity, rule.title),
+            event: EventInfo {
+                kind: "alert".to_owned(),
+                action: "hit".to_owned(),
+                severity: ecs,
+                created: now,
+            },
+            rule: RuleInfo {
+                id: rule.id.clone(),
+                name: rule.title.clone(),
+                version: rule.version.clone(),
+                category: rule.tags.first().cloned(),
+            },
+            tags: rule.tags.clone(),
+            story: None,
+            claim_cues: None,
+            item: ItemInfo {
+                key,
+                id: item.id.clone(),
+                title,
+                url: item
+                    .link
+                    .as_deref()
+                    .map(|link| UrlInfo { full: shortened(link, LONGEST_LINK) }),
+                lang: item.lang.clone(),
+                published: item.published,
+                fetched: now,
+                feed: FeedRef {
+                    id: feed.name.to_string(),
+                    name: feed_name,
+                    owner: feed.owner.clone(),
+                    alignment: feed.alignment.clone(),
+                },
+                source: item.source.as_ref().and_then(|source| source.title.clone()),
+                copy_of: None,
+                revision: facts.revision,
+                backfill: facts.first_poll,
+                highlights: highlights(&found.spans),
+            },
+            surge: None,
+            silenced_by: None,
+            acked_by: None,
+            runbook: rule.references.first().cloned(),
+        },
+    }
+}
+
+/// What stands for an item in a line: its title, else the start of its text, else its link.
+fn headline(item: &Item) -> &str {
+    [&item.title, &item.summary, &item.content]
+        .into_iter()
+        .map(|text| text.trim())
+        .find(|text| !text.is_empty())
+        .or(item.link.as_deref())
+        .unwrap_or("(an item without text)")
+}
+
+fn highlights(spans: &[Span]) -> Vec<Span> {
+    let cut = |span: &Span| Span { text: shortened(&span.text, LONGEST_SPAN), ..span.clone() };
+    spans.iter().take(MOST_SPANS).map(cut).collect()
+}
+
+fn severity_numbers(severity: Severity) -> (u8, u8) {
+    match severity {
+        Severity::Low => (9, 30),
+        Severity::Medium => (10, 50),
+        Severity::High => (13, 70),
+        Severity::Critical => (18, 90),
+    }
+}
+
+/// At most so many characters of a text; an ellipsis says that there are more.
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use url::Url;
+
+    use super::*;
+    use crate::item::{FeedName, Field, ItemKey};
+
+    /// A record to deliver in tests, with a title of their choice.
+    pub(crate) fn record(title: &str) -> AlertRecord {
+        let mut item = Item::titled(ItemKey::of("guid", &["1"]), title);
+        item.id = Some("urn:1".to_owned());
+        item.link = Some("https://example.org/1".to_owned());
+        let rule = Rule {
+            id: "arms".to_owned(),
+            title: "Arms".to_owned(),
+            severity: Severity::High,
+            tags: vec!["dprk".to_owned()],
+            references: Vec::new(),
+            version: "blake3:0".to_owned(),
+            max_age: None,
+            notify: Vec::new(),
+        };
+        let feed = Feed {
+            name: FeedName::new("example"),
+            url: Url::parse("https://example.org/feed").unwrap(),
+            title: None,
+            owner: None,
+            alignment: None,
+            lang: None,
+            region: None,
+            tags: Vec::new(),
+            interval: None,
+            enabled: true,
+            encoding: None,
+            utc_offset: None,
+            allow_private: false,
+        };
+        let text: String = title.chars().take(2).collect();
+        let span = Span {
+            field: Field::Title,
+            start: 0,
+            end: 2,
+            text,
+            term: "arms".to_owned(),
+            alias: None,
+        };
+        hit_alert(&HitFacts {
+            rule: &rule,
+            item: &item,
+            revision: 1,
+            feed: &feed,
+            feed_title: Some("Example News"),
+            first_poll: false,
+            found: &Match { rule: 0, severity: Severity::High, spans: vec![span] },
+            now: Timestamp::from_second(1_700_000_000).unwrap(),
+            instance: "test",
+        })
+    }
+
+    #[test]
+    fn a_record_reads_back_as_it_was_written() {
+        let record = record("Кремль denies 武器");
+        let line = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<AlertRecord>(&line).unwrap(), record);
+        assert!(!line.contains('\n'));
+    }
+
+    #[test]
+    fn the_message_names_the_rule_the_headline_and_the_feed() {
+        assert_eq!(record("Denied").data.message, "[high] Arms: Denied (Example News)");
+    }
+
+    #[test]
+    fn a_record_of_a_huge_title_stays_small() {
+        let line = serde_json::to_string(&record(&"王".repeat(2_000_000))).unwrap();
+        assert!(line.len() < 20_000, "{}", line.len());
+    }
+}

@@ -1,0 +1,593 @@
+//! From the files' sections to a checked [`Config`].
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::toml_file::{self, Problems, Section, nearest};
+use super::{
+    Config, Directories, Feed, Files, FirstRun, PollSettings, Receiver, ReceiverKind, Route,
+    StoreSettings, duration,
+};
+use crate::diagnostic::{self, Gravity, Located, Problem, SourceFile};
+use crate::hit::Severity;
+use crate::item::FeedName;
+use crate::rules::{self, RuleSet};
+
+/// The shortest time between two polls of one feed.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+/// Below this, a server's operator may mind.
+const POLITE_INTERVAL: Duration = Duration::from_secs(60);
+/// The longest name of a feed or receiver.
+const LONGEST_NAME: usize = 64;
+
+/// How the tests that stand in rules went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TestCounts {
+    /// As expected.
+    pub passed: usize,
+    /// Not as expected; each is also a problem.
+    pub failed: usize,
+}
+
+/// What a check of all files yields.
+#[derive(Debug)]
+pub struct Checked {
+    /// The configuration; absent when a problem is an error.
+    pub config: Option<Config>,
+    /// All problems, in the order of files and lines.
+    pub problems: Vec<Problem>,
+    /// The tests in rules.
+    pub tests: TestCounts,
+}
+
+/// Checks all files together: their form, what they say of each other, and the rules' own tests.
+pub fn check(files: &Files) -> Checked {
+    let problems = Problems::default();
+    let (rules, rule_problems) = rules::compile(&files.rules);
+    problems.borrow_mut().extend(rule_problems);
+    let mut tests = TestCounts::default();
+    if let Some(rules) = &rules {
+        let report = rules.run_tests();
+        tests = TestCounts { passed: report.passed, failed: report.failures.len() };
+        problems.borrow_mut().extend(report.failures);
+    }
+    let main = Main::read(files, &problems);
+    let feeds = self::feeds(files, &problems);
+    check_names(&main, &feeds, rules.as_ref(), files, &problems);
+    let mut problems = problems.take();
+    diagnostic::sort(&mut problems);
+    let refused = problems.iter().any(|problem| problem.gravity == Gravity::Error);
+    let config = rules.filter(|_| !refused).map(|rules| Config {
+        instance: main.instance,
+        store: main.store,
+        poll: main.poll,
+        receivers: main.receivers.into_iter().map(|(_, receiver)| receiver).collect(),
+        routes: main.routes.into_iter().map(|route| route.route).collect(),
+        feeds: feeds.into_iter().map(|(_, feed)| feed).collect(),
+        rules: Arc::new(rules),
+    });
+    Checked { config, problems, tests }
+}
+
+/// Where the database is, by the main file alone: a mistake in a rule must not keep anybody from
+/// reading what is stored.
+pub fn store_path(files: &Files) -> PathBuf {
+    Main::read(files, &Problems::default()).store.path
+}
+
+/// What newswatch.toml says.
+struct Main {
+    instance: String,
+    store: StoreSettings,
+    poll: PollSettings,
+    receivers: Vec<(Located, Receiver)>,
+    routes: Vec<RouteSource>,
+}
+
+/// A route and the places of the names it uses.
+struct RouteSource {
+    route: Route,
+    receivers: Vec<Located>,
+    rules: Vec<Located>,
+}
+
+impl Main {
+    fn read(files: &Files, problems: &Problems) -> Self {
+        let mut section = toml_file::read(&files.main, problems);
+        let instance = section.text("instance");
+        if let Some(instance) = &instance {
+            check_name(&section, instance, "instance");
+        }
+        let instance = instance.map_or_else(|| "newswatch".to_owned(), |instance| instance.text);
+        let store = store(section.table("store"), &files.directories);
+        let poll = poll(section.table("poll"));
+        let receivers = section
+            .tables("receiver")
+            .into_iter()
+            .filter_map(|table| receiver(table, files))
+            .collect();
+        let routes = section.tables("route").into_iter().map(route).collect();
+        section.finish();
+        Self { instance, store, poll, receivers, routes }
+    }
+}
+
+fn store(section: Option<Section<'_>>, directories: &Directories) -> StoreSettings {
+    let mut settings = StoreSettings {
+        path: directories.state.join("newswatch.db"),
+        keep_items: Duration::from_secs(90 * 24 * 3600),
+    };
+    if let Some(mut section) = section {
+        if let Some(path) = section.text("path") {
+            settings.path = directories.state.join(path.text);
+        }
+        set_duration(
+            &mut section,
+            "keep_items",
+            Duration::from_secs(3600),
+            &mut settings.keep_items,
+        );
+        section.finish();
+    }
+    settings
+}
+
+fn poll(section: Option<Section<'_>>) -> PollSettings {
+    let mut settings = PollSettings {
+        user_agent_contact: None,
+        concurrency: 16,
+        first_run: FirstRun::Record,
+        interval: Duration::from_secs(15 * 60),
+        host_gap: Duration::from_secs(2),
+    };
+    let Some(mut section) = section else { return settings };
+    if let Some(contact) = section.text("user_agent_contact") {
+        if contact.text.chars().any(|c| c.is_control() || !c.is_ascii()) {
+            section.error(contact.span.clone(), "user_agent_contact must be plain ASCII text");
+        } else if !contact.text.is_empty() {
+            settings.user_agent_contact = Some(contact.text);
+        }
+    }
+    if let Some(concurrency) = section.integer("concurrency", 1..=256) {
+        settings.concurrency = usize::try_from(concurrency).unwrap_or(settings.concurrency);
+    }
+    if let Some(text) = section.text("first_run") {
+        match first_run(&text.text) {
+            Some(first_run) => settings.first_run = first_run,
+            None => section.report(
+                Problem::error(
+                    section.file(),
+                    text.span.clone(),
+                    "first_run is none of the known ones",
+                )
+                .with_hint("write \"record\", \"alert\", or \"alert-recent:6h\""),
+            ),
+        }
+    }
+    set_duration(&mut section, "interval", SHORTEST_INTERVAL, &mut settings.interval);
+    set_duration(&mut section, "host_gap", Duration::ZERO, &mut settings.host_gap);
+    section.finish();
+    settings
+}
+
+fn first_run(text: &str) -> Option<FirstRun> {
+    match text.split_once(':') {
+        None if text == "record" => Some(FirstRun::Record),
+        None if text == "alert" => Some(FirstRun::Alert),
+        Some(("alert-recent", within)) => duration(within).ok().map(FirstRun::AlertRecent),
+        _ => None,
+    }
+}
+
+/// Sets a duration when the key is there and not shorter than `shortest`.
+fn set_duration(section: &mut Section<'_>, key: &str, shortest: Duration, value: &mut Duration) {
+    let Some(text) = section.text(key) else { return };
+    match duration(&text.text) {
+        Ok(duration) if duration < shortest => section.error(
+            text.span.clone(),
+            format!("{key} must be at least {}", super::duration::write(shortest)),
+        ),
+        Ok(duration) => *value = duration,
+        Err(why) => section.error(text.span.clone(), why),
+    }
+}
+
+fn receiver(mut section: Section<'_>, files: &Files) -> Option<(Located, Receiver)> {
+    const TYPES: [&str; 4] = ["stdout", "jsonl", "journald", "webhook"];
+    let name = section.required_text("name");
+    if let Some(name) = &name {
+        check_name(&section, name, "receiver");
+    }
+    let kind = section.required_text("type");
+    let kind = kind.and_then(|kind| match kind.text.as_str() {
+        "stdout" => Some(ReceiverKind::Stdout),
+        "journald" => Some(ReceiverKind::Journald),
+        "jsonl" => section
+            .required_text("path")
+            .map(|path| ReceiverKind::Jsonl { path: files.directories.logs.join(path.text) }),
+        "webhook" => webhook(&mut section, &files.folder),
+        other => {
+            let hint = match nearest(other, TYPES.into_iter()) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("one of {}", TYPES.join(", ")),
+            };
+            section.report(
+                Problem::error(
+                    section.file(),
+                    kind.span.clone(),
+                    format!("there is no receiver type {other:?}"),
+                )
+                .with_hint(hint),
+            );
+            None
+        }
+    });
+    if kind.is_some() {
+        section.finish();
+    }
+    let name = name?;
+    let receiver = Receiver { name: name.text.clone(), kind: kind? };
+    Some((name, receiver))
+}
+
+fn webhook(section: &mut Section<'_>, folder: &Path) -> Option<ReceiverKind> {
+    let url = section.required_text("url").and_then(|text| web_address(section, &text));
+    let mut headers = BTreeMap::new();
+    if let Some(mut table) = section.table("headers") {
+        for (name, span) in table.keys() {
+            let value = table.text(&name);
+            if name.eq_ignore_ascii_case("authorization") {
+                table.report(
+                    Problem::error(
+                        table.file(),
+                        span,
+                        "a secret does not belong in the configuration",
+                    )
+                    .with_hint("put it into a file and write authorization_file = \"PATH\""),
+                );
+            } else if let Some(value) = value {
+                headers.insert(name, value.text);
+            }
+        }
+    }
+    let authorization_file = section.text("authorization_file").map(|path| folder.join(path.text));
+    let allow_private = section.boolean("allow_private").unwrap_or(false);
+    let mut timeout = Duration::from_secs(20);
+    set_duration(section, "timeout", Duration::from_millis(100), &mut timeout);
+    Some(ReceiverKind::Webhook { url: url?, headers, authorization_file, allow_private, timeout })
+}
+
+fn web_address(section: &Section<'_>, text: &Located) -> Option<Url> {
+    let url = address(section, text, None)?;
+    if url.scheme() == "file" {
+        section.error(text.span.clone(), "the address must start with https:// or http://");
+        return None;
+    }
+    Some(url)
+}
+
+/// An address of http, https or, where `folder` says what it is relative to, file.
+fn address(section: &Section<'_>, text: &Located, folder: Option<&Path>) -> Option<Url> {
+    let fail = |message: &str, hint: &str| {
+        section.report(
+            Problem::error(section.file(), text.span.clone(), message.to_owned()).with_hint(hint),
+        );
+        None
+    };
+    let trimmed = text.text.trim();
+    if let Some(path) = trimmed.strip_prefix("file:")
+        && let Some(folder) = folder
+    {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        let path = folder.join(path);
+        return match std::path::absolute(&path).ok().and_then(|path| Url::from_file_path(path).ok())
+        {
+            Some(url) => Some(url),
+            None => fail("this is no path of a file", "write file:name.xml or file:/full/path.xml"),
+        };
+    }
+    let url = match Url::parse(trimmed) {
+        Ok(url) => url,
+        Err(error) => return fail(&format!("this is no address: {error}"), "write https://…"),
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        return fail(
+            &format!("{} addresses are not supported", url.scheme()),
+            "write https://…, http://… or file:…",
+        );
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return fail(
+            "a password does not belong in an address: it would stand in every log",
+            "put it into a file",
+        );
+    }
+    Some(url)
+}
+
+fn route(mut section: Section<'_>) -> RouteSource {
+    let severity = section
+        .texts("severity")
+        .iter()
+        .filter_map(|name| {
+            let severity = Severity::from_name(&name.text);
+            if severity.is_none() {
+                let names = Severity::ALL.map(Severity::as_str);
+                let hint = nearest(&name.text, names.into_iter()).map_or_else(
+                    || format!("one of {}", names.join(", ")),
+                    |near| format!("did you mean {near:?}?"),
+                );
+                section.report(
+                    Problem::error(
+                        section.file(),
+                        name.span.clone(),
+                        format!("{:?} is no severity", name.text),
+                    )
+                    .with_hint(hint),
+                );
+            }
+            severity
+        })
+        .collect();
+    let tags = section.texts("tags").into_iter().map(|tag| tag.text).collect();
+    let rules = section.texts("rule");
+    let receivers = section.texts("receivers");
+    if receivers.is_empty() {
+        section.report(
+            Problem::warning(section.file(), section.span(), "this route tells nobody")
+                .with_hint("add receivers = [\"log\"]"),
+        );
+    }
+    let continues = section.boolean("continue").unwrap_or(false);
+    section.finish();
+    let texts = |located: &[Located]| located.iter().map(|text| text.text.clone()).collect();
+    let route =
+        Route { severity, tags, rule: texts(&rules), receivers: texts(&receivers), continues };
+    RouteSource { route, receivers, rules }
+}
+
+fn feeds(files: &Files, problems: &Problems) -> Vec<(Located, Feed)> {
+    let mut feeds = Vec::new();
+    for file in &files.feeds {
+        let mut section = toml_file::read(file, problems);
+        for table in section.tables("feed") {
+            feeds.extend(feed(table));
+        }
+        section.finish();
+    }
+    feeds
+}
+
+fn feed(mut section: Section<'_>) -> Option<(Located, Feed)> {
+    let name = section.required_text("name");
+    if let Some(name) = &name {
+        check_name(&section, name, "feed");
+    }
+    let folder = section.file().path.parent().unwrap_or(Path::new("")).to_owned();
+    let source = section.required_text("url");
+    let url = source.as_ref().and_then(|text| address(&section, text, Some(&folder)));
+    let mut text = |key| section.text(key).map(|text| text.text).filter(|text| !text.is_empty());
+    let (title, owner, alignment) = (text("title"), text("owner"), text("alignment"));
+    let (lang, region) = (text("lang").map(|lang| lang.to_lowercase()), text("region"));
+    let tags = section.texts("tags").into_iter().map(|tag| tag.text).collect();
+    let mut interval = None;
+    if let Some(text) = section.text("interval") {
+        interval = self::interval(&section, &text, url.as_ref());
+    }
+    let enabled = section.boolean("enabled").unwrap_or(true);
+    let encoding = section.text("encoding").and_then(|label| {
+        let known = encoding_rs::Encoding::for_label(label.text.as_bytes()).is_some();
+        if !known {
+            section.report(
+                Problem::error(
+                    section.file(),
+                    label.span.clone(),
+                    format!("there is no encoding {:?}", label.text),
+                )
+                .with_hint("write utf-8, windows-1251, koi8-r, gb18030, big5, euc-kr, shift_jis …"),
+            );
+        }
+        known.then_some(label.text)
+    });
+    let utc_offset = section.text("timezone").and_then(|text| {
+        let offset = utc_offset(&text.text);
+        if offset.is_none() {
+            section.report(
+                Problem::error(
+                    section.file(),
+                    text.span.clone(),
+                    format!("{:?} is no time zone", text.text),
+                )
+                .with_hint("write the offset from UTC: \"+08:00\""),
+            );
+        }
+        offset
+    });
+    let allow_private = section.boolean("allow_private").unwrap_or(false);
+    section.finish();
+    let (name, url) = (name?, url?);
+    let feed = Feed {
+        name: FeedName::new(&name.text),
+        url,
+        title,
+        owner,
+        alignment,
+        lang,
+        region,
+        tags,
+        interval,
+        enabled,
+        encoding,
+        utc_offset,
+        allow_private,
+    };
+    Some((name, feed))
+}
+
+fn interval(section: &Section<'_>, text: &Located, url: Option<&Url>) -> Option<Duration> {
+    match duration(&text.text) {
+        Ok(interval) if interval < SHORTEST_INTERVAL => {
+            section.error(text.span.clone(), "the shortest interval is 1s");
+            None
+        }
+        Ok(interval) => {
+            let far = url.is_some_and(|url| match url.host() {
+                Some(url::Host::Ipv4(address)) => !address.is_loopback() && !address.is_private(),
+                Some(url::Host::Ipv6(address)) => !address.is_loopback(),
+                Some(url::Host::Domain(name)) => name != "localhost",
+                None => false,
+            });
+            if far && interval < POLITE_INTERVAL {
+                section.report(
+                    Problem::warning(
+                        section.file(),
+                        text.span.clone(),
+                        "polling more than once a minute",
+                    )
+                    .with_hint("many servers answer such clients with 429 or not at all"),
+                );
+            }
+            Some(interval)
+        }
+        Err(why) => {
+            section.error(text.span.clone(), why);
+            None
+        }
+    }
+}
+
+/// Seconds east of UTC of `Z`, `UTC`, `+08:00`, `+0800` or `-5`.
+fn utc_offset(text: &str) -> Option<i32> {
+    if matches!(text, "Z" | "UTC" | "GMT") {
+        return Some(0);
+    }
+    let (sign, rest) = match text.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = match (rest.split_once(':'), rest.len()) {
+        (Some((hours, minutes)), _) => (hours, minutes),
+        (None, 4) if rest.is_ascii() => rest.split_at(2),
+        (None, _) => (rest, "0"),
+    };
+    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+    ((0..=14).contains(&hours) && (0..60).contains(&minutes))
+        .then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+fn check_name(section: &Section<'_>, name: &Located, what: &str) {
+    let good =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+    let starts = name.text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if !starts || !name.text.chars().all(good) || name.text.len() > LONGEST_NAME {
+        section.report(
+            Problem::error(section.file(), name.span.clone(), format!("{:?} is no name for a {what}", name.text))
+                .with_hint(format!(
+                    "use small letters, digits, '.', '_' and '-', at most {LONGEST_NAME}, a letter or digit first"
+                )),
+        );
+    }
+}
+
+/// What the files say of each other.
+fn check_names(
+    main: &Main,
+    feeds: &[(Located, Feed)],
+    rules: Option<&RuleSet>,
+    files: &Files,
+    problems: &Problems,
+) {
+    let report = |problem| problems.borrow_mut().push(problem);
+    toml_file::unique(feeds.iter().map(|(name, _)| name), "feed", problems);
+    toml_file::unique(main.receivers.iter().map(|(name, _)| name), "receiver", problems);
+    let receivers: Vec<&str> = main.receivers.iter().map(|(name, _)| name.text.as_str()).collect();
+    let unknown = |name: &Located, what: &str, known: &[&str]| {
+        let problem = Problem::error(
+            &name.file,
+            name.span.clone(),
+            format!("there is no {what} {:?}", name.text),
+        );
+        report(problem.with_hint(match nearest(&name.text, known.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None if known.is_empty() => format!("no {what} is defined"),
+            None => format!("defined are {}", known.join(", ")),
+        }));
+    };
+    let notified = rules.into_iter().flat_map(RuleSet::notified);
+    for name in main.routes.iter().flat_map(|route| &route.receivers).chain(notified) {
+        if !receivers.contains(&name.text.as_str()) {
+            unknown(name, "receiver", &receivers);
+        }
+    }
+    if let Some(rules) = rules {
+        let ids: Vec<&str> = rules.rules().iter().map(|rule| rule.id.as_str()).collect();
+        for id in main.routes.iter().flat_map(|route| &route.rules) {
+            if !ids.contains(&id.text.as_str()) {
+                unknown(id, "rule", &ids);
+            }
+        }
+        check_reach(main, rules, files, problems);
+        if ids.is_empty() {
+            report(whole(&files.main, "no rule is defined: nothing can match", "add rules/*.toml"));
+        }
+    }
+    if main.receivers.is_empty() {
+        report(whole(
+            &files.main,
+            "no receiver is defined: nobody will be told",
+            "add [[receiver]] name = \"log\", type = \"jsonl\", path = \"alerts.jsonl\"",
+        ));
+    }
+    if !feeds.iter().any(|(_, feed)| feed.enabled) {
+        report(whole(&files.main, "no feed is enabled: nothing is polled", "add feeds/*.toml"));
+    }
+    let mut addresses: HashMap<&Url, &str> = HashMap::new();
+    for (name, feed) in feeds.iter().filter(|(_, feed)| feed.enabled) {
+        if let Some(other) = addresses.insert(&feed.url, &name.text) {
+            let message = format!("feeds {other} and {} have one address", name.text);
+            report(
+                Problem::warning(&name.file, name.span.clone(), message)
+                    .with_hint("its items will be stored and told twice"),
+            );
+        }
+    }
+    let mut paths: HashMap<&PathBuf, &str> = HashMap::new();
+    for (name, receiver) in &main.receivers {
+        if let ReceiverKind::Jsonl { path } = &receiver.kind
+            && let Some(other) = paths.insert(path, &name.text)
+        {
+            let message = format!("receivers {other} and {} write the same file", name.text);
+            report(Problem::error(&name.file, name.span.clone(), message));
+        }
+    }
+}
+
+/// Warns of rules whose alerts reach nobody.
+fn check_reach(main: &Main, rules: &RuleSet, files: &Files, problems: &Problems) {
+    let routes: Vec<Route> = main.routes.iter().map(|route| route.route.clone()).collect();
+    let receivers: Vec<Receiver> =
+        main.receivers.iter().map(|(_, receiver)| receiver.clone()).collect();
+    if receivers.is_empty() {
+        return;
+    }
+    for rule in rules.rules() {
+        let told = crate::alert::route::receivers_for(&routes, &receivers, rule, rule.severity);
+        if told.is_empty() {
+            problems.borrow_mut().push(whole(
+                &files.main,
+                &format!("alerts of rule {} (severity {}) reach nobody", rule.id, rule.severity),
+                "add a [[route]] for them",
+            ));
+        }
+    }
+}
+
+/// A warning about a file as a whole.
+fn whole(file: &Arc<SourceFile>, message: &str, hint: &str) -> Problem {
+    Problem::warning(file, 0..0, message).with_hint(hint)
+}

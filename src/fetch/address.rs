@@ -1,0 +1,208 @@
+//! Which addresses may be asked: a feed, or what a feed redirects to, must not make newswatch ask
+//! the services of its own network.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+/// An address that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{host} is the private address {address}; set allow_private = true if that is meant")]
+pub(crate) struct Forbidden {
+    host: String,
+    address: IpAddr,
+}
+
+/// Whether an address belongs to the public internet (the registries of RFC 6890 and what embeds
+/// IPv4 addresses in IPv6).
+pub(crate) fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    !(address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_multicast()
+        || address.is_broadcast()
+        || address.is_documentation()
+        || a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b))
+        || (a, b, c) == (192, 0, 0)
+        || (a, b, c) == (192, 88, 99)
+        || (a == 198 && (b == 18 || b == 19)))
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let segments = address.segments();
+    if let Some(mapped) = address.to_ipv4_mapped() {
+        return is_public_v4(mapped);
+    }
+    let embedded = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        is_public_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match segments {
+        // NAT64, well-known and local (RFC 6052, RFC 8215).
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
+        [0x64, 0xff9b, 1, ..] => false,
+        // 6to4 (RFC 3056) and Teredo (RFC 4380).
+        [0x2002, high, low, ..] => embedded(high, low),
+        [0x2001, 0, ..] => false,
+        // IPv4-compatible, deprecated.
+        [0, 0, 0, 0, 0, 0, ..] => false,
+        // Documentation (RFC 3849, RFC 9637) and discard-only (RFC 6666).
+        [0x2001, 0xdb8, ..] | [0x3fff, ..] | [0x100, 0, 0, 0, ..] => false,
+        // Unique local, link-local, site-local, multicast.
+        [first, ..] => {
+            first & 0xfe00 != 0xfc00
+                && first & 0xffc0 != 0xfe80
+                && first & 0xffc0 != 0xfec0
+                && first & 0xff00 != 0xff00
+        }
+    }
+}
+
+/// Refuses an address that is written as a number: those never reach the resolver.
+pub(crate) fn check_literal(url: &Url) -> Result<(), Forbidden> {
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => IpAddr::V4(address),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address),
+        Some(Host::Domain(_)) | None => return Ok(()),
+    };
+    if is_public(address) {
+        return Ok(());
+    }
+    Err(Forbidden { host: url.host_str().unwrap_or_default().to_owned(), address })
+}
+
+/// Resolves names with the system's resolver and refuses those that lead to a private address, so
+/// that what was checked is what is connected to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let host = name.as_str().to_owned();
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let public: Vec<SocketAddr> =
+                found.iter().copied().filter(|found| is_public(found.ip())).collect();
+            if public.is_empty()
+                && let Some(refused) = found.first()
+            {
+                return Err(Forbidden { host, address: refused.ip() }.into());
+            }
+            Ok(Box::new(public.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// A client that asks public addresses only, or any.
+pub(crate) fn client(
+    allow_private: bool,
+    connect_timeout: std::time::Duration,
+) -> Result<reqwest::Client, reqwest::Error> {
+    // An error means that another part of the process has chosen a provider, which will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .no_proxy()
+        .connect_timeout(connect_timeout)
+        .pool_max_idle_per_host(1)
+        .pool_idle_timeout(std::time::Duration::from_secs(90));
+    if !allow_private {
+        builder = builder.dns_resolver(Arc::new(PublicOnly));
+    }
+    builder.build()
+}
+
+/// An error with all its causes, without repeating what a cause already said.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text += &format!(": {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(url: &str, public: bool) {
+        assert_eq!(check_literal(&Url::parse(url).unwrap()).is_ok(), public, "{url}");
+    }
+
+    #[test]
+    fn only_public_addresses_may_be_asked() {
+        for private in [
+            "http://127.0.0.1/",
+            "http://127.1/",
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://0177.0.0.1/",
+            "http://10.1.2.3/",
+            "http://172.16.0.1/",
+            "http://192.168.1.1/",
+            "http://169.254.169.254/",
+            "http://100.64.0.1/",
+            "http://0.0.0.0/",
+            "http://192.0.0.8/",
+            "http://198.18.0.1/",
+            "http://240.0.0.1/",
+            "http://255.255.255.255/",
+            "http://224.0.0.1/",
+            "http://203.0.113.1/",
+            "http://[::1]/",
+            "http://[::]/",
+            "http://[fc00::1]/",
+            "http://[fe80::1]/",
+            "http://[ff02::1]/",
+            "http://[::ffff:10.0.0.1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://[64:ff9b::10.0.0.1]/",
+            "http://[64:ff9b:1::1]/",
+            "http://[2002:7f00:1::]/",
+            "http://[2002:a00:1::]/",
+            "http://[2001:0:1::1]/",
+            "http://[2001:db8::1]/",
+            "http://[::127.0.0.1]/",
+        ] {
+            check(private, false);
+        }
+        for public in [
+            "http://8.8.8.8/",
+            "http://172.32.0.1/",
+            "http://100.128.0.1/",
+            "http://[2a00:1450::1]/",
+            "http://[64:ff9b::8.8.8.8]/",
+            "http://[2002:808:808::]/",
+            "https://example.org/",
+        ] {
+            check(public, true);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_home_is_refused() {
+        let name: Name = "localhost".parse().unwrap();
+        let refused = PublicOnly.resolve(name).await.err().expect("localhost is private");
+        assert!(refused.to_string().contains("allow_private"), "{refused}");
+    }
+}

@@ -1,0 +1,384 @@
+//! One conditional GET, redirects and all.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{Client, StatusCode};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use url::Url;
+
+use super::{
+    Body, Failure, FailureKind, Freshness, Outcome, Request, Validators, address, decode, file,
+    headers,
+};
+use crate::config::PollSettings;
+
+/// Redirects that are followed, at most.
+const MOST_REDIRECTS: usize = 5;
+/// Bytes of a body on the wire, at most.
+const WIRE_LIMIT: usize = 8 << 20;
+/// Headers of an answer, at most.
+const MOST_HEADERS: usize = 100;
+const LARGEST_HEADERS: usize = 64 << 10;
+/// Validators longer than these are not worth sending back.
+const LONGEST_ETAG: usize = 1 << 10;
+const LONGEST_LAST_MODIFIED: usize = 128;
+/// A body larger than this needs one of [`LARGE_BODIES`] places in memory.
+const LARGE_BODY: usize = 512 << 10;
+const LARGE_BODIES: usize = 2;
+/// After so long a body must have come at this rate, in bytes a second.
+const SLOW_AFTER: Duration = Duration::from_secs(10);
+const SLOWEST: u64 = 1 << 10;
+
+const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/feed+json, \
+                      application/rdf+xml;q=0.9, application/xml;q=0.8, text/xml;q=0.8, \
+                      application/json;q=0.7, */*;q=0.1";
+
+/// How long each part of a poll may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) connect: Duration,
+    pub(crate) first_byte: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) total: Duration,
+}
+
+impl Limits {
+    pub(crate) const DEFAULT: Limits = Limits {
+        connect: Duration::from_secs(10),
+        first_byte: Duration::from_secs(20),
+        idle: Duration::from_secs(15),
+        total: Duration::from_secs(60),
+    };
+}
+
+/// Fetches feeds; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Fetcher {
+    public: Client,
+    any: Client,
+    user_agent: HeaderValue,
+    limits: Limits,
+    large: Arc<Semaphore>,
+}
+
+impl Fetcher {
+    /// Sets HTTP up. An error is not about any feed: most often the system has no certificates of
+    /// authorities (package ca-certificates).
+    pub fn new(settings: &PollSettings) -> anyhow::Result<Self> {
+        Self::with_limits(settings, Limits::DEFAULT)
+    }
+
+    pub(crate) fn with_limits(settings: &PollSettings, limits: Limits) -> anyhow::Result<Self> {
+        let client = |allow_private| {
+            address::client(allow_private, limits.connect).map_err(|error| {
+                anyhow::anyhow!("{}; is ca-certificates installed?", address::chain(&error))
+            })
+        };
+        let contact = settings.user_agent_contact.as_deref();
+        let contact = contact.map(|contact| format!(" (+{contact})")).unwrap_or_default();
+        let user_agent = format!("newswatch/{}{contact}", env!("CARGO_PKG_VERSION"));
+        Ok(Self {
+            public: client(false)?,
+            any: client(true)?,
+            user_agent: HeaderValue::from_str(&user_agent)
+                .context("poll.user_agent_contact cannot stand in a header")?,
+            limits,
+            large: Arc::new(Semaphore::new(LARGE_BODIES)),
+        })
+    }
+
+    /// Asks for a feed. Everything that can go wrong is an [`Outcome`].
+    pub async fn fetch(&self, request: &Request, now: Timestamp) -> Outcome {
+        if request.url.scheme() == "file" {
+            return file::read(request, self.large.clone()).await;
+        }
+        match timeout(self.limits.total, self.follow(request, now)).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(failure)) => Outcome::Failed(*failure),
+            Err(_) => Outcome::Failed(*failure(
+                FailureKind::Timeout,
+                format!("no whole answer within {} s", self.limits.total.as_secs()),
+            )),
+        }
+    }
+
+    /// Follows redirects until something else comes.
+    async fn follow(&self, request: &Request, now: Timestamp) -> Result<Outcome, Box<Failure>> {
+        let mut url = request.url.clone();
+        let mut permanent = true;
+        for hop in 0..=MOST_REDIRECTS {
+            let allow_private = request.allow_private && same_server(&url, &request.url);
+            if !allow_private {
+                address::check_literal(&url)
+                    .map_err(|error| failure(FailureKind::Forbidden, error.to_string()))?;
+            }
+            let response = self.ask(&url, request, allow_private).await?;
+            let status = response.status();
+            check_headers(response.headers())?;
+            if !status.is_redirection() || status == StatusCode::NOT_MODIFIED {
+                let moved = hop > 0 && permanent;
+                return self.answered(response, url, request, moved, now).await;
+            }
+            permanent &= matches!(status.as_u16(), 301 | 308);
+            url = target(&url, response.headers())?;
+        }
+        Err(failure(FailureKind::Redirect, format!("more than {MOST_REDIRECTS} redirects")))
+    }
+
+    async fn ask(
+        &self,
+        url: &Url,
+        request: &Request,
+        allow_private: bool,
+    ) -> Result<reqwest::Response, Box<Failure>> {
+        let client = if allow_private { &self.any } else { &self.public };
+        let mut headers = HeaderMap::new();
+        headers.insert(header::USER_AGENT, self.user_agent.clone());
+        headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, br, zstd"));
+        if request.validators.url.as_deref() == Some(url.as_str()) {
+            let Validators { etag, last_modified, .. } = &request.validators;
+            for (name, value) in
+                [(header::IF_NONE_MATCH, etag), (header::IF_MODIFIED_SINCE, last_modified)]
+            {
+                let value = value.as_deref().and_then(|value| HeaderValue::from_bytes(value).ok());
+                headers.extend(value.map(|value| (name, value)));
+            }
+        }
+        let sent = client.get(url.clone()).headers(headers).send();
+        match timeout(self.limits.connect + self.limits.first_byte, sent).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(unreachable_server(url, &error)),
+            Err(_) => Err(failure(
+                FailureKind::Timeout,
+                format!("{} did not answer", url.host_str().unwrap_or_default()),
+            )),
+        }
+    }
+
+    async fn answered(
+        &self,
+        response: reqwest::Response,
+        url: Url,
+        request: &Request,
+        moved_permanently: bool,
+        now: Timestamp,
+    ) -> Result<Outcome, Box<Failure>> {
+        let status = response.status();
+        let freshness = headers::freshness(response.headers(), now);
+        let asked = request.validators.url.as_deref() == Some(url.as_str())
+            && (request.validators.etag.is_some() || request.validators.last_modified.is_some());
+        match status.as_u16() {
+            304 if asked => {
+                let renewed = validators(response.headers(), &url);
+                let before = &request.validators;
+                let validators = Validators {
+                    url: before.url.clone(),
+                    etag: renewed.etag.or_else(|| before.etag.clone()),
+                    last_modified: renewed.last_modified.or_else(|| before.last_modified.clone()),
+                };
+                return Ok(Outcome::NotModified { validators, freshness });
+            }
+            304 => {
+                return Err(failure(
+                    FailureKind::Broken,
+                    "304 to a request without conditions".to_owned(),
+                ));
+            }
+            200..=299 => {}
+            _ => return Err(Box::new(refused(status, freshness))),
+        }
+        let validators = validators(response.headers(), &url);
+        let (content_type, charset) = headers::content_type(response.headers());
+        let codings = response
+            .headers()
+            .get_all(header::CONTENT_ENCODING)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect::<Vec<_>>()
+            .join(",");
+        let wire = self.read(response).await?;
+        let wire_bytes = wire.bytes.len() as u64;
+        let (bytes, complete, permit) = self.unpack(wire, codings).await?;
+        Ok(Outcome::Modified(Box::new(Body {
+            status: status.as_u16(),
+            bytes,
+            // A part of a feed, as 206 announces it, must not pass for the whole.
+            complete: complete && status != StatusCode::PARTIAL_CONTENT,
+            final_url: url,
+            moved_permanently,
+            charset,
+            content_type,
+            validators,
+            freshness,
+            wire_bytes,
+            large: permit.map(Arc::new),
+        })))
+    }
+
+    /// Reads a body as it comes, within all limits. A connection that breaks yields what came.
+    async fn read(&self, mut response: reqwest::Response) -> Result<Wire, Box<Failure>> {
+        let too_large = || {
+            failure(
+                FailureKind::TooLarge,
+                format!("the body is larger than {} MiB", WIRE_LIMIT >> 20),
+            )
+        };
+        if response.content_length().is_some_and(|length| length > WIRE_LIMIT as u64) {
+            return Err(too_large());
+        }
+        let (started, mut bytes, mut permit) = (Instant::now(), Vec::new(), None);
+        loop {
+            let chunk = match timeout(self.limits.idle, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => chunk,
+                Ok(Ok(None)) => return Ok(Wire { bytes, complete: true, permit }),
+                Ok(Err(error)) if bytes.is_empty() => {
+                    return Err(failure(FailureKind::Broken, address::chain(&error)));
+                }
+                Ok(Err(_)) => return Ok(Wire { bytes, complete: false, permit }),
+                Err(_) => {
+                    return Err(failure(
+                        FailureKind::Timeout,
+                        format!("nothing came for {} s", self.limits.idle.as_secs()),
+                    ));
+                }
+            };
+            if bytes.len() + chunk.len() > LARGE_BODY && permit.is_none() {
+                permit = Some(self.place().await);
+            }
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > WIRE_LIMIT {
+                return Err(too_large());
+            }
+            let elapsed = started.elapsed();
+            if elapsed > SLOW_AFTER && (bytes.len() as u64) < SLOWEST * elapsed.as_secs() {
+                return Err(failure(
+                    FailureKind::Timeout,
+                    format!("{} bytes in {} s are too slow", bytes.len(), elapsed.as_secs()),
+                ));
+            }
+        }
+    }
+
+    async fn unpack(
+        &self,
+        wire: Wire,
+        codings: String,
+    ) -> Result<(Vec<u8>, bool, Option<OwnedSemaphorePermit>), Box<Failure>> {
+        let Wire { bytes, complete, mut permit } = wire;
+        if codings.is_empty() {
+            return Ok((bytes, complete, permit));
+        }
+        // What is small on the wire may be large when unpacked.
+        if permit.is_none() && bytes.len() > LARGE_BODY / 16 {
+            permit = Some(self.place().await);
+        }
+        let work = tokio::task::spawn_blocking(move || decode::decode(bytes, &codings, complete));
+        match work.await {
+            Ok(Ok(decoded)) => Ok((decoded.bytes, decoded.complete, permit)),
+            Ok(Err(too_large)) => Err(failure(FailureKind::TooLarge, too_large.to_string())),
+            Err(panic) => Err(failure(FailureKind::Broken, format!("unpacking failed: {panic}"))),
+        }
+    }
+
+    /// Waits for a place for a large body.
+    async fn place(&self) -> OwnedSemaphorePermit {
+        let place = self.large.clone().acquire_owned().await;
+        place.expect("the semaphore is never closed")
+    }
+}
+
+/// A body as it came.
+struct Wire {
+    bytes: Vec<u8>,
+    complete: bool,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+fn failure(kind: FailureKind, message: String) -> Box<Failure> {
+    Box::new(Failure { kind, message, freshness: Freshness::default() })
+}
+
+fn same_server(a: &Url, b: &Url) -> bool {
+    a.host() == b.host() && a.port_or_known_default() == b.port_or_known_default()
+}
+
+fn check_headers(headers: &HeaderMap) -> Result<(), Box<Failure>> {
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if headers.len() > MOST_HEADERS || size > LARGEST_HEADERS {
+        return Err(failure(FailureKind::TooLarge, "too many or too large headers".to_owned()));
+    }
+    Ok(())
+}
+
+/// Where a redirect leads.
+fn target(from: &Url, headers: &HeaderMap) -> Result<Url, Box<Failure>> {
+    let broken = |why: String| failure(FailureKind::Redirect, why);
+    let location = headers
+        .get(header::LOCATION)
+        .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+        .ok_or_else(|| broken("a redirect that says not where to".to_owned()))?;
+    let to = from.join(location).map_err(|_| broken(format!("a redirect to {location:?}")))?;
+    match (from.scheme(), to.scheme()) {
+        ("https", "http") => Err(broken(format!("a redirect from https to {to}"))),
+        (_, "http" | "https") => Ok(to),
+        (_, other) => Err(broken(format!("a redirect to a {other} address"))),
+    }
+}
+
+fn validators(headers: &HeaderMap, url: &Url) -> Validators {
+    let bytes = |name, longest| {
+        let value: &HeaderValue = headers.get(name)?;
+        (value.len() <= longest && !value.is_empty()).then(|| value.as_bytes().to_vec())
+    };
+    Validators {
+        url: Some(url.to_string()),
+        etag: bytes(header::ETAG, LONGEST_ETAG),
+        last_modified: bytes(header::LAST_MODIFIED, LONGEST_LAST_MODIFIED),
+    }
+}
+
+/// The failure that a status means.
+fn refused(status: StatusCode, freshness: Freshness) -> Failure {
+    let kind = match status.as_u16() {
+        410 => FailureKind::Gone,
+        401 | 403 | 407 | 451 => FailureKind::Blocked,
+        429 => FailureKind::Throttled,
+        503 if freshness.retry_after.is_some() => FailureKind::Throttled,
+        408 | 500..=599 => FailureKind::Server,
+        _ => FailureKind::NotFound,
+    };
+    let reason = status.canonical_reason().unwrap_or("unknown status");
+    Failure { kind, message: format!("{} {reason}", status.as_u16()), freshness }
+}
+
+/// Why a server could not be asked: the causes tell DNS, certificates and the rest apart.
+fn unreachable_server(url: &Url, error: &reqwest::Error) -> Box<Failure> {
+    let mut causes: Vec<&(dyn std::error::Error + 'static)> = vec![error];
+    while let Some(cause) = causes.last().and_then(|cause| cause.source()) {
+        causes.push(cause);
+    }
+    let text = address::chain(*causes.get(1).unwrap_or(&causes[0]));
+    let lower = text.to_lowercase();
+    let kind = if causes.iter().any(|cause| cause.is::<address::Forbidden>()) {
+        FailureKind::Forbidden
+    } else if causes.iter().any(|cause| cause.is::<rustls::Error>())
+        || lower.contains("certificate")
+    {
+        FailureKind::Certificate
+    } else if lower.contains("dns error") || lower.contains("failed to lookup address") {
+        FailureKind::Dns
+    } else if error.is_timeout() {
+        FailureKind::Timeout
+    } else if error.is_connect() {
+        FailureKind::Connect
+    } else {
+        FailureKind::Broken
+    };
+    failure(kind, format!("{}: {text}", url.host_str().unwrap_or_default()))
+}

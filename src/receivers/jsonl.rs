@@ -1,0 +1,161 @@
+//! The alert log: one record a line, appended to a file and flushed to the disk.
+//!
+//! A crash between the write and the note of it in the outbox repeats the delivery. So the ids at
+//! the end of the file are read when it is opened, and what stands there already is not written
+//! again. A crash within a write leaves half a line; it is cut off, as its delivery comes again.
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::Context as _;
+
+use super::Delivery;
+use crate::alert::record::AlertRecord;
+
+/// How much of the end of the file is searched for ids: hundreds of records of the largest size,
+/// where one at most can have been written without being noted.
+const TAIL_BYTES: u64 = 1 << 20;
+/// For the user and the group, as system logs.
+const MODE: u32 = 0o640;
+
+/// A file of records.
+#[derive(Debug)]
+pub(super) struct Jsonl {
+    path: PathBuf,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    /// The ids at the end of the file when it was opened.
+    written: HashSet<String>,
+}
+
+impl Jsonl {
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        let open = open(path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { path: path.to_owned(), open: Mutex::new(open) })
+    }
+
+    pub(super) fn deliver(&self, record: &AlertRecord, line: &str) -> Delivery {
+        let mut open = self.open.lock().expect("no delivery panics while it writes");
+        if open.written.contains(&record.id) {
+            return Delivery::Delivered;
+        }
+        match append(&mut open.file, line) {
+            Ok(()) => Delivery::Delivered,
+            Err(error) => {
+                Delivery::again(format!("writing {} failed: {error}", self.path.display()))
+            }
+        }
+    }
+
+    pub(super) fn reopen(&self) -> io::Result<()> {
+        let fresh = open(&self.path)?;
+        *self.open.lock().expect("no delivery panics while it writes") = fresh;
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> io::Result<Open> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(MODE).open(path)?;
+    let length = file.metadata()?.len();
+    let start = length.saturating_sub(TAIL_BYTES);
+    let mut tail = Vec::new();
+    file.seek(SeekFrom::Start(start))?;
+    (&file).take(TAIL_BYTES).read_to_end(&mut tail)?;
+    let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    if whole < tail.len() {
+        file.set_len(start + whole as u64)?;
+    }
+    let written = tail[..whole].split(|byte| *byte == b'\n').filter_map(id).collect();
+    Ok(Open { file, written })
+}
+
+/// The id of a record, where the line is one.
+fn id(line: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Id {
+        id: String,
+    }
+    serde_json::from_slice(line).ok().map(|Id { id }| id)
+}
+
+/// Appends a line whole or not at all: what a full disk left of it is taken back.
+fn append(file: &mut File, line: &str) -> io::Result<()> {
+    let before = file.metadata()?.len();
+    let result = file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_data());
+    if result.is_err() {
+        let _ = file.set_len(before);
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::record::tests::record;
+
+    fn ids(path: &Path) -> Vec<String> {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().map(|line| id(line.as_bytes()).unwrap()).collect()
+    }
+
+    fn deliver(jsonl: &Jsonl, id: &str) {
+        let record = AlertRecord { id: id.to_owned(), ..record("a\nb") };
+        let line = serde_json::to_string(&record).unwrap();
+        assert_eq!(jsonl.deliver(&record, &line), Delivery::Delivered);
+    }
+
+    #[test]
+    fn every_alert_is_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logs/alerts.jsonl");
+        let jsonl = Jsonl::open(&path).unwrap();
+        deliver(&jsonl, "1");
+        deliver(&jsonl, "2");
+        assert_eq!(ids(&path), ["1", "2"]);
+    }
+
+    #[test]
+    fn an_alert_that_was_written_before_a_crash_is_not_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts.jsonl");
+        deliver(&Jsonl::open(&path).unwrap(), "1");
+        let reopened = Jsonl::open(&path).unwrap();
+        deliver(&reopened, "1");
+        deliver(&reopened, "2");
+        assert_eq!(ids(&path), ["1", "2"]);
+    }
+
+    #[test]
+    fn half_a_line_that_a_crash_left_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts.jsonl");
+        deliver(&Jsonl::open(&path).unwrap(), "1");
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{\"id\":\"2\",\"da").unwrap();
+        deliver(&Jsonl::open(&path).unwrap(), "2");
+        assert_eq!(ids(&path), ["1", "2"]);
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_made_anew_when_reopened() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("alerts.jsonl"), folder.path().join("old"));
+        let jsonl = Jsonl::open(&path).unwrap();
+        deliver(&jsonl, "1");
+        std::fs::rename(&path, &old).unwrap();
+        jsonl.reopen().unwrap();
+        deliver(&jsonl, "2");
+        assert_eq!((ids(&old), ids(&path)), (vec!["1".to_owned()], vec!["2".to_owned()]));
+    }
+}

@@ -1,0 +1,32 @@
+//! Readable text on standard output: for a terminal, or a container's log.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use super::Delivery;
+use crate::alert::record::AlertRecord;
+use crate::alert::render;
+
+/// Standard output.
+#[derive(Debug)]
+pub(super) struct Stdout {
+    colour: bool,
+}
+
+impl Stdout {
+    pub(super) fn new() -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { colour: wanted && std::io::stdout().is_terminal() }
+    }
+
+    pub(super) fn deliver(&self, record: &AlertRecord) -> Delivery {
+        let mut out = std::io::stdout().lock();
+        let written = writeln!(out, "{}\n", render::block(record, self.colour));
+        match written.and_then(|()| out.flush()) {
+            Ok(()) => Delivery::Delivered,
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                Delivery::Rejected { why: "nobody reads standard output any more".to_owned() }
+            }
+            Err(error) => Delivery::again(format!("writing to standard output failed: {error}")),
+        }
+    }
+}
