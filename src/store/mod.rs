@@ -1,1 +1,265 @@
-//! The SQLite store.
+//! The store: one SQLite file, one writer thread, any number of readers.
+//!
+//! Everything that a poll brings is committed in one transaction by [`Store::commit`]; one
+//! transaction may hold several polls, never a part of one. The command line reads the same file
+//! with [`Reader`] while the daemon writes.
+//!
+//! `synchronous` is `FULL`: with many polls a transaction it costs no more than `NORMAL`, and an
+//! alert that was sent is never forgotten by a power cut.
+
+mod lists;
+mod outbox;
+mod read;
+mod schema;
+mod write;
+mod writer;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
+
+pub use lists::{AlertFilter, DeliveryRow, FeedRow, HitRow, ItemFilter, ItemRow, Totals};
+pub use outbox::{DueDelivery, Settled};
+pub use read::{Fact, Reader};
+pub use schema::VERSION;
+pub(crate) use writer::Command;
+
+use crate::config::Feed;
+use crate::pipeline::Batch;
+use crate::schedule::FeedState;
+use jiff::Timestamp;
+
+/// How long a connection waits for another process to finish writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Commands that wait for the writer; a sender waits when it is full.
+const QUEUE: usize = 256;
+/// Read-only connections that are kept open between uses.
+const IDLE_READERS: usize = 4;
+
+/// What can go wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file or its folder cannot be used.
+    #[error("cannot open the database {}", path.display())]
+    Open {
+        /// The database file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Another daemon works on it.
+    #[error("another newswatch is running on {}; stop it first", path.display())]
+    Locked {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// A later version of newswatch wrote it.
+    #[error(
+        "the database has format {found}, this newswatch knows up to {known}; use a newer newswatch"
+    )]
+    Newer {
+        /// Its version.
+        found: i64,
+        /// The newest that we know.
+        known: i64,
+    },
+    /// There is no database yet.
+    #[error("no database at {}; `newswatch run` makes it", path.display())]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// SQLite failed.
+    #[error("the database failed")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A stored value is not what this program writes.
+    #[error("the database holds an unreadable {what}: {value:?}")]
+    Corrupt {
+        /// What it should be.
+        what: &'static str,
+        /// What it is.
+        value: String,
+    },
+    /// The writer thread has ended.
+    #[error("the database writer has stopped")]
+    Stopped,
+}
+
+/// The way to write. There is one for a database at a time, held by a lock file beside it.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    commands: std::sync::mpsc::SyncSender<Command>,
+    writer: Option<std::thread::JoinHandle<()>>,
+    readers: Mutex<Vec<Reader>>,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens or makes the database, brings it to this version's form, and starts the writer.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let open_error = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| open_error(error.into()))?;
+        }
+        let lock = lock(path)?;
+        let mut connection =
+            Connection::open_with_flags(path, OpenFlags::default() & !OpenFlags::SQLITE_OPEN_URI)
+                .map_err(|error| open_error(error.into()))?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection
+            .pragma_update(None, "journal_mode", "WAL")
+            .map_err(|error| open_error(error.into()))?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        schema::migrate(&mut connection)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        let (commands, queue) = std::sync::mpsc::sync_channel(QUEUE);
+        let writer = std::thread::Builder::new()
+            .name("db-writer".into())
+            .spawn(move || writer::run(connection, &queue))
+            .map_err(|error| open_error(error.into()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            commands,
+            writer: Some(writer),
+            readers: Mutex::default(),
+            _lock: lock,
+        })
+    }
+
+    /// Commits all that a poll brought, in one transaction, and returns when it is on the disk.
+    pub async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.ask(|reply| Command::Commit { batch: Box::new(batch), reply }).await
+    }
+
+    /// Remembers that a poll is about to start, so that a restart cannot hammer the server.
+    pub async fn lease(&self, feed: &Feed, state: FeedState) -> Result<(), StoreError> {
+        let name = feed.name.clone();
+        self.ask(|reply| Command::Lease { name, state: Box::new(state), reply }).await
+    }
+
+    /// Makes the list of feeds the configuration's: new ones are added as due now, and a feed whose
+    /// address now points at another server starts afresh.
+    pub async fn adopt_feeds(&self, feeds: &[Feed], now: Timestamp) -> Result<(), StoreError> {
+        let feeds = feeds.to_vec();
+        self.ask(|reply| Command::AdoptFeeds { feeds, now, reply }).await
+    }
+
+    /// Writes down how an attempt to deliver went.
+    pub async fn settle(&self, delivery: i64, settled: Settled) -> Result<(), StoreError> {
+        self.ask(|reply| Command::Settle { delivery, settled, reply }).await
+    }
+
+    /// Says something of the daemon itself, for `status`.
+    pub async fn note(&self, name: &str, value: &str, now: Timestamp) -> Result<(), StoreError> {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        self.ask(|reply| Command::Note { name, value, now, reply }).await
+    }
+
+    /// Drops the texts of items first seen before `before`, a limited number at a time, and returns
+    /// how many. Their keys stay, and so do hits and alerts.
+    pub async fn prune(&self, before: Timestamp) -> Result<usize, StoreError> {
+        self.ask(|reply| Command::Prune { before, reply }).await
+    }
+
+    /// Runs `query` with a read-only connection of the pool. Blocks: call it off the event loop.
+    pub fn read<T>(
+        &self,
+        query: impl FnOnce(&Reader) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let idle = self.readers.lock().expect("no reader panics while the pool is locked").pop();
+        let reader = match idle {
+            Some(reader) => reader,
+            None => Reader::open(&self.path)?,
+        };
+        let result = query(&reader);
+        let mut readers = self.readers.lock().expect("no reader panics while the pool is locked");
+        if readers.len() < IDLE_READERS {
+            readers.push(reader);
+        }
+        result
+    }
+
+    /// Where the database is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Command,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let mut command = command(reply);
+        // The queue is almost never full; when it is, the disk is the bottleneck and waiting is
+        // right, but not on a thread of the runtime.
+        loop {
+            match self.commands.try_send(command) {
+                Ok(()) => break,
+                Err(std::sync::mpsc::TrySendError::Full(back)) => {
+                    command = back;
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                Err(std::sync::mpsc::TrySendError::Disconnected(_)) => {
+                    return Err(StoreError::Stopped);
+                }
+            }
+        }
+        answer.await.map_err(|_| StoreError::Stopped)?
+    }
+}
+
+impl Drop for Store {
+    /// Waits for the writer, which empties its queue, folds the write-ahead log into the database
+    /// and closes it.
+    fn drop(&mut self) {
+        self.readers.lock().expect("no reader panics while the pool is locked").clear();
+        let (closed, _) = std::sync::mpsc::sync_channel(0);
+        drop(std::mem::replace(&mut self.commands, closed));
+        if let Some(writer) = self.writer.take() {
+            // A panic of the writer has already been reported to those who waited for it.
+            let _ = writer.join();
+        }
+    }
+}
+
+/// Makes deliveries that were given up due again, beside a daemon that may be running; returns how
+/// many they were. The daemon finds them at its next look into the outbox.
+pub fn retry_dead(path: &Path, deliveries: &[i64], now: Timestamp) -> Result<usize, StoreError> {
+    // Makes sure that there is a database of this version.
+    Reader::open(path)?;
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    outbox::retry(&connection, deliveries, now)
+}
+
+/// Takes the lock that keeps a second daemon away. The kernel releases it when the process ends,
+/// however it ends.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let open_error = |source: std::io::Error| StoreError::Open {
+        path: PathBuf::from(&lock_path),
+        source: source.into(),
+    };
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock_path)
+        .map_err(open_error)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(open_error(error)),
+    }
+}

@@ -1,0 +1,507 @@
+//! The lists of the command line: what is stored, newest first.
+
+use jiff::Timestamp;
+use rusqlite::{Row, ToSql, params_from_iter};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::read::{maybe_time, time};
+use super::{Reader, StoreError};
+use crate::hit::Severity;
+use crate::item::{Item, ItemKey};
+
+/// Which rows a list shows. `None` and empty mean all.
+#[derive(Debug, Clone, Default)]
+pub struct ItemFilter {
+    /// Of this feed.
+    pub feed: Option<String>,
+    /// Of this rule (hits and alerts).
+    pub rule: Option<String>,
+    /// Of this severity (hits and alerts).
+    pub severity: Option<Severity>,
+    /// At this time or later.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+    /// With this text, whatever its case, in a text of the item or the title of the hit.
+    pub search: Option<String>,
+    /// At most so many.
+    pub limit: Option<usize>,
+}
+
+/// The filter of `alerts`; the same as for items.
+pub type AlertFilter = ItemFilter;
+
+/// A stored item.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ItemRow {
+    /// The item in the whole store: `feed/key`.
+    pub key: String,
+    /// The feed.
+    pub feed: String,
+    /// As the feed gave it.
+    pub id: Option<String>,
+    /// The headline.
+    pub title: String,
+    /// The short text.
+    pub summary: String,
+    /// The long text.
+    pub content: String,
+    /// Where to read it.
+    pub link: Option<String>,
+    /// The language.
+    pub lang: Option<String>,
+    /// Who wrote it; one a line when several.
+    pub author: Option<String>,
+    /// The categories.
+    pub tags: Vec<String>,
+    /// When its publisher says it was published.
+    pub published: Option<Timestamp>,
+    /// When newswatch first saw it.
+    pub first_seen: Timestamp,
+    /// How many texts it has had.
+    pub revision: u32,
+    /// `baseline`, `late`.
+    pub flags: Vec<&'static str>,
+}
+
+impl From<ItemRow> for Item {
+    fn from(row: ItemRow) -> Self {
+        let key = row.key.rsplit('/').next().and_then(ItemKey::from_hex);
+        let mut item = Item::titled(key.unwrap_or(ItemKey::of("stored", &[&row.key])), row.title);
+        item.id = row.id;
+        item.summary = row.summary;
+        item.content = row.content;
+        item.link = row.link;
+        item.lang = row.lang;
+        item.authors = row
+            .author
+            .map(|author| author.lines().map(str::to_owned).collect())
+            .unwrap_or_default();
+        item.tags = row.tags;
+        item.published = row.published;
+        item
+    }
+}
+
+/// A stored hit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HitRow {
+    /// The hit.
+    pub id: String,
+    /// The rule.
+    pub rule: String,
+    /// What the rule said then.
+    pub rule_version: String,
+    /// How much it matters.
+    pub severity: String,
+    /// The item: `feed/key`.
+    pub item: String,
+    /// The item's id as the feed gave it.
+    pub item_id: Option<String>,
+    /// The feed.
+    pub feed: String,
+    /// The headline.
+    pub title: String,
+    /// Where to read it.
+    pub link: Option<String>,
+    /// When it matched.
+    pub matched_at: Timestamp,
+    /// Which of the item's texts matched.
+    pub revision: u32,
+    /// The words that matched.
+    pub spans: Value,
+    /// Why somebody was told, or nobody.
+    pub reason: String,
+    /// The alert, where one was raised.
+    pub alert: Option<String>,
+}
+
+/// A delivery.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeliveryRow {
+    /// The delivery.
+    pub id: i64,
+    /// The alert.
+    pub alert: String,
+    /// The receiver.
+    pub receiver: String,
+    /// `due`, `sent` or `dead`.
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+    /// When it is tried next.
+    pub next_attempt: Option<Timestamp>,
+}
+
+/// A feed, as it is doing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FeedRow {
+    /// The feed.
+    pub name: String,
+    /// As configured.
+    pub url: String,
+    /// Where it is really fetched from.
+    pub effective_url: String,
+    /// The condition it is in.
+    pub state: String,
+    /// Since when.
+    pub state_since: Timestamp,
+    /// Why.
+    pub why: Option<String>,
+    /// When a poll last went well.
+    pub last_ok: Option<Timestamp>,
+    /// When a poll last brought something new.
+    pub last_new_item: Option<Timestamp>,
+    /// When it is polled next.
+    pub next_due: Timestamp,
+    /// Items stored so far.
+    pub items: u64,
+    /// Items first seen in the last seven days, a day.
+    pub items_per_day: f64,
+    /// Failures in a row.
+    pub failures: u32,
+}
+
+/// How much there is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Items with their texts.
+    pub items: u64,
+    /// Hits.
+    pub hits: u64,
+    /// Alerts.
+    pub alerts: u64,
+    /// Deliveries still to be made.
+    pub deliveries_due: u64,
+    /// Deliveries given up.
+    pub deliveries_dead: u64,
+    /// When the oldest delivery still to be made was due.
+    pub oldest_due: Option<Timestamp>,
+    /// Bytes of the database file.
+    pub database_bytes: u64,
+}
+
+/// The conditions of a query, and their values.
+struct Conditions {
+    sql: String,
+    values: Vec<Box<dyn ToSql>>,
+}
+
+impl Conditions {
+    fn new() -> Self {
+        Self { sql: "1".to_owned(), values: Vec::new() }
+    }
+
+    fn add(&mut self, condition: &str, value: Option<impl ToSql + 'static>) {
+        if let Some(value) = value {
+            self.values.push(Box::new(value));
+            self.sql +=
+                &format!(" AND {}", condition.replace('?', &format!("?{}", self.values.len())));
+        }
+    }
+
+    fn limit(filter: &ItemFilter) -> i64 {
+        filter.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX))
+    }
+}
+
+/// A LIKE pattern that finds `text` anywhere.
+fn containing(text: &str) -> String {
+    format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
+}
+
+impl Reader {
+    /// Stored items, newest first.
+    pub fn items(
+        &self,
+        filter: &ItemFilter,
+        mut each: impl FnMut(ItemRow) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut conditions = Conditions::new();
+        conditions.add("feeds.name = ?", filter.feed.clone());
+        conditions.add("first_seen >= ?", filter.since.map(Timestamp::as_millisecond));
+        conditions.add("first_seen < ?", filter.until.map(Timestamp::as_millisecond));
+        conditions.add(
+            "(items.title LIKE ? ESCAPE '\\' OR summary LIKE ? ESCAPE '\\' \
+             OR content LIKE ? ESCAPE '\\')",
+            filter.search.as_deref().map(containing),
+        );
+        conditions.add(
+            "EXISTS (SELECT 1 FROM hits WHERE hits.feed = feeds.name \
+             AND hits.item_key = items.key AND hits.rule = ?)",
+            filter.rule.clone(),
+        );
+        conditions.add(
+            "EXISTS (SELECT 1 FROM hits WHERE hits.feed = feeds.name \
+             AND hits.item_key = items.key AND hits.severity = ?)",
+            filter.severity.map(Severity::as_str),
+        );
+        let sql = format!(
+            "SELECT feeds.name, items.* FROM items JOIN feeds ON feeds.id = items.feed
+             WHERE pruned = 0 AND {} ORDER BY first_seen DESC, items.id DESC LIMIT {}",
+            conditions.sql,
+            Conditions::limit(filter)
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query(params_from_iter(conditions.values))?;
+        while let Some(row) = rows.next()? {
+            each(item_row(row)?)?;
+        }
+        Ok(())
+    }
+
+    /// Stored hits, newest first.
+    pub fn hits(
+        &self,
+        filter: &ItemFilter,
+        mut each: impl FnMut(HitRow) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut conditions = Conditions::new();
+        conditions.add("feed = ?", filter.feed.clone());
+        conditions.add("rule = ?", filter.rule.clone());
+        conditions.add("severity = ?", filter.severity.map(Severity::as_str));
+        conditions.add("matched_at >= ?", filter.since.map(Timestamp::as_millisecond));
+        conditions.add("matched_at < ?", filter.until.map(Timestamp::as_millisecond));
+        conditions.add("title LIKE ? ESCAPE '\\'", filter.search.as_deref().map(containing));
+        let sql = format!(
+            "SELECT * FROM hits WHERE {} ORDER BY seq DESC LIMIT {}",
+            conditions.sql,
+            Conditions::limit(filter)
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query(params_from_iter(conditions.values))?;
+        while let Some(row) = rows.next()? {
+            each(hit_row(row)?)?;
+        }
+        Ok(())
+    }
+
+    /// The records of stored alerts, newest first.
+    pub fn alerts(
+        &self,
+        filter: &AlertFilter,
+        mut each: impl FnMut(Value) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut conditions = Conditions::new();
+        conditions.add("feed = ?", filter.feed.clone());
+        conditions.add("rule = ?", filter.rule.clone());
+        conditions.add("severity = ?", filter.severity.map(Severity::as_str));
+        conditions.add("created >= ?", filter.since.map(Timestamp::as_millisecond));
+        conditions.add("created < ?", filter.until.map(Timestamp::as_millisecond));
+        conditions.add(
+            "record ->> '$.data.item.title' LIKE ? ESCAPE '\\'",
+            filter.search.as_deref().map(containing),
+        );
+        let sql = format!(
+            "SELECT record FROM alerts WHERE {} ORDER BY seq DESC LIMIT {}",
+            conditions.sql,
+            Conditions::limit(filter)
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query(params_from_iter(conditions.values))?;
+        while let Some(row) = rows.next()? {
+            each(json(row.get(0)?, "alert record")?)?;
+        }
+        Ok(())
+    }
+
+    /// The records of alerts raised after the one with sequence number `after`, oldest first, each
+    /// with its number.
+    pub fn alerts_after(&self, after: i64) -> Result<Vec<(i64, Value)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, record FROM alerts WHERE seq > ?1 ORDER BY seq LIMIT 1000",
+        )?;
+        let mut rows = statement.query([after])?;
+        let mut alerts = Vec::new();
+        while let Some(row) = rows.next()? {
+            alerts.push((row.get(0)?, json(row.get(1)?, "alert record")?));
+        }
+        Ok(alerts)
+    }
+
+    /// The sequence number of the newest alert, 0 when there is none.
+    pub fn newest_alert(&self) -> Result<i64, StoreError> {
+        Ok(self
+            .connection
+            .query_row("SELECT coalesce(max(seq), 0) FROM alerts", [], |row| row.get(0))?)
+    }
+
+    /// The record of the alert whose id is `id` or starts with it, when there is exactly one.
+    pub fn alert(&self, id: &str) -> Result<Option<Value>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT record FROM alerts WHERE id = ?1 OR id LIKE ?2 ESCAPE '\\' LIMIT 2",
+        )?;
+        let pattern = containing(id);
+        let mut rows = statement.query([id, &pattern[1..]])?;
+        let Some(first) = rows.next()? else { return Ok(None) };
+        let record = json(first.get(0)?, "alert record")?;
+        Ok(if rows.next()?.is_some() { None } else { Some(record) })
+    }
+
+    /// The stored item that a list showed as `feed/key`, or whose id or link that is.
+    pub fn item(&self, name: &str) -> Result<Option<ItemRow>, StoreError> {
+        let (feed, key) = name.rsplit_once('/').unwrap_or(("", name));
+        let key = ItemKey::from_hex(key).map(|key| key.as_bytes().to_vec());
+        let mut statement = self.connection.prepare(
+            "SELECT feeds.name, items.* FROM items JOIN feeds ON feeds.id = items.feed
+             WHERE pruned = 0
+               AND (items.key = ?1 AND ?2 IN ('', feeds.name) OR given_id = ?3 OR link = ?3)
+             ORDER BY first_seen DESC LIMIT 1",
+        )?;
+        let mut rows = statement.query(rusqlite::params![key, feed, name])?;
+        rows.next()?.map(item_row).transpose()
+    }
+
+    /// The outbox: newest first; only the dead when `dead`.
+    pub fn deliveries(
+        &self,
+        dead: bool,
+        filter: &ItemFilter,
+        mut each: impl FnMut(DeliveryRow) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut conditions = Conditions::new();
+        conditions.add("state = ?", dead.then_some("dead"));
+        conditions.add("alerts.feed = ?", filter.feed.clone());
+        conditions.add("alerts.rule = ?", filter.rule.clone());
+        conditions.add("alerts.severity = ?", filter.severity.map(Severity::as_str));
+        conditions.add("alerts.created >= ?", filter.since.map(Timestamp::as_millisecond));
+        conditions.add("alerts.created < ?", filter.until.map(Timestamp::as_millisecond));
+        conditions.add("last_error LIKE ? ESCAPE '\\'", filter.search.as_deref().map(containing));
+        let sql = format!(
+            "SELECT deliveries.id, alerts.id, receiver, state, attempts, last_error, next_attempt
+             FROM deliveries JOIN alerts ON alerts.seq = deliveries.alert
+             WHERE {} ORDER BY deliveries.id DESC LIMIT {}",
+            conditions.sql,
+            Conditions::limit(filter)
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query(params_from_iter(conditions.values))?;
+        while let Some(row) = rows.next()? {
+            each(DeliveryRow {
+                id: row.get(0)?,
+                alert: row.get(1)?,
+                receiver: row.get(2)?,
+                state: row.get(3)?,
+                attempts: row.get(4)?,
+                last_error: row.get(5)?,
+                next_attempt: maybe_time(row, 6)?,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Every feed that was ever configured, by name.
+    pub fn feeds(&self, now: Timestamp) -> Result<Vec<FeedRow>, StoreError> {
+        const DAYS: f64 = 7.0;
+        let since = now.as_millisecond() - 7 * 24 * 3600 * 1000;
+        let mut statement = self.connection.prepare(
+            "SELECT feeds.*, (SELECT count(*) FROM items
+                WHERE items.feed = feeds.id AND first_seen >= ?1 AND pruned = 0 AND baseline = 0)
+               AS recent
+             FROM feeds ORDER BY name",
+        )?;
+        let mut rows = statement.query([since])?;
+        let mut feeds = Vec::new();
+        while let Some(row) = rows.next()? {
+            let url: String = row.get("url")?;
+            let recent: f64 = row.get::<_, u32>("recent")?.into();
+            feeds.push(FeedRow {
+                name: row.get("name")?,
+                effective_url: row.get::<_, Option<_>>("effective_url")?.unwrap_or(url.clone()),
+                url,
+                state: row.get("state")?,
+                state_since: time(row, "state_since")?,
+                why: row.get("why")?,
+                last_ok: maybe_time(row, "last_ok")?,
+                last_new_item: maybe_time(row, "last_new_item")?,
+                next_due: time(row, "next_due")?,
+                items: row.get::<_, i64>("item_count")?.unsigned_abs(),
+                items_per_day: (recent / DAYS * 10.0).round() / 10.0,
+                failures: row.get("failures")?,
+            });
+        }
+        Ok(feeds)
+    }
+
+    /// How much there is.
+    pub fn totals(&self) -> Result<Totals, StoreError> {
+        let count = |sql: &str| {
+            self.connection.query_row(sql, [], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
+        };
+        let oldest = self.connection.query_row(
+            "SELECT min(alerts.created) FROM deliveries JOIN alerts ON alerts.seq = alert
+             WHERE state = 'due'",
+            [],
+            |row| row.get::<_, Option<i64>>(0),
+        )?;
+        Ok(Totals {
+            items: count("SELECT count(*) FROM items WHERE pruned = 0")?,
+            hits: count("SELECT count(*) FROM hits")?,
+            alerts: count("SELECT count(*) FROM alerts")?,
+            deliveries_due: count("SELECT count(*) FROM deliveries WHERE state = 'due'")?,
+            deliveries_dead: count("SELECT count(*) FROM deliveries WHERE state = 'dead'")?,
+            oldest_due: oldest.and_then(|at| Timestamp::from_millisecond(at).ok()),
+            database_bytes: count(
+                "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+            )?,
+        })
+    }
+}
+
+fn item_row(row: &Row<'_>) -> Result<ItemRow, StoreError> {
+    let feed: String = row.get(0)?;
+    let authors: Vec<String> = strings(row.get("authors")?)?;
+    let flags = [("baseline", row.get("baseline")?), ("late", row.get("late")?)];
+    Ok(ItemRow {
+        key: item_name(&feed, row.get("key")?),
+        feed,
+        id: row.get("given_id")?,
+        title: row.get("title")?,
+        summary: row.get("summary")?,
+        content: row.get("content")?,
+        link: row.get("link")?,
+        lang: row.get("lang")?,
+        author: (!authors.is_empty()).then(|| authors.join("\n")),
+        tags: strings(row.get("tags")?)?,
+        published: maybe_time(row, "published")?,
+        first_seen: time(row, "first_seen")?,
+        revision: row.get("revision")?,
+        flags: flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect(),
+    })
+}
+
+fn hit_row(row: &Row<'_>) -> Result<HitRow, StoreError> {
+    let feed: String = row.get("feed")?;
+    Ok(HitRow {
+        id: row.get("id")?,
+        rule: row.get("rule")?,
+        rule_version: row.get("rule_version")?,
+        severity: row.get("severity")?,
+        item: item_name(&feed, row.get("item_key")?),
+        item_id: row.get("item_id")?,
+        feed,
+        title: row.get("title")?,
+        link: row.get("link")?,
+        matched_at: time(row, "matched_at")?,
+        revision: row.get("revision")?,
+        spans: json(row.get("spans")?, "evidence")?,
+        reason: row.get("reason")?,
+        alert: row.get("alert")?,
+    })
+}
+
+/// The name of an item in the whole store.
+fn item_name(feed: &str, key: [u8; 16]) -> String {
+    format!("{feed}/{}", ItemKey::from_bytes(key))
+}
+
+fn json(text: String, what: &'static str) -> Result<Value, StoreError> {
+    serde_json::from_str(&text).map_err(|_| StoreError::Corrupt { what, value: text })
+}
+
+fn strings(text: String) -> Result<Vec<String>, StoreError> {
+    serde_json::from_str(&text).map_err(|_| StoreError::Corrupt { what: "list", value: text })
+}

@@ -1,0 +1,78 @@
+//! The outbox: alerts on their way to receivers.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::StoreError;
+use super::write::millis;
+
+/// An alert that a receiver has not had yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueDelivery {
+    /// The delivery.
+    pub id: i64,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The alert's record: one line of JSON.
+    pub line: String,
+}
+
+/// How an attempt went, as it is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// The receiver has it.
+    Sent {
+        /// When.
+        at: Timestamp,
+    },
+    /// It is tried again.
+    Again {
+        /// Not before this.
+        at: Timestamp,
+        /// Why the attempt failed.
+        why: String,
+    },
+    /// It is given up; the record stays.
+    Dead {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Writes down how an attempt went.
+pub(crate) fn settle(
+    connection: &Connection,
+    delivery: i64,
+    settled: &Settled,
+) -> Result<(), StoreError> {
+    let (state, error, next, finished) = match settled {
+        Settled::Sent { at } => ("sent", None, None, Some(millis(*at))),
+        Settled::Again { at, why } => ("due", Some(why), Some(millis(*at)), None),
+        Settled::Dead { at, why } => ("dead", Some(why), None, Some(millis(*at))),
+    };
+    connection
+        .prepare_cached(
+            "UPDATE deliveries SET attempts = attempts + 1, state = ?2, last_error = ?3,
+               next_attempt = ?4, finished_at = ?5
+             WHERE id = ?1",
+        )?
+        .execute(params![delivery, state, error, next, finished])?;
+    Ok(())
+}
+
+/// Makes dead deliveries due at once, as if they had never been tried.
+pub(crate) fn retry(
+    connection: &Connection,
+    deliveries: &[i64],
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE deliveries SET state = 'due', attempts = 0, next_attempt = ?2, finished_at = NULL
+         WHERE id = ?1 AND state = 'dead'",
+    )?;
+    deliveries.iter().try_fold(0, |retried, delivery| {
+        Ok(retried + statement.execute(params![delivery, millis(now)])?)
+    })
+}

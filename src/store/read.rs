@@ -1,0 +1,194 @@
+//! What is read: by the poller before a batch is made, by the deliverer, by the command line.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+
+use super::{DueDelivery, StoreError, schema};
+use crate::fetch::Validators;
+use crate::item::{FeedName, ItemKey};
+use crate::pipeline::{Fingerprint, KnownItem};
+use crate::schedule::{FeedState, State};
+
+/// A read-only connection. It sees what was committed when each query starts.
+#[derive(Debug)]
+pub struct Reader {
+    pub(super) connection: Connection,
+}
+
+/// Something that the daemon said of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// What it said.
+    pub value: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Reader {
+    /// Opens the database of this version for reading.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Missing { path: path.to_owned() });
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)
+            .map_err(|error| StoreError::Open { path: path.to_owned(), source: error.into() })?;
+        connection.busy_timeout(super::BUSY_TIMEOUT)?;
+        let found = schema::version(&connection)?;
+        if found > schema::VERSION {
+            return Err(StoreError::Newer { found, known: schema::VERSION });
+        }
+        if found == 0 {
+            return Err(StoreError::Missing { path: path.to_owned() });
+        }
+        Ok(Self { connection })
+    }
+
+    /// What is known of those of `keys` that the feed has shown before.
+    pub fn known(
+        &self,
+        feed: &FeedName,
+        keys: &[ItemKey],
+    ) -> Result<HashMap<ItemKey, KnownItem>, StoreError> {
+        let mut known: HashMap<ItemKey, KnownItem> = HashMap::new();
+        let mut items = self.connection.prepare_cached(
+            "SELECT fingerprint, revision FROM items
+             WHERE feed = (SELECT id FROM feeds WHERE name = ?1) AND key = ?2",
+        )?;
+        let mut hits = self
+            .connection
+            .prepare_cached("SELECT rule FROM hits WHERE feed = ?1 AND item_key = ?2")?;
+        for key in keys {
+            let text = items
+                .query_row(params![feed.as_str(), key.as_bytes()], |row| {
+                    Ok((Fingerprint(row.get(0)?), row.get(1)?))
+                })
+                .optional()?;
+            let rules = hits
+                .query_map(params![feed.as_str(), key.as_bytes()], |row| row.get(0))?
+                .collect::<Result<Vec<String>, _>>()?;
+            if text.is_some() || !rules.is_empty() {
+                known.insert(*key, KnownItem { text, rules });
+            }
+        }
+        Ok(known)
+    }
+
+    /// What is remembered about every feed that was ever configured.
+    pub fn feed_states(&self) -> Result<HashMap<FeedName, FeedState>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT name, state, state_since, why, failures, validator_url, etag, last_modified,
+               body_hash, last_request, last_ok, last_new_item, baseline_at, next_due
+             FROM feeds",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut states = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(0)?;
+            states.insert(FeedName::new(&name), feed_state(row)?);
+        }
+        Ok(states)
+    }
+
+    /// The hosts that are not to be asked before a time later than `now`.
+    pub fn host_delays(&self, now: Timestamp) -> Result<HashMap<String, Timestamp>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT host, not_before FROM hosts WHERE not_before > ?1")?;
+        let mut rows = statement.query([now.as_millisecond()])?;
+        let mut hosts = HashMap::new();
+        while let Some(row) = rows.next()? {
+            hosts.insert(row.get(0)?, time(row, 1)?);
+        }
+        Ok(hosts)
+    }
+
+    /// The deliveries to a receiver that may be tried at `now`, oldest alert first.
+    pub fn due_deliveries(
+        &self,
+        receiver: &str,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT deliveries.id, attempts, record
+             FROM deliveries JOIN alerts ON alerts.seq = deliveries.alert
+             WHERE receiver = ?1 AND state = 'due' AND next_attempt <= ?2
+             ORDER BY alert LIMIT ?3",
+        )?;
+        let due = statement
+            .query_map(params![receiver, now.as_millisecond(), limit], |row| {
+                Ok(DueDelivery { id: row.get(0)?, attempts: row.get(1)?, line: row.get(2)? })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(due)
+    }
+
+    /// When the next delivery to a receiver may be tried, if any waits.
+    pub fn next_attempt(&self, receiver: &str) -> Result<Option<Timestamp>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT min(next_attempt) FROM deliveries WHERE receiver = ?1 AND state = 'due'",
+        )?;
+        statement
+            .query_row([receiver], |row| row.get(0))
+            .map_err(StoreError::from)
+            .and_then(|millis: Option<i64>| millis.map(timestamp).transpose())
+    }
+
+    /// What the daemon last said under that name.
+    pub fn fact(&self, name: &str) -> Result<Option<Fact>, StoreError> {
+        let fact = self
+            .connection
+            .prepare_cached("SELECT value, at FROM facts WHERE name = ?1")?
+            .query_row([name], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        fact.map(|(value, at)| Ok(Fact { value, at: timestamp(at)? })).transpose()
+    }
+}
+
+fn feed_state(row: &Row<'_>) -> Result<FeedState, StoreError> {
+    let state: String = row.get("state")?;
+    let body_hash: Option<[u8; 32]> = row.get("body_hash")?;
+    Ok(FeedState {
+        state: State::from_name(&state)
+            .ok_or(StoreError::Corrupt { what: "feed state", value: state })?,
+        state_since: time(row, "state_since")?,
+        why: row.get("why")?,
+        failures: row.get("failures")?,
+        validators: Validators {
+            url: row.get("validator_url")?,
+            etag: row.get("etag")?,
+            last_modified: row.get("last_modified")?,
+        },
+        body_hash,
+        last_request: maybe_time(row, "last_request")?,
+        last_ok: maybe_time(row, "last_ok")?,
+        last_new_item: maybe_time(row, "last_new_item")?,
+        baseline_at: maybe_time(row, "baseline_at")?,
+        next_due: time(row, "next_due")?,
+    })
+}
+
+/// The time that a column holds.
+pub(super) fn time(
+    row: &Row<'_>,
+    column: impl rusqlite::RowIndex,
+) -> Result<Timestamp, StoreError> {
+    timestamp(row.get(column)?)
+}
+
+/// The time that a column may hold.
+pub(super) fn maybe_time(
+    row: &Row<'_>,
+    column: impl rusqlite::RowIndex,
+) -> Result<Option<Timestamp>, StoreError> {
+    row.get::<_, Option<i64>>(column)?.map(timestamp).transpose()
+}
+
+fn timestamp(millis: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(millis)
+        .map_err(|_| StoreError::Corrupt { what: "time", value: millis.to_string() })
+}

@@ -1,0 +1,164 @@
+//! The tables, and the steps from each older form to the next.
+//!
+//! `PRAGMA user_version` names the form a database is in. A step is never edited once released:
+//! a new one is added, and `tests/data` keeps a filled database of every older form that later
+//! versions must open.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StoreError;
+
+/// The steps, oldest first: step n takes a database from version n to n + 1.
+const STEPS: [&str; 1] = [V1];
+
+/// The version that this program reads and writes.
+pub const VERSION: i64 = STEPS.len() as i64;
+
+const V1: &str = "
+-- Times are milliseconds since 1970-01-01T00:00:00Z.
+CREATE TABLE feeds (
+  id             INTEGER PRIMARY KEY,
+  name           TEXT NOT NULL UNIQUE,
+  url            TEXT NOT NULL,
+  title          TEXT,
+  state          TEXT NOT NULL,
+  state_since    INTEGER NOT NULL,
+  why            TEXT,
+  failures       INTEGER NOT NULL,
+  effective_url  TEXT,
+  validator_url  TEXT,
+  etag           BLOB,
+  last_modified  BLOB,
+  body_hash      BLOB,
+  last_request   INTEGER,
+  last_ok        INTEGER,
+  last_new_item  INTEGER,
+  baseline_at    INTEGER,
+  next_due       INTEGER NOT NULL,
+  item_count     INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- A host that asked to be left alone, with all its feeds.
+CREATE TABLE hosts (
+  host        TEXT PRIMARY KEY,
+  not_before  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE items (
+  id            INTEGER PRIMARY KEY,
+  feed          INTEGER NOT NULL REFERENCES feeds (id),
+  key           BLOB NOT NULL,
+  given_id      TEXT,
+  title         TEXT NOT NULL,
+  summary       TEXT NOT NULL,
+  content       TEXT NOT NULL,
+  link          TEXT,
+  lang          TEXT,
+  authors       TEXT NOT NULL,
+  tags          TEXT NOT NULL,
+  published     INTEGER,
+  updated       INTEGER,
+  source_title  TEXT,
+  source_url    TEXT,
+  fingerprint   BLOB NOT NULL,
+  first_seen    INTEGER NOT NULL,
+  revision      INTEGER NOT NULL DEFAULT 1,
+  baseline      INTEGER NOT NULL DEFAULT 0,
+  late          INTEGER NOT NULL DEFAULT 0,
+  -- The texts are gone; the key stays, so that an old entry is never taken for a new one.
+  pruned        INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (feed, key)
+) STRICT;
+CREATE INDEX items_by_time ON items (first_seen) WHERE pruned = 0;
+
+-- What an item said before its publisher edited it.
+CREATE TABLE revisions (
+  item      INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
+  revision  INTEGER NOT NULL,
+  until     INTEGER NOT NULL,
+  title     TEXT NOT NULL,
+  summary   TEXT NOT NULL,
+  content   TEXT NOT NULL,
+  PRIMARY KEY (item, revision)
+) STRICT, WITHOUT ROWID;
+
+-- Hits outlive their items, so they carry what a reader needs of them.
+CREATE TABLE hits (
+  seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+  id            TEXT NOT NULL UNIQUE,
+  rule          TEXT NOT NULL,
+  rule_version  TEXT NOT NULL,
+  severity      TEXT NOT NULL,
+  feed          TEXT NOT NULL,
+  item_key      BLOB NOT NULL,
+  item_id       TEXT,
+  title         TEXT NOT NULL,
+  link          TEXT,
+  revision      INTEGER NOT NULL,
+  matched_at    INTEGER NOT NULL,
+  spans         TEXT NOT NULL,
+  reason        TEXT NOT NULL,
+  alert         TEXT,
+  UNIQUE (feed, item_key, rule)
+) STRICT;
+CREATE INDEX hits_by_time ON hits (matched_at);
+CREATE INDEX hits_by_rule ON hits (rule, matched_at);
+
+CREATE TABLE alerts (
+  seq       INTEGER PRIMARY KEY AUTOINCREMENT,
+  id        TEXT NOT NULL UNIQUE,
+  rule      TEXT NOT NULL,
+  severity  TEXT NOT NULL,
+  feed      TEXT NOT NULL,
+  created   INTEGER NOT NULL,
+  record    TEXT NOT NULL
+) STRICT;
+CREATE INDEX alerts_by_time ON alerts (created);
+
+-- The outbox: an alert on its way to a receiver.
+CREATE TABLE deliveries (
+  id            INTEGER PRIMARY KEY AUTOINCREMENT,
+  alert         INTEGER NOT NULL REFERENCES alerts (seq),
+  receiver      TEXT NOT NULL,
+  state         TEXT NOT NULL CHECK (state IN ('due', 'sent', 'dead')),
+  attempts      INTEGER NOT NULL DEFAULT 0,
+  last_error    TEXT,
+  next_attempt  INTEGER,
+  finished_at   INTEGER,
+  UNIQUE (alert, receiver)
+) STRICT;
+CREATE INDEX deliveries_due ON deliveries (receiver, next_attempt) WHERE state = 'due';
+CREATE INDEX deliveries_dead ON deliveries (alert) WHERE state = 'dead';
+
+-- What the daemon says of itself, for `status`.
+CREATE TABLE facts (
+  name   TEXT PRIMARY KEY,
+  value  TEXT NOT NULL,
+  at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// Brings a database to [`VERSION`], each step in a transaction of its own.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    loop {
+        let version = version(connection)?;
+        if version > VERSION {
+            return Err(StoreError::Newer { found: version, known: VERSION });
+        }
+        let Some(step) = STEPS.get(usize::try_from(version).unwrap_or(usize::MAX)) else {
+            return Ok(());
+        };
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Another process may have taken this step while we waited for the lock.
+        if self::version(&transaction)? == version {
+            transaction.execute_batch(step)?;
+            transaction.pragma_update(None, "user_version", version + 1)?;
+            transaction.commit()?;
+        }
+    }
+}
+
+/// The version that a database is in.
+pub(crate) fn version(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}

@@ -1,0 +1,293 @@
+//! What the writer thread writes: batches, feeds, facts.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::StoreError;
+use crate::config::Feed;
+use crate::item::FeedName;
+use crate::pipeline::{Batch, Hit, OutgoingAlert, StoredItem};
+use crate::schedule::FeedState;
+
+/// Items that one call of [`prune`] empties at most, so that polls need not wait long for it.
+const MOST_PRUNED: u32 = 5_000;
+
+/// A time as the store keeps it.
+pub(crate) fn millis(time: Timestamp) -> i64 {
+    time.as_millisecond()
+}
+
+/// A list of short texts as the store keeps it.
+fn list(texts: &[String]) -> String {
+    serde_json::to_string(texts).expect("a list of strings is JSON")
+}
+
+/// Writes all of one poll.
+pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let feed = feed_id(connection, &batch.feed)?;
+    for stored in &batch.items {
+        item(connection, feed, stored, batch.at)?;
+    }
+    for alert in &batch.alerts {
+        self::alert(connection, &batch.feed, alert, batch.at)?;
+    }
+    for hit in &batch.hits {
+        self::hit(connection, batch, hit)?;
+    }
+    let new_items = u32::try_from(batch.new_items()).unwrap_or(u32::MAX);
+    if new_items > 0 {
+        connection
+            .prepare_cached("UPDATE feeds SET item_count = item_count + ?2 WHERE id = ?1")?
+            .execute(params![feed, new_items])?;
+    }
+    if let Some((host, not_before)) = &batch.host_not_before {
+        connection
+            .prepare_cached(
+                "INSERT INTO hosts (host, not_before) VALUES (?1, ?2)
+                 ON CONFLICT (host) DO UPDATE SET not_before = max(not_before, excluded.not_before)",
+            )?
+            .execute(params![host, millis(*not_before)])?;
+    }
+    feed_state(connection, &batch.feed, &batch.state)
+}
+
+fn feed_id(connection: &Connection, name: &FeedName) -> Result<i64, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT id FROM feeds WHERE name = ?1")?
+        .query_row([name.as_str()], |row| row.get(0))?)
+}
+
+fn item(
+    connection: &Connection,
+    feed: i64,
+    stored: &StoredItem,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let item = &stored.item;
+    if stored.revision > 1 {
+        connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO revisions (item, revision, until, title, summary, content)
+                 SELECT id, revision, ?3, title, summary, content FROM items
+                 WHERE feed = ?1 AND key = ?2",
+            )?
+            .execute(params![feed, item.key.as_bytes(), millis(now)])?;
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO items (feed, key, given_id, title, summary, content, link, lang, authors,
+               tags, published, updated, source_title, source_url, fingerprint, first_seen,
+               revision, baseline, late)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+               ?18, ?19)
+             ON CONFLICT (feed, key) DO UPDATE SET title = excluded.title,
+               summary = excluded.summary, content = excluded.content, link = excluded.link,
+               authors = excluded.authors, tags = excluded.tags, updated = excluded.updated,
+               fingerprint = excluded.fingerprint, revision = excluded.revision",
+        )?
+        .execute(params![
+            feed,
+            item.key.as_bytes(),
+            item.id,
+            item.title,
+            item.summary,
+            item.content,
+            item.link,
+            item.lang,
+            list(&item.authors),
+            list(&item.tags),
+            item.published.map(millis),
+            item.updated.map(millis),
+            item.source.as_ref().and_then(|source| source.title.as_deref()),
+            item.source.as_ref().and_then(|source| source.url.as_deref()),
+            stored.fingerprint.0,
+            millis(now),
+            stored.revision,
+            stored.baseline,
+            stored.late,
+        ])?;
+    Ok(())
+}
+
+fn alert(
+    connection: &Connection,
+    feed: &FeedName,
+    alert: &OutgoingAlert,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO alerts (id, rule, severity, feed, created, record)
+             VALUES (?1, ?2, ?3, ?4, ?5, '')",
+        )?
+        .execute(params![
+            alert.record.id,
+            alert.rule,
+            alert.severity.as_str(),
+            feed.as_str(),
+            millis(now)
+        ])?;
+    let sequence = connection.last_insert_rowid();
+    let mut record = alert.record.clone();
+    record.sequence = Some(format!("{sequence:016}"));
+    let line = serde_json::to_string(&record).expect("an alert record is JSON");
+    connection
+        .prepare_cached("UPDATE alerts SET record = ?2 WHERE seq = ?1")?
+        .execute(params![sequence, line])?;
+    for receiver in &alert.receivers {
+        connection
+            .prepare_cached(
+                "INSERT INTO deliveries (alert, receiver, state, next_attempt)
+                 VALUES (?1, ?2, 'due', ?3)",
+            )?
+            .execute(params![sequence, receiver, millis(now)])?;
+    }
+    Ok(())
+}
+
+fn hit(connection: &Connection, batch: &Batch, hit: &Hit) -> Result<(), StoreError> {
+    let item = &batch
+        .items
+        .iter()
+        .find(|stored| stored.item.key == hit.item)
+        .expect("a batch holds the items of its hits")
+        .item;
+    connection
+        .prepare_cached(
+            "INSERT INTO hits (id, rule, rule_version, severity, feed, item_key, item_id, title,
+               link, revision, matched_at, spans, reason, alert)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        )?
+        .execute(params![
+            hit.id,
+            hit.rule,
+            hit.rule_version,
+            hit.severity.as_str(),
+            batch.feed.as_str(),
+            item.key.as_bytes(),
+            item.id,
+            item.title,
+            item.link,
+            hit.revision,
+            millis(batch.at),
+            serde_json::to_string(&hit.spans).expect("spans are JSON"),
+            hit.reason.as_str(),
+            hit.alert,
+        ])?;
+    Ok(())
+}
+
+/// Writes what is known about a feed.
+pub(crate) fn feed_state(
+    connection: &Connection,
+    name: &FeedName,
+    state: &FeedState,
+) -> Result<(), StoreError> {
+    let updated = connection
+        .prepare_cached(
+            "UPDATE feeds SET state = ?2, state_since = ?3, why = ?4, failures = ?5,
+               validator_url = ?6, etag = ?7, last_modified = ?8, body_hash = ?9,
+               last_request = ?10, last_ok = ?11, last_new_item = ?12, baseline_at = ?13,
+               next_due = ?14
+             WHERE name = ?1",
+        )?
+        .execute(params![
+            name.as_str(),
+            state.state.as_str(),
+            millis(state.state_since),
+            state.why,
+            state.failures,
+            state.validators.url,
+            state.validators.etag,
+            state.validators.last_modified,
+            state.body_hash.as_ref().map(|hash| hash.as_slice()),
+            state.last_request.map(millis),
+            state.last_ok.map(millis),
+            state.last_new_item.map(millis),
+            state.baseline_at.map(millis),
+            millis(state.next_due),
+        ])?;
+    if updated == 0 {
+        return Err(rusqlite::Error::QueryReturnedNoRows.into());
+    }
+    Ok(())
+}
+
+/// See [`super::Store::adopt_feeds`].
+pub(crate) fn adopt_feeds(
+    connection: &Connection,
+    feeds: &[Feed],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for feed in feeds {
+        let before: Option<String> = connection
+            .prepare_cached("SELECT url FROM feeds WHERE name = ?1")?
+            .query_row([feed.name.as_str()], |row| row.get(0))
+            .optional()?;
+        let Some(before) = before else {
+            connection
+                .prepare_cached(
+                    "INSERT INTO feeds (name, url, title, state, state_since, failures, next_due)
+                     VALUES (?1, ?2, ?3, 'new', ?4, 0, ?4)",
+                )?
+                .execute(params![feed.name.as_str(), feed.url.as_str(), feed.title, millis(now)])?;
+            continue;
+        };
+        connection
+            .prepare_cached("UPDATE feeds SET url = ?2, title = ?3 WHERE name = ?1")?
+            .execute(params![feed.name.as_str(), feed.url.as_str(), feed.title])?;
+        if before != feed.url.as_str() {
+            let mut fresh = FeedState::new(now, now);
+            // Only another server's feed is another feed; a path that moved keeps its baseline.
+            if same_origin(&before, &feed.url) {
+                fresh.baseline_at = connection.query_row(
+                    "SELECT baseline_at FROM feeds WHERE name = ?1",
+                    [feed.name.as_str()],
+                    |row| {
+                        let at: Option<i64> = row.get(0)?;
+                        Ok(at.and_then(|at| Timestamp::from_millisecond(at).ok()))
+                    },
+                )?;
+            }
+            feed_state(connection, &feed.name, &fresh)?;
+        }
+    }
+    Ok(())
+}
+
+fn same_origin(before: &str, now: &url::Url) -> bool {
+    url::Url::parse(before).is_ok_and(|before| before.origin() == now.origin())
+}
+
+/// See [`super::Store::note`].
+pub(crate) fn note(
+    connection: &Connection,
+    name: &str,
+    value: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO facts (name, value, at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at",
+        )?
+        .execute(params![name, value, millis(now)])?;
+    Ok(())
+}
+
+/// See [`super::Store::prune`].
+pub(crate) fn prune(connection: &Connection, before: Timestamp) -> Result<usize, StoreError> {
+    connection.execute(
+        "DELETE FROM revisions WHERE item IN
+           (SELECT id FROM items WHERE pruned = 0 AND first_seen < ?1
+            ORDER BY first_seen LIMIT ?2)",
+        params![millis(before), MOST_PRUNED],
+    )?;
+    Ok(connection.execute(
+        "UPDATE items SET pruned = 1, title = '', summary = '', content = '', authors = '[]',
+           tags = '[]'
+         WHERE id IN (SELECT id FROM items WHERE pruned = 0 AND first_seen < ?1
+                      ORDER BY first_seen LIMIT ?2)",
+        params![millis(before), MOST_PRUNED],
+    )?)
+}

@@ -1,0 +1,140 @@
+//! The one thread that writes.
+
+use std::sync::mpsc::Receiver;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::outbox::{self, Settled};
+use super::{StoreError, write};
+use crate::config::Feed;
+use crate::item::FeedName;
+use crate::pipeline::Batch;
+use crate::schedule::FeedState;
+
+/// Commands that share one transaction, at most: what costs is the flush to disk at its end.
+const MOST_PER_TRANSACTION: usize = 64;
+
+type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// What the writer is asked to do; each is answered when it is on the disk.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Commit { batch: Box<Batch>, reply: Reply<()> },
+    Lease { name: FeedName, state: Box<FeedState>, reply: Reply<()> },
+    AdoptFeeds { feeds: Vec<Feed>, now: Timestamp, reply: Reply<()> },
+    Settle { delivery: i64, settled: Settled, reply: Reply<()> },
+    Note { name: String, value: String, now: Timestamp, reply: Reply<()> },
+    Prune { before: Timestamp, reply: Reply<usize> },
+}
+
+/// An answer to give once the transaction is committed, or the news that it was not.
+type Answer = Box<dyn FnOnce(Option<&rusqlite::Error>)>;
+
+/// Serves commands until every sender is gone.
+pub(crate) fn run(mut connection: Connection, queue: &Receiver<Command>) {
+    while let Ok(first) = queue.recv() {
+        let mut answers = Vec::new();
+        if let Err(error) = transact(&mut connection, first, queue, &mut answers) {
+            answers.drain(..).for_each(|answer| answer(Some(&error)));
+        }
+        answers.into_iter().for_each(|answer| answer(None));
+    }
+    // Leave one file behind. When a reader is in the way, the next start does it.
+    let _ = connection.pragma_query(None, "wal_checkpoint(TRUNCATE)", |_| Ok(()));
+}
+
+fn transact(
+    connection: &mut Connection,
+    first: Command,
+    queue: &Receiver<Command>,
+    answers: &mut Vec<Answer>,
+) -> Result<(), rusqlite::Error> {
+    let mut next = Some(first);
+    let mut transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate)
+    {
+        Ok(transaction) => transaction,
+        Err(error) => {
+            answers.extend(next.map(refuse));
+            return Err(error);
+        }
+    };
+    while let Some(command) = next {
+        answers.push(obey(&mut transaction, command));
+        next = if answers.len() < MOST_PER_TRANSACTION { queue.try_recv().ok() } else { None };
+    }
+    transaction.commit()
+}
+
+/// Does one command within a savepoint of its own, so that its failure takes nothing else along.
+fn obey(transaction: &mut rusqlite::Transaction<'_>, command: Command) -> Answer {
+    match command {
+        Command::Commit { batch, reply } => {
+            within(transaction, reply, |savepoint| write::batch(savepoint, &batch))
+        }
+        Command::Lease { name, state, reply } => {
+            within(transaction, reply, |savepoint| write::feed_state(savepoint, &name, &state))
+        }
+        Command::AdoptFeeds { feeds, now, reply } => {
+            within(transaction, reply, |savepoint| write::adopt_feeds(savepoint, &feeds, now))
+        }
+        Command::Settle { delivery, settled, reply } => {
+            within(transaction, reply, |savepoint| outbox::settle(savepoint, delivery, &settled))
+        }
+        Command::Note { name, value, now, reply } => {
+            within(transaction, reply, |savepoint| write::note(savepoint, &name, &value, now))
+        }
+        Command::Prune { before, reply } => {
+            within(transaction, reply, |savepoint| write::prune(savepoint, before))
+        }
+    }
+}
+
+fn within<T: 'static>(
+    transaction: &mut rusqlite::Transaction<'_>,
+    reply: Reply<T>,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Answer {
+    let result = transaction.savepoint().map_err(StoreError::from).and_then(|savepoint| {
+        let value = work(&savepoint)?;
+        savepoint.commit()?;
+        Ok(value)
+    });
+    Box::new(move |failed| {
+        // Nobody waits any more when the daemon is stopping; the work is done all the same.
+        let _ = reply.send(match failed {
+            Some(error) => Err(again(error)),
+            None => result,
+        });
+    })
+}
+
+fn refuse(command: Command) -> Answer {
+    fn unsent<T: 'static>(reply: Reply<T>) -> Answer {
+        Box::new(move |failed| {
+            let _ = reply.send(Err(failed.map_or(StoreError::Stopped, again)));
+        })
+    }
+    match command {
+        Command::Commit { reply, .. }
+        | Command::Lease { reply, .. }
+        | Command::AdoptFeeds { reply, .. }
+        | Command::Settle { reply, .. }
+        | Command::Note { reply, .. } => unsent(reply),
+        Command::Prune { reply, .. } => unsent(reply),
+    }
+}
+
+/// The same error for each of those whose work shared the transaction.
+fn again(error: &rusqlite::Error) -> StoreError {
+    StoreError::Sqlite(match error {
+        rusqlite::Error::SqliteFailure(code, message) => {
+            rusqlite::Error::SqliteFailure(*code, message.clone())
+        }
+        other => rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ERROR),
+            Some(other.to_string()),
+        ),
+    })
+}
