@@ -1,3 +1,5 @@
 //! The `newswatch` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    newswatch::cli::run()
+}

@@ -1,1 +1,68 @@
-//! Tracing set-up.
+//! The log of the program itself, on standard error or in the journal. Alerts are not part of it:
+//! they go to receivers.
+
+use std::io::IsTerminal as _;
+
+use clap::ValueEnum;
+use tracing::Level;
+use tracing_journald::{Priority, PriorityMappings};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for a person.
+    Text,
+    /// A JSON object a line, for containers.
+    Json,
+    /// The systemd journal, with fields.
+    Journald,
+}
+
+/// Sets the log up. `NEWSWATCH_LOG` overrides the level, in the syntax of tracing's filters.
+pub(crate) fn init(verbose: u8, quiet: bool, format: Option<LogFormat>, daemon: bool) {
+    let level = match (quiet, verbose, daemon) {
+        (true, ..) => Level::ERROR,
+        (_, 0, true) => Level::INFO,
+        (_, 0, false) => Level::WARN,
+        (_, 1, _) => Level::DEBUG,
+        _ => Level::TRACE,
+    };
+    // Other crates' details are for those who ask twice.
+    let default = if verbose > 1 { level.to_string() } else { format!("warn,newswatch={level}") };
+    let filter = EnvFilter::try_from_env("NEWSWATCH_LOG").unwrap_or_else(|_| {
+        EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).parse_lossy(default)
+    });
+    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
+    let format = format.unwrap_or(if journal { LogFormat::Journald } else { LogFormat::Text });
+    let registry = tracing_subscriber::registry().with(filter);
+    if format == LogFormat::Journald
+        && let Ok(layer) = tracing_journald::layer()
+    {
+        let mappings = PriorityMappings {
+            error: Priority::Error,
+            warn: Priority::Warning,
+            info: Priority::Informational,
+            debug: Priority::Debug,
+            trace: Priority::Debug,
+        };
+        let layer = layer
+            .with_field_prefix(Some("NEWSWATCH".to_owned()))
+            .with_syslog_identifier("newswatch".to_owned())
+            .with_priority_mappings(mappings);
+        registry.with(layer).init();
+    } else if format == LogFormat::Json {
+        let layer =
+            fmt::layer().json().with_span_events(FmtSpan::NONE).with_writer(std::io::stderr);
+        registry.with(layer).init();
+    } else {
+        let colour = std::io::stderr().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let layer = fmt::layer().with_ansi(colour).with_target(false).with_writer(std::io::stderr);
+        registry.with(layer).init();
+    }
+}

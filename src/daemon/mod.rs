@@ -1,1 +1,449 @@
-//! The daemon: event loop, poller, deliverer, reload, shutdown.
+//! The daemon: one event loop that starts polls when they are due, wakes the deliverer, reloads,
+//! tells systemd that it is well, and stops in order.
+
+mod deliverer;
+mod poller;
+mod queue;
+mod signals;
+mod systemd;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
+use tokio::task::{Id, JoinError, JoinSet};
+use tracing::{error, info, warn};
+
+use self::deliverer::Deliverer;
+use self::poller::{Poller, Report};
+use self::queue::{Poll, Queue};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::fetch::Fetcher;
+use crate::item::FeedName;
+use crate::receivers::Receiver;
+use crate::schedule::State;
+use crate::store::Store;
+
+pub use self::signals::forward as forward_signals;
+
+/// A poll that has run for so long gives its place under `poll.concurrency` to another, so that
+/// slow servers cannot hold up the rest.
+const SLOW_POLL: Duration = Duration::from_secs(3);
+/// Polls under way at most, slow ones included, as a multiple of `poll.concurrency`.
+const SLOW_FACTOR: usize = 8;
+/// How long a stop waits for polls under way; they are made again at the next start.
+const STOP_POLLS: Duration = Duration::from_secs(2);
+/// How long a stop waits for deliveries; the rest stays in the outbox.
+const STOP_DELIVERIES: Duration = Duration::from_millis(1_500);
+/// How long `run --once` waits for deliveries.
+const ONCE_DELIVERIES: Duration = Duration::from_secs(60);
+/// When a feed is tried again whose poll could not be committed.
+const AFTER_STORE_FAILURE: SignedDuration = SignedDuration::from_mins(1);
+/// How often the daemon shows that it is alive where systemd does not ask for more.
+const HEARTBEAT: Duration = Duration::from_secs(20);
+/// How often old items are emptied.
+const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// What the daemon is told from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Read the configuration again (SIGHUP).
+    Reload,
+    /// Open the files of receivers again (SIGUSR1).
+    Reopen,
+    /// Stop in order (SIGTERM, ctrl-c).
+    Stop,
+}
+
+/// Reads and checks the configuration; what is wrong with it, as text, when it cannot be used.
+pub type ReadConfig = dyn Fn() -> Result<Config, String> + Send + Sync;
+
+/// What a run of the daemon needs.
+pub struct Setup {
+    /// The configuration to start with.
+    pub config: Config,
+    /// How to read it again.
+    pub read_config: Arc<ReadConfig>,
+    /// The time.
+    pub clock: Clock,
+    /// Orders from outside; the daemon stops when all senders are gone.
+    pub control: mpsc::Receiver<Control>,
+}
+
+/// What `run --once` did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Feeds polled with success.
+    pub polled: usize,
+    /// Feeds that failed.
+    pub failed: usize,
+    /// Feeds not asked, because their host asked to be left alone.
+    pub resting: usize,
+    /// Items not seen before.
+    pub new_items: usize,
+    /// Hits.
+    pub hits: usize,
+    /// Alerts raised.
+    pub alerts: usize,
+}
+
+/// Runs until told to stop.
+pub async fn run(setup: Setup) -> anyhow::Result<()> {
+    let mut daemon = Daemon::start(setup, Mode::Forever).await?;
+    daemon.announce("ready").await;
+    systemd::ready(&daemon.status_line());
+    daemon.serve().await;
+    systemd::stopping();
+    daemon.stop(STOP_DELIVERIES).await;
+    Ok(())
+}
+
+/// Polls every feed once and delivers what is due.
+pub async fn run_once(setup: Setup) -> anyhow::Result<Summary> {
+    let mut daemon = Daemon::start(setup, Mode::Once).await?;
+    daemon.summary.resting = daemon.queue.all_due(daemon.clock.now());
+    daemon.serve().await;
+    let summary = daemon.summary;
+    daemon.stop(ONCE_DELIVERIES).await;
+    Ok(summary)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Forever,
+    Once,
+}
+
+/// Everything that can happen.
+enum Event {
+    /// A poll may be due.
+    Due,
+    /// A poll has ended.
+    Polled(Result<(Id, anyhow::Result<Report>), JoinError>),
+    /// A poll has become slow.
+    Slow(FeedName),
+    /// An order from outside; `None` when nobody can give one any more.
+    Control(Option<Control>),
+    /// Time to show that we are alive.
+    Heartbeat,
+    /// Nothing is left to do (`run --once`).
+    Finished,
+}
+
+struct Daemon {
+    mode: Mode,
+    config: Arc<Config>,
+    read_config: Arc<ReadConfig>,
+    clock: Clock,
+    control: mpsc::Receiver<Control>,
+    store: Arc<Store>,
+    fetcher: Fetcher,
+    queue: Queue,
+    deliverer: Deliverer,
+    polls: JoinSet<anyhow::Result<Report>>,
+    polling: HashMap<Id, Poll>,
+    slow: HashSet<FeedName>,
+    slow_sender: mpsc::Sender<FeedName>,
+    slow_receiver: mpsc::Receiver<FeedName>,
+    heartbeat: tokio::time::Interval,
+    next_prune: Timestamp,
+    /// Why the last reload was refused.
+    refused: Option<String>,
+    summary: Summary,
+}
+
+impl Daemon {
+    async fn start(setup: Setup, mode: Mode) -> anyhow::Result<Self> {
+        let Setup { config, read_config, clock, control } = setup;
+        let config = Arc::new(config);
+        let now = clock.now();
+        let store = Arc::new(Store::open(&config.store.path)?);
+        store.adopt_feeds(&config.feeds, now).await?;
+        let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
+        let receivers = open_receivers(&config)?;
+        let deliverer = Deliverer::start(receivers, &store, &clock);
+        let queue = load_queue(&store, &config, now)?;
+        let (slow_sender, slow_receiver) = mpsc::channel(64);
+        Ok(Self {
+            mode,
+            config,
+            read_config,
+            clock,
+            control,
+            store,
+            fetcher,
+            queue,
+            deliverer,
+            polls: JoinSet::new(),
+            polling: HashMap::new(),
+            slow: HashSet::new(),
+            slow_sender,
+            slow_receiver,
+            heartbeat: tokio::time::interval(systemd::watchdog_interval().unwrap_or(HEARTBEAT)),
+            next_prune: now,
+            refused: None,
+            summary: Summary::default(),
+        })
+    }
+
+    async fn serve(&mut self) {
+        loop {
+            self.start_polls();
+            match self.next_event().await {
+                Event::Due => {}
+                Event::Polled(ended) => self.polled(ended),
+                Event::Slow(name) => self.mark_slow(name),
+                Event::Control(Some(Control::Reload)) => self.reload().await,
+                Event::Control(Some(Control::Reopen)) => self.deliverer.reopen(),
+                Event::Control(Some(Control::Stop) | None) => return,
+                Event::Heartbeat => self.beat(),
+                Event::Finished => return,
+            }
+        }
+    }
+
+    async fn next_event(&mut self) -> Event {
+        if self.mode == Mode::Once && self.polls.is_empty() && self.queue.next_due().is_none() {
+            return Event::Finished;
+        }
+        let may_start = self.may_start();
+        let due = self.queue.next_due();
+        let clock = self.clock.clone();
+        tokio::select! {
+            biased;
+            control = self.control.recv() => Event::Control(control),
+            _ = self.heartbeat.tick() => Event::Heartbeat,
+            Some(ended) = self.polls.join_next_with_id() => Event::Polled(ended),
+            Some(name) = self.slow_receiver.recv() => Event::Slow(name),
+            () = async { clock.sleep_until(due.unwrap_or(Timestamp::MAX)).await },
+                if may_start && due.is_some() => Event::Due,
+        }
+    }
+
+    /// Whether another poll may run now.
+    fn may_start(&self) -> bool {
+        let limit = self.config.poll.concurrency;
+        self.polls.len() - self.slow.len() < limit && self.polls.len() < limit * SLOW_FACTOR
+    }
+
+    fn start_polls(&mut self) {
+        let poller = Poller {
+            store: self.store.clone(),
+            fetcher: self.fetcher.clone(),
+            clock: self.clock.clone(),
+            config: self.config.clone(),
+        };
+        while self.may_start()
+            && let Some(poll) = self.queue.take(self.clock.now())
+        {
+            let (poller, slow, started) = (poller.clone(), self.slow_sender.clone(), poll.clone());
+            let handle = self.polls.spawn(async move {
+                let name = started.feed.name.clone();
+                let poll = poller.poll(started);
+                tokio::pin!(poll);
+                match tokio::time::timeout(SLOW_POLL, &mut poll).await {
+                    Ok(report) => report,
+                    Err(_) => {
+                        // The channel is gone only when the daemon is.
+                        let _ = slow.send(name).await;
+                        poll.await
+                    }
+                }
+            });
+            self.polling.insert(handle.id(), poll);
+        }
+    }
+
+    fn mark_slow(&mut self, name: FeedName) {
+        // The poll may have ended between the message and now.
+        if self.polling.values().any(|poll| poll.feed.name == name) {
+            self.slow.insert(name);
+        }
+    }
+
+    fn polled(&mut self, ended: Result<(Id, anyhow::Result<Report>), JoinError>) {
+        let (id, report) = match ended {
+            Ok((id, report)) => (id, report),
+            Err(panic) => (panic.id(), Err(anyhow::anyhow!("the poll failed: {panic}"))),
+        };
+        let Some(Poll { feed, mut state }) = self.polling.remove(&id) else { return };
+        self.slow.remove(&feed.name);
+        let again = self.mode == Mode::Forever;
+        match report {
+            Ok(report) => {
+                self.summary.polled += usize::from(!report.failed);
+                self.summary.failed += usize::from(report.failed);
+                self.summary.new_items += report.new_items;
+                self.summary.hits += report.hits;
+                self.summary.alerts += report.alerts;
+                if report.alerts > 0 {
+                    self.deliverer.wake();
+                }
+                self.queue.finished(&report.feed, report.state, report.host_not_before, again);
+            }
+            Err(error) => {
+                self.summary.failed += 1;
+                state.next_due = self.clock.now() + AFTER_STORE_FAILURE;
+                error!(feed = %feed.name, next_due = %state.next_due,
+                    "the poll of {} was not taken in and will be made again: {error:#}", feed.name);
+                self.queue.finished(&feed, state, None, again);
+            }
+        }
+    }
+
+    /// Reads the configuration again. When it is bad, everything goes on as before, loudly.
+    async fn reload(&mut self) {
+        systemd::reloading();
+        let read_config = self.read_config.clone();
+        let read = tokio::task::spawn_blocking(move || read_config()).await;
+        let result = match read {
+            Ok(Ok(config)) => self.adopt(config).await.map_err(|error| format!("{error:#}")),
+            Ok(Err(problems)) => Err(problems),
+            Err(panic) => Err(format!("reading the configuration failed: {panic}")),
+        };
+        self.refused = result.err();
+        match &self.refused {
+            Some(problems) => {
+                for problem in problems.lines() {
+                    error!("reload refused: {problem}");
+                }
+                self.announce("reload-refused").await;
+            }
+            None => {
+                info!(
+                    feeds = self.queue.len(),
+                    rules = self.config.rules.rules().len(),
+                    "reloaded: {}",
+                    self.status_line()
+                );
+                self.announce("reloaded").await;
+            }
+        }
+        systemd::ready(&self.status_line());
+    }
+
+    async fn adopt(&mut self, config: Config) -> anyhow::Result<()> {
+        if config.store.path != self.config.store.path {
+            warn!(path = %self.config.store.path.display(),
+                "store.path takes effect at the next start; still using {}",
+                self.config.store.path.display());
+        }
+        let receivers = open_receivers(&config)?;
+        let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
+        let now = self.clock.now();
+        self.store.adopt_feeds(&config.feeds, now).await?;
+        let config = Arc::new(config);
+        let queue = load_queue(&self.store, &config, now)?;
+        let polling = self.polling.values().map(|poll| poll.feed.name.clone()).collect();
+        self.queue.replace(queue, &polling);
+        let fresh = Deliverer::start(receivers, &self.store, &self.clock);
+        std::mem::replace(&mut self.deliverer, fresh).drain(STOP_DELIVERIES).await;
+        (self.config, self.fetcher) = (config, fetcher);
+        Ok(())
+    }
+
+    /// Writes down what has just happened, for `status`.
+    async fn announce(&self, event: &str) {
+        let value = serde_json::json!({
+            "event": event,
+            "version": env!("CARGO_PKG_VERSION"),
+            "pid": std::process::id(),
+            "feeds": self.queue.len(),
+            "rules": self.config.rules.rules().len(),
+            "problems": self.refused,
+        });
+        if let Err(error) = self.store.note("config", &value.to_string(), self.clock.now()).await {
+            error!("failed to note {event}: {:#}", anyhow::Error::from(error));
+        }
+    }
+
+    /// Shows that the event loop and the writer are alive: systemd hears of it only after the
+    /// writer has answered.
+    fn beat(&mut self) {
+        let (store, now) = (self.store.clone(), self.clock.now());
+        let status = self.status_line();
+        let prune = (now >= self.next_prune).then(|| {
+            self.next_prune = now + PRUNE_EVERY;
+            let keep = SignedDuration::try_from(self.config.store.keep_items);
+            keep.ok().and_then(|keep| now.checked_sub(keep).ok())
+        });
+        tokio::spawn(async move {
+            if let Err(error) = store.note("heartbeat", &std::process::id().to_string(), now).await
+            {
+                error!("failed to write to the database: {:#}", anyhow::Error::from(error));
+            }
+            systemd::alive(&status);
+            if let Some(Some(before)) = prune {
+                match store.prune(before).await {
+                    Ok(0) => {}
+                    Ok(items) => info!(items, "emptied {items} items older than store.keep_items"),
+                    Err(error) => {
+                        error!("failed to prune: {:#}", anyhow::Error::from(error));
+                    }
+                }
+            }
+        });
+    }
+
+    fn status_line(&self) -> String {
+        let ill = self
+            .queue
+            .states()
+            .filter(|state| !matches!(state.state, State::New | State::Active))
+            .count();
+        let mut line = format!(
+            "{} feeds ({ill} in trouble), {} rules",
+            self.queue.len(),
+            self.config.rules.rules().len()
+        );
+        if let Some(problems) = &self.refused {
+            let first = problems.lines().next().unwrap_or_default();
+            line = format!("RELOAD REFUSED, running with the old configuration: {first}; {line}");
+        }
+        line
+    }
+
+    /// No new polls; commit what is in flight; deliver until a deadline; close the database.
+    async fn stop(mut self, deliveries: Duration) {
+        info!(polls = self.polls.len(), "stopping");
+        let ended = tokio::time::timeout(STOP_POLLS, async {
+            while let Some(ended) = self.polls.join_next_with_id().await {
+                if let Ok((_, Ok(report))) = ended
+                    && report.alerts > 0
+                {
+                    self.deliverer.wake();
+                }
+            }
+        });
+        if ended.await.is_err() {
+            info!(polls = self.polls.len(), "gave up polls under way; they are made again");
+            self.polls.shutdown().await;
+        }
+        self.deliverer.drain(deliveries).await;
+        let store = self.store;
+        // Closing folds the write-ahead log into the database, which blocks.
+        let _ = tokio::task::spawn_blocking(move || drop(store)).await;
+        info!("stopped");
+    }
+}
+
+fn open_receivers(config: &Config) -> anyhow::Result<Vec<Receiver>> {
+    config
+        .receivers
+        .iter()
+        .map(|receiver| {
+            Receiver::open(receiver)
+                .with_context(|| format!("failed to open receiver {:?}", receiver.name))
+        })
+        .collect()
+}
+
+fn load_queue(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<Queue> {
+    let (states, delays) =
+        store.read(|reader| Ok((reader.feed_states()?, reader.host_delays(now)?)))?;
+    Ok(Queue::new(&config.feeds, &states, delays, config.poll.host_gap, now))
+}

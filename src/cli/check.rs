@@ -1,0 +1,103 @@
+//! `newswatch check`: is the configuration right?
+
+use std::io::Write as _;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::{Exit, Global, colour, config_files, say};
+use crate::config::{self, Checked};
+use crate::diagnostic::{Gravity, Problem};
+use crate::rules;
+
+/// How problems are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// The arguments of `check`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  newswatch --config config check
+Exit codes: 0 when there is no error, 1 when there is, 3 when there is no configuration at all.")]
+pub(crate) struct Arguments {
+    /// How to write the problems
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+/// Checks everything and prints every problem.
+pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let files = match config_files::read(global) {
+        Ok(files) => files,
+        Err(error) => {
+            say(&format!("newswatch: {error:#}"));
+            return Ok(Exit::Config);
+        }
+    };
+    let checked = config::check(&files);
+    let errors = count(&checked, Gravity::Error);
+    let warnings = count(&checked, Gravity::Warning);
+    let (feeds, rules, entities) = match &checked.config {
+        Some(config) => {
+            (config.feeds.len(), config.rules.rules().len(), config.rules.entity_count())
+        }
+        None => {
+            // What could be read of a broken configuration is counted too.
+            let rules = rules::compile(&files.rules).0;
+            let counted = rules.as_ref().map(|rules| (rules.rules().len(), rules.entity_count()));
+            let (rules, entities) = counted.unwrap_or_default();
+            (0, rules, entities)
+        }
+    };
+    let file_count = 1 + files.feeds.len() + files.rules.len();
+    let mut out = std::io::stdout().lock();
+    match arguments.format {
+        Format::Json => {
+            let value = json!({
+                "problems": checked.problems.iter().map(Problem::to_json).collect::<Vec<_>>(),
+                "errors": errors,
+                "warnings": warnings,
+                "files": file_count,
+                "feeds": feeds,
+                "rules": rules,
+                "entities": entities,
+                "tests": { "passed": checked.tests.passed, "failed": checked.tests.failed },
+            });
+            writeln!(out, "{value}")?;
+        }
+        Format::Text => {
+            for problem in &checked.problems {
+                writeln!(out, "{}", painted(&problem.render()))?;
+            }
+            writeln!(
+                out,
+                "{file_count} files, {feeds} feeds, {rules} rules, {entities} entities; tests: {} \
+                 passed, {} failed; {errors} errors, {warnings} warnings",
+                checked.tests.passed, checked.tests.failed
+            )?;
+        }
+    }
+    Ok(if errors == 0 { Exit::Done } else { Exit::No })
+}
+
+fn count(checked: &Checked, gravity: Gravity) -> usize {
+    checked.problems.iter().filter(|problem| problem.gravity == gravity).count()
+}
+
+/// Errors in red and warnings in yellow, on a terminal.
+fn painted(text: &str) -> String {
+    if !colour() {
+        return text.to_owned();
+    }
+    text.replacen(": error: ", ": \u{1b}[1;31merror\u{1b}[0m: ", 1).replacen(
+        ": warning: ",
+        ": \u{1b}[1;33mwarning\u{1b}[0m: ",
+        1,
+    )
+}

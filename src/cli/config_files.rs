@@ -1,0 +1,150 @@
+//! Finding and reading the files of the configuration.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+
+use super::Global;
+use crate::config::{self, Checked, Config, Directories, Files};
+use crate::diagnostic::{Gravity, Problem, SourceFile};
+
+/// The largest file of a configuration: a hundred thousand rules fit.
+const LARGEST_FILE: u64 = 64 << 20;
+const MAIN: &str = "newswatch.toml";
+/// Where packages put the configuration, what they keep, and what they log.
+const SYSTEM: (&str, &str, &str) = ("/etc/newswatch", "/var/lib/newswatch", "/var/log/newswatch");
+
+/// The main file: what `--config` names, else $NEWSWATCH_CONFIG, ./config, /etc/newswatch.
+fn find(global: &Global) -> anyhow::Result<PathBuf> {
+    let named = global.config.clone().or_else(|| {
+        std::env::var_os("NEWSWATCH_CONFIG").filter(|path| !path.is_empty()).map(Into::into)
+    });
+    if let Some(named) = named {
+        let file = if named.is_dir() { named.join(MAIN) } else { named.clone() };
+        if !file.is_file() {
+            bail!("there is no configuration at {}: no such file", file.display());
+        }
+        return Ok(file);
+    }
+    for folder in ["config", SYSTEM.0] {
+        let file = Path::new(folder).join(MAIN);
+        if file.is_file() {
+            return Ok(file);
+        }
+    }
+    bail!(
+        "there is no configuration: neither ./config/{MAIN} nor {}/{MAIN} exists; \
+         name one with --config PATH",
+        SYSTEM.0
+    )
+}
+
+/// Reads all files of the configuration. A file that cannot be read is an error that names it.
+pub(crate) fn read(global: &Global) -> anyhow::Result<Files> {
+    let main = find(global)?;
+    let folder = main.parent().map_or_else(PathBuf::new, Path::to_owned);
+    let directories = directories(&folder)?;
+    Ok(Files {
+        feeds: folder_files(&folder.join("feeds"))?,
+        rules: folder_files(&folder.join("rules"))?,
+        main: file(&main)?,
+        folder,
+        directories,
+    })
+}
+
+/// Where relative paths lead: what systemd gives, the system's folders for a configuration under
+/// /etc, else the configuration's own folder.
+fn directories(folder: &Path) -> anyhow::Result<Directories> {
+    let system = std::path::absolute(folder)?.starts_with("/etc");
+    let of = |variable: &str, fixed: &str| {
+        // systemd separates several folders by colons; the first is ours.
+        let given = std::env::var(variable).ok();
+        let given = given.and_then(|given| given.split(':').next().map(PathBuf::from));
+        given
+            .filter(|path| path.is_absolute())
+            .unwrap_or_else(|| if system { PathBuf::from(fixed) } else { folder.to_owned() })
+    };
+    Ok(Directories { state: of("STATE_DIRECTORY", SYSTEM.1), logs: of("LOGS_DIRECTORY", SYSTEM.2) })
+}
+
+/// The TOML files of a folder by name; none when there is no such folder.
+fn folder_files(folder: &Path) -> anyhow::Result<Vec<Arc<SourceFile>>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut paths = Vec::new();
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if path.extension().is_some_and(|extension| extension == "toml") && !hidden {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    paths.iter().map(|path| file(path)).collect()
+}
+
+/// Reads one file of the configuration.
+pub(crate) fn file(path: &Path) -> anyhow::Result<Arc<SourceFile>> {
+    let length =
+        std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
+    if length > LARGEST_FILE {
+        bail!("{} is larger than {} MiB", path.display(), LARGEST_FILE >> 20);
+    }
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        anyhow::anyhow!("{}:{line}: the file is not UTF-8; save it as UTF-8", path.display())
+    })?;
+    Ok(SourceFile::new(path, text))
+}
+
+/// The rule files of a path: a file, or the TOML files of a folder.
+pub(crate) fn rule_files(path: &Path) -> anyhow::Result<Vec<Arc<SourceFile>>> {
+    if path.is_dir() {
+        let inner = path.join("rules");
+        return folder_files(if inner.is_dir() { &inner } else { path });
+    }
+    Ok(vec![file(path)?])
+}
+
+/// The configuration, checked; or all that is wrong with it, as text.
+pub(crate) fn load(global: &Global) -> anyhow::Result<Result<Config, String>> {
+    let files = match read(global) {
+        Ok(files) => files,
+        Err(error) => return Ok(Err(format!("{error:#}"))),
+    };
+    let Checked { config, problems, .. } = config::check(&files);
+    for warning in problems.iter().filter(|problem| problem.gravity == Gravity::Warning) {
+        let first = warning.render();
+        tracing::warn!("{}", first.lines().next().unwrap_or_default());
+    }
+    Ok(match config {
+        Some(mut config) => {
+            if let Some(database) = &global.database {
+                config.store.path.clone_from(database);
+            }
+            Ok(config)
+        }
+        None => Err(render_errors(&problems)),
+    })
+}
+
+fn render_errors(problems: &[Problem]) -> String {
+    let errors = problems.iter().filter(|problem| problem.gravity == Gravity::Error);
+    errors.map(Problem::render).collect::<Vec<_>>().join("\n")
+}
+
+/// Where the database is: `--database`, else what the configuration says, even where the rest of
+/// it is wrong.
+pub(crate) fn database_path(global: &Global) -> anyhow::Result<PathBuf> {
+    match &global.database {
+        Some(path) => Ok(path.clone()),
+        None => Ok(config::store_path(&read(global)?)),
+    }
+}

@@ -1,0 +1,141 @@
+//! `newswatch config show`: the configuration as it takes effect, every default filled in.
+
+use std::io::Write as _;
+
+use clap::{Args, Subcommand};
+use toml::{Table, Value};
+
+use super::{Exit, Global, config_files, say};
+use crate::config::{Config, Feed, FirstRun, Receiver, ReceiverKind, Route, write_duration};
+
+/// The arguments of `config`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the effective configuration as TOML; files that hold secrets are named, not read
+    Show,
+}
+
+/// Prints the configuration.
+pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let Command::Show = arguments.command;
+    match config_files::load(global)? {
+        Ok(config) => {
+            write!(std::io::stdout(), "{}", toml::to_string(&table(&config))?)?;
+            Ok(Exit::Done)
+        }
+        Err(problems) => {
+            say(&problems);
+            Ok(Exit::Config)
+        }
+    }
+}
+
+fn table(config: &Config) -> Table {
+    let poll = &config.poll;
+    let mut out = Table::new();
+    set(&mut out, "instance", &config.instance);
+    let mut store = Table::new();
+    set(&mut store, "path", config.store.path.to_string_lossy());
+    set(&mut store, "keep_items", write_duration(config.store.keep_items));
+    out.insert("store".to_owned(), Value::Table(store));
+    let mut table = Table::new();
+    if let Some(contact) = &poll.user_agent_contact {
+        set(&mut table, "user_agent_contact", contact);
+    }
+    let concurrency = i64::try_from(poll.concurrency).unwrap_or(i64::MAX);
+    table.insert("concurrency".to_owned(), Value::Integer(concurrency));
+    let first_run = match poll.first_run {
+        FirstRun::Record => "record".to_owned(),
+        FirstRun::Alert => "alert".to_owned(),
+        FirstRun::AlertRecent(within) => format!("alert-recent:{}", write_duration(within)),
+    };
+    set(&mut table, "first_run", first_run);
+    set(&mut table, "interval", write_duration(poll.interval));
+    set(&mut table, "host_gap", write_duration(poll.host_gap));
+    out.insert("poll".to_owned(), Value::Table(table));
+    let tables = |tables: Vec<Table>| Value::Array(tables.into_iter().map(Value::Table).collect());
+    out.insert("receiver".to_owned(), tables(config.receivers.iter().map(receiver).collect()));
+    out.insert("route".to_owned(), tables(config.routes.iter().map(route).collect()));
+    let feeds = config.feeds.iter().map(|known| feed(known, config)).collect();
+    out.insert("feed".to_owned(), tables(feeds));
+    out
+}
+
+fn set(table: &mut Table, key: &str, value: impl AsRef<str>) {
+    table.insert(key.to_owned(), Value::String(value.as_ref().to_owned()));
+}
+
+fn set_list<T: AsRef<str>>(table: &mut Table, key: &str, values: &[T]) {
+    let values = values.iter().map(|value| Value::String(value.as_ref().to_owned())).collect();
+    table.insert(key.to_owned(), Value::Array(values));
+}
+
+fn receiver(receiver: &Receiver) -> Table {
+    let mut table = Table::new();
+    set(&mut table, "name", &receiver.name);
+    match &receiver.kind {
+        ReceiverKind::Stdout => set(&mut table, "type", "stdout"),
+        ReceiverKind::Journald => set(&mut table, "type", "journald"),
+        ReceiverKind::Jsonl { path } => {
+            set(&mut table, "type", "jsonl");
+            set(&mut table, "path", path.to_string_lossy());
+        }
+        ReceiverKind::Webhook { url, headers, authorization_file, allow_private, timeout } => {
+            set(&mut table, "type", "webhook");
+            set(&mut table, "url", url);
+            if let Some(path) = authorization_file {
+                set(&mut table, "authorization_file", path.to_string_lossy());
+            }
+            table.insert("allow_private".to_owned(), Value::Boolean(*allow_private));
+            set(&mut table, "timeout", write_duration(*timeout));
+            let headers = headers.iter().map(|(k, v)| (k.clone(), Value::String(v.clone())));
+            table.insert("headers".to_owned(), Value::Table(headers.collect()));
+        }
+    }
+    table
+}
+
+fn route(route: &Route) -> Table {
+    let mut table = Table::new();
+    let severity: Vec<&str> = route.severity.iter().map(|severity| severity.as_str()).collect();
+    set_list(&mut table, "severity", &severity);
+    set_list(&mut table, "tags", &route.tags);
+    set_list(&mut table, "rule", &route.rule);
+    set_list(&mut table, "receivers", &route.receivers);
+    table.insert("continue".to_owned(), Value::Boolean(route.continues));
+    table
+}
+
+fn feed(feed: &Feed, config: &Config) -> Table {
+    let mut table = Table::new();
+    set(&mut table, "name", feed.name.as_str());
+    set(&mut table, "url", &feed.url);
+    for (key, value) in [
+        ("title", &feed.title),
+        ("owner", &feed.owner),
+        ("alignment", &feed.alignment),
+        ("lang", &feed.lang),
+        ("region", &feed.region),
+        ("encoding", &feed.encoding),
+    ] {
+        if let Some(value) = value {
+            set(&mut table, key, value);
+        }
+    }
+    set_list(&mut table, "tags", &feed.tags);
+    set(&mut table, "interval", write_duration(feed.interval.unwrap_or(config.poll.interval)));
+    if let Some(seconds) = feed.utc_offset {
+        let sign = if seconds < 0 { '-' } else { '+' };
+        let minutes = seconds.abs() / 60;
+        set(&mut table, "timezone", format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60));
+    }
+    table.insert("allow_private".to_owned(), Value::Boolean(feed.allow_private));
+    table.insert("enabled".to_owned(), Value::Boolean(feed.enabled));
+    table
+}

@@ -1,0 +1,73 @@
+//! `newswatch explain`: why a rule matches a text, or why not.
+
+use std::io::Write as _;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::{Exit, Global, config_files, list, say};
+use crate::item::{Item, ItemKey};
+use crate::rules::Origin;
+
+/// The arguments of `explain`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["text", "item"]), after_help = "\
+Example:
+  newswatch explain wang-yi-lavrov --text 'Wang Yi meets Lavrov in Moscow'")]
+pub(crate) struct Arguments {
+    /// The rule's id
+    rule: String,
+    /// A headline to try
+    #[arg(long)]
+    text: Option<String>,
+    /// More text, as the summary of the headline
+    #[arg(long, requires = "text")]
+    summary: Option<String>,
+    /// The language of the text (en, ru, zh, ko …)
+    #[arg(long, requires = "text")]
+    lang: Option<String>,
+    /// A stored item: its key as the lists show it, its id, or its link
+    #[arg(long)]
+    item: Option<String>,
+}
+
+/// Explains; exit code 1 when the rule does not match.
+pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let config = match config_files::load(global)? {
+        Ok(config) => config,
+        Err(problems) => {
+            say(&problems);
+            return Ok(Exit::Config);
+        }
+    };
+    let (item, feed) = match (&arguments.text, &arguments.item) {
+        (Some(text), _) => {
+            let mut item = Item::titled(ItemKey::of("text", &[text]), text);
+            item.summary = arguments.summary.clone().unwrap_or_default();
+            item.lang.clone_from(&arguments.lang);
+            (item, String::new())
+        }
+        (None, Some(name)) => match list::reader(global)?.item(name)? {
+            Some(row) => {
+                let feed = row.feed.clone();
+                (row.into(), feed)
+            }
+            None => {
+                say(&format!("no stored item is {name:?}; `newswatch items` lists them"));
+                return Ok(Exit::No);
+            }
+        },
+        (None, None) => unreachable!("the argument group requires one of them"),
+    };
+    let region = config
+        .feeds
+        .iter()
+        .find(|known| known.name.as_str() == feed)
+        .and_then(|known| known.region.as_deref());
+    let explanation = config
+        .rules
+        .explain(&arguments.rule, &item, Origin { feed: &feed, region })
+        .with_context(|| format!("there is no rule {:?}", arguments.rule))?;
+    writeln!(std::io::stdout(), "{}", explanation.render().trim_end())?;
+    Ok(if explanation.matches() { Exit::Done } else { Exit::No })
+}

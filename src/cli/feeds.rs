@@ -1,0 +1,53 @@
+//! `newswatch feeds`: how every feed is doing; `feeds parse`: how a document is understood.
+
+use clap::{Args, Subcommand};
+
+use super::list::{self, Column, Format, Output, short_time};
+use super::{Exit, Global, feeds_parse};
+use crate::clock::Clock;
+use crate::store::FeedRow;
+
+/// The arguments of `feeds`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Only those in trouble
+    #[arg(long)]
+    trouble: bool,
+    /// How to write the list [default: table on a terminal, else jsonl]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show how newswatch understands a feed document
+    Parse(feeds_parse::Arguments),
+}
+
+const COLUMNS: &[Column<FeedRow>] = &[
+    Column { heading: "FEED", cell: |row| row.name.clone() },
+    Column { heading: "STATE", cell: |row| row.state.clone() },
+    Column { heading: "LAST OK", cell: |row| short_time(row.last_ok) },
+    Column { heading: "NEXT", cell: |row| short_time(Some(row.next_due)) },
+    Column { heading: "ITEMS", cell: |row| row.items.to_string() },
+    Column { heading: "A DAY", cell: |row| format!("{:.1}", row.items_per_day) },
+    Column { heading: "WHY", cell: |row| row.why.clone().unwrap_or_default() },
+];
+
+/// Lists the feeds, or parses documents.
+pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
+    if let Some(Command::Parse(arguments)) = &arguments.command {
+        return feeds_parse::run(arguments);
+    }
+    let mut output = Output::new(arguments.format, COLUMNS);
+    for row in list::reader(global)?.feeds(Clock::System.now())? {
+        if !arguments.trouble || !matches!(row.state.as_str(), "new" | "active") {
+            output.row(&row)?;
+        }
+    }
+    output.finish()?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,204 @@
+//! What all list commands share: the filter options, and how rows are written.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anyhow::{Context as _, anyhow};
+use clap::{Args, ValueEnum};
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Global;
+use crate::hit::Severity;
+use crate::store::{ItemFilter, Reader};
+use crate::text::clean::clean;
+
+/// How a list is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for a person.
+    Table,
+    /// One JSON array.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+    /// Comma-separated values with a header.
+    Csv,
+}
+
+/// The options that choose rows.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Filter {
+    /// Only of this rule
+    #[arg(long, value_name = "ID")]
+    pub(crate) rule: Option<String>,
+    /// Only of this feed
+    #[arg(long, value_name = "NAME")]
+    pub(crate) feed: Option<String>,
+    /// Only of this severity: critical, high, medium, low
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    pub(crate) severity: Option<Severity>,
+    /// Only from this time on: 30m, 12h, 7d, 2023-09-18, or 2023-09-18T10:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Only with this text in it, whatever its case
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) search: Option<String>,
+    /// At most so many, the newest; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+    /// How to write the list [default: table on a terminal, else jsonl]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+}
+
+impl Filter {
+    /// The filter as the store takes it.
+    pub(crate) fn checked(&self, now: Timestamp) -> anyhow::Result<ItemFilter> {
+        let time =
+            |text: &Option<String>| text.as_deref().map(|text| moment(text, now)).transpose();
+        Ok(ItemFilter {
+            feed: self.feed.clone(),
+            rule: self.rule.clone(),
+            severity: self.severity,
+            since: time(&self.since)?,
+            until: time(&self.until)?,
+            search: self.search.clone(),
+            limit: (self.limit > 0).then_some(self.limit),
+        })
+    }
+}
+
+fn severity(name: &str) -> Result<Severity, String> {
+    Severity::from_name(name).ok_or_else(|| "one of critical, high, medium, low".to_owned())
+}
+
+/// A time as a person writes it: how long ago, a day, or a full time.
+pub(crate) fn moment(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
+    if let Ok(ago) = crate::config::duration(text) {
+        let ago = SignedDuration::try_from(ago).map_err(|_| anyhow!("{text:?} is too long ago"))?;
+        return now.checked_sub(ago).with_context(|| format!("{text:?} is too long ago"));
+    }
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let day: jiff::civil::Date = text.parse().map_err(|_| {
+        anyhow!("{text:?} is no time: write 30m, 12h, 7d, 2023-09-18 or 2023-09-18T10:00:00Z")
+    })?;
+    Ok(jiff::tz::Offset::UTC.to_timestamp(day.at(0, 0, 0, 0))?)
+}
+
+/// Opens the database that the options or the configuration name.
+pub(crate) fn reader(global: &Global) -> anyhow::Result<Reader> {
+    let path = super::config_files::database_path(global)?;
+    Ok(Reader::open(&path)?)
+}
+
+/// A column of a table.
+pub(crate) struct Column<T> {
+    /// Its heading.
+    pub(crate) heading: &'static str,
+    /// What it shows of a row; cleaned before it is shown.
+    pub(crate) cell: fn(&T) -> String,
+}
+
+/// Writes rows as they come, so that a list of any length takes little memory.
+pub(crate) struct Output<T: 'static> {
+    format: Format,
+    columns: &'static [Column<T>],
+    table: Table,
+    csv: Option<csv::Writer<io::Stdout>>,
+    rows: usize,
+}
+
+impl<T: Serialize> Output<T> {
+    /// Starts a list.
+    pub(crate) fn new(format: Option<Format>, columns: &'static [Column<T>]) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let format = format.unwrap_or(if terminal { Format::Table } else { Format::Jsonl });
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(if terminal {
+                ContentArrangement::Dynamic
+            } else {
+                ContentArrangement::Disabled
+            })
+            .set_header(columns.iter().map(|column| column.heading));
+        Self { format, columns, table, csv: None, rows: 0 }
+    }
+
+    /// Writes a row.
+    pub(crate) fn row(&mut self, row: &T) -> anyhow::Result<()> {
+        let mut out = io::stdout().lock();
+        match self.format {
+            Format::Table => {
+                let cells =
+                    self.columns.iter().map(|column| clean(&(column.cell)(row)).into_owned());
+                self.table.add_row(cells);
+            }
+            Format::Json => {
+                out.write_all(if self.rows == 0 { b"[\n" } else { b",\n" })?;
+                serde_json::to_writer(&mut out, row)?;
+            }
+            Format::Jsonl => {
+                serde_json::to_writer(&mut out, row)?;
+                out.write_all(b"\n")?;
+            }
+            Format::Csv => {
+                drop(out);
+                self.csv_row(row)?;
+            }
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn csv_row(&mut self, row: &T) -> anyhow::Result<()> {
+        let Value::Object(fields) = serde_json::to_value(row)? else {
+            return Err(anyhow!("a row is a JSON object"));
+        };
+        let csv = self.csv.get_or_insert_with(|| csv::Writer::from_writer(io::stdout()));
+        if self.rows == 0 {
+            csv.write_record(fields.keys())?;
+        }
+        csv.write_record(fields.values().map(|value| match value {
+            Value::Null => String::new(),
+            // A spreadsheet runs what starts like a formula; a quote makes it text.
+            Value::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
+                format!("'{text}")
+            }
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }))?;
+        Ok(())
+    }
+
+    /// Ends the list.
+    pub(crate) fn finish(mut self) -> anyhow::Result<()> {
+        let mut out = io::stdout().lock();
+        match self.format {
+            Format::Table if self.rows == 0 => out.write_all(b"nothing\n")?,
+            Format::Table => writeln!(out, "{}", self.table)?,
+            Format::Json => out.write_all(if self.rows == 0 { b"[]\n" } else { b"\n]\n" })?,
+            Format::Jsonl => {}
+            Format::Csv => {
+                drop(out);
+                if let Some(csv) = &mut self.csv {
+                    csv.flush()?;
+                }
+            }
+        }
+        io::stdout().flush()?;
+        Ok(())
+    }
+}
+
+/// A time for a table: minutes are enough for a person.
+pub(crate) fn short_time(time: Option<Timestamp>) -> String {
+    time.map_or_else(|| "-".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+}

@@ -1,0 +1,369 @@
+//! `newswatch match`: items through the rules, hits out. Grep for news.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Exit, Global, config_files, say};
+use crate::diagnostic::{Gravity, Problem};
+use crate::hit::Span;
+use crate::item::{Item, ItemKey};
+use crate::rules::{self, Matcher, Origin, RuleSet};
+
+/// Lines that a thread matches at a time.
+const BATCH: usize = 512;
+/// The longest line, in bytes; a longer one is no item.
+const LONGEST_LINE: usize = 4 << 20;
+/// Lines that are no items and are reported one by one; the rest is only counted.
+const MOST_REPORTED: usize = 20;
+
+/// The arguments of `match`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Input: a JSON object a line with title and, where known, id, summary or description, content, link,
+feed or source, author, tags, lang or language, published. Output: a JSON object a hit.
+Examples:
+  newswatch match items.jsonl
+  newswatch match --query '@lavrov NEAR/s $talks' --count - < items.jsonl")]
+pub(crate) struct Arguments {
+    /// JSON Lines files; - or none for standard input
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// A rule file, or a folder of them, instead of the configuration's rules
+    #[arg(long, value_name = "PATH")]
+    rules: Option<PathBuf>,
+    /// Only these rules
+    #[arg(long = "rule", value_name = "ID")]
+    only: Vec<String>,
+    /// A query given on the spot, with the entities and macros of the rule files
+    #[arg(long, value_name = "QUERY", conflicts_with = "only")]
+    query: Option<String>,
+    /// Print how often each rule hit, instead of the hits
+    #[arg(long)]
+    count: bool,
+    /// Say at the end how many items and bytes there were and how long it took
+    #[arg(long)]
+    stats: bool,
+    /// Threads to match with [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+    /// Exit with 4 when a line was no item
+    #[arg(long)]
+    strict: bool,
+}
+
+/// An item as a line gives it. Unknown fields are ignored.
+#[derive(Debug, Deserialize)]
+struct Line {
+    #[serde(default)]
+    id: Value,
+    title: Option<String>,
+    summary: Option<String>,
+    description: Option<String>,
+    content: Option<String>,
+    link: Option<String>,
+    feed: Option<String>,
+    source: Option<Value>,
+    author: Option<Value>,
+    #[serde(default)]
+    tags: Value,
+    lang: Option<String>,
+    language: Option<String>,
+    published: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Output<'a> {
+    item: &'a str,
+    rule: &'a str,
+    severity: &'static str,
+    title: &'a str,
+    link: Option<&'a str>,
+    spans: &'a [Span],
+}
+
+/// Numbered lines.
+type Batch = Vec<(u64, String)>;
+
+/// What a batch came to.
+#[derive(Debug, Default)]
+struct Matched {
+    out: Vec<u8>,
+    hits: Vec<usize>,
+    items: u64,
+    bytes: u64,
+    problems: Vec<String>,
+}
+
+/// Matches; exit code 1 when nothing matched.
+pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let Some(set) = rule_set(global, arguments)? else { return Ok(Exit::Config) };
+    let wanted = wanted(&set, &arguments.only)?;
+    let started = Instant::now();
+    let threads = match arguments.threads {
+        Some(threads) => usize::from(threads),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let mut totals = Totals { hits: vec![0; set.rules().len()], ..Totals::default() };
+    std::thread::scope(|scope| -> anyhow::Result<()> {
+        let mut inputs = Vec::new();
+        let mut outputs = Vec::new();
+        for _ in 0..threads {
+            let (to, from_here) = sync_channel::<Batch>(2);
+            let (to_here, from) = sync_channel::<Matched>(2);
+            let (set, wanted) = (&set, wanted.as_slice());
+            let count = arguments.count;
+            scope.spawn(move || {
+                let mut matcher = set.matcher();
+                for batch in from_here {
+                    if to_here.send(match_batch(&batch, set, &mut matcher, wanted, count)).is_err()
+                    {
+                        return;
+                    }
+                }
+            });
+            inputs.push(to);
+            outputs.push(from);
+        }
+        let files = arguments.files.clone();
+        let reader = scope.spawn(move || feed_batches(&files, &inputs));
+        let written = write_in_order(&outputs, &mut totals, arguments);
+        // Hanging up makes the other threads end, whatever they are at.
+        drop(outputs);
+        let read = reader.join().map_err(|_| anyhow::anyhow!("reading the items failed"))?;
+        written?;
+        read
+    })?;
+    if arguments.count {
+        let mut out = io::stdout().lock();
+        for (rule, hits) in set.rules().iter().zip(&totals.hits) {
+            if *hits > 0 || arguments.only.contains(&rule.id) {
+                writeln!(out, "{}\t{hits}", rule.id)?;
+            }
+        }
+    }
+    finish(&totals, arguments, started);
+    Ok(if arguments.strict && totals.bad > 0 {
+        Exit::Failure
+    } else if totals.hits.iter().all(|hits| *hits == 0) {
+        Exit::No
+    } else {
+        Exit::Done
+    })
+}
+
+#[derive(Debug, Default)]
+struct Totals {
+    hits: Vec<usize>,
+    items: u64,
+    bytes: u64,
+    bad: usize,
+}
+
+fn finish(totals: &Totals, arguments: &Arguments, started: Instant) {
+    if totals.bad > 0 {
+        say(&format!("{} lines were no items and were skipped", totals.bad));
+    }
+    if arguments.stats {
+        let seconds = started.elapsed().as_secs_f64();
+        say(&format!(
+            "{} items, {} bytes, {} hits, {seconds:.3} s, {:.0} items/s",
+            totals.items,
+            totals.bytes,
+            totals.hits.iter().sum::<usize>(),
+            totals.items as f64 / seconds.max(1e-9)
+        ));
+    }
+}
+
+/// The rules to match with; `None` when they are wrong, which has been said.
+fn rule_set(global: &Global, arguments: &Arguments) -> anyhow::Result<Option<RuleSet>> {
+    let files = match &arguments.rules {
+        Some(path) => config_files::rule_files(path),
+        None => match config_files::read(global) {
+            Ok(files) => Ok(files.rules),
+            // A query needs no configuration.
+            Err(_) if arguments.query.is_some() && global.config.is_none() => Ok(Vec::new()),
+            Err(error) => Err(error),
+        },
+    };
+    let files = match files {
+        Ok(files) => files,
+        Err(error) => {
+            say(&format!("newswatch: {error:#}"));
+            return Ok(None);
+        }
+    };
+    let (set, problems) = match &arguments.query {
+        Some(query) => rules::compile_query(query, &files),
+        None => rules::compile(&files),
+    };
+    if set.is_none() {
+        let errors = problems.iter().filter(|problem| problem.gravity == Gravity::Error);
+        errors.map(Problem::render).for_each(|error| say(&error));
+    }
+    Ok(set)
+}
+
+/// Which rules' hits are printed.
+fn wanted(set: &RuleSet, only: &[String]) -> anyhow::Result<Vec<bool>> {
+    for id in only {
+        if !set.rules().iter().any(|rule| rule.id == *id) {
+            bail!("there is no rule {id:?}");
+        }
+    }
+    Ok(set.rules().iter().map(|rule| only.is_empty() || only.contains(&rule.id)).collect())
+}
+
+/// Reads lines and hands them to the threads in turn.
+fn feed_batches(
+    files: &[PathBuf],
+    inputs: &[std::sync::mpsc::SyncSender<Batch>],
+) -> anyhow::Result<()> {
+    let stdin = [PathBuf::from("-")];
+    let files = if files.is_empty() { &stdin } else { files };
+    let (mut number, mut turn, mut batch) = (0, 0, Batch::new());
+    for file in files {
+        let mut reader: Box<dyn BufRead> = if file.as_os_str() == "-" {
+            Box::new(BufReader::with_capacity(1 << 18, io::stdin()))
+        } else {
+            let opened =
+                File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
+            Box::new(BufReader::with_capacity(1 << 18, opened))
+        };
+        let mut bytes = Vec::new();
+        loop {
+            bytes.clear();
+            let read = reader.read_until(b'\n', &mut bytes);
+            if read.with_context(|| format!("cannot read {}", file.display()))? == 0 {
+                break;
+            }
+            number += 1;
+            batch.push((number, String::from_utf8_lossy(&bytes).into_owned()));
+            if batch.len() == BATCH {
+                // A thread that is gone has met a closed output; so will we.
+                if inputs[turn % inputs.len()].send(std::mem::take(&mut batch)).is_err() {
+                    return Ok(());
+                }
+                turn += 1;
+            }
+        }
+    }
+    if !batch.is_empty() {
+        let _ = inputs[turn % inputs.len()].send(batch);
+    }
+    Ok(())
+}
+
+fn write_in_order(
+    outputs: &[Receiver<Matched>],
+    totals: &mut Totals,
+    arguments: &Arguments,
+) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut turn = 0;
+    while let Ok(matched) = outputs[turn % outputs.len()].recv() {
+        turn += 1;
+        if !arguments.count {
+            out.write_all(&matched.out)?;
+        }
+        for rule in matched.hits {
+            totals.hits[rule] += 1;
+        }
+        totals.items += matched.items;
+        totals.bytes += matched.bytes;
+        for problem in matched.problems {
+            totals.bad += 1;
+            if totals.bad <= MOST_REPORTED {
+                say(&problem);
+            }
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn match_batch(
+    batch: &Batch,
+    set: &RuleSet,
+    matcher: &mut Matcher<'_>,
+    wanted: &[bool],
+    count: bool,
+) -> Matched {
+    let mut matched = Matched::default();
+    for (number, line) in batch {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let (id, feed, item) = match item(*number, line) {
+            Ok(read) => read,
+            Err(why) => {
+                matched.problems.push(format!("line {number}: {why}"));
+                continue;
+            }
+        };
+        matched.items += 1;
+        matched.bytes += line.len() as u64;
+        for found in matcher.matches(&item, Origin { feed: &feed, region: None }) {
+            if !wanted[found.rule] {
+                continue;
+            }
+            matched.hits.push(found.rule);
+            if !count {
+                let output = Output {
+                    item: &id,
+                    rule: &set.rules()[found.rule].id,
+                    severity: found.severity.as_str(),
+                    title: &item.title,
+                    link: item.link.as_deref(),
+                    spans: &found.spans,
+                };
+                serde_json::to_writer(&mut matched.out, &output).expect("a hit is JSON");
+                matched.out.push(b'\n');
+            }
+        }
+    }
+    matched
+}
+
+/// The id, the feed and the item of a line.
+fn item(number: u64, line: &str) -> Result<(String, String, Item), String> {
+    if line.len() > LONGEST_LINE {
+        return Err(format!("longer than {} MiB", LONGEST_LINE >> 20));
+    }
+    let line: Line = serde_json::from_str(line).map_err(|error| format!("no item: {error}"))?;
+    let Some(title) = line.title else { return Err("no item: it has no title".to_owned()) };
+    let id = match line.id {
+        Value::String(id) => id,
+        Value::Null => number.to_string(),
+        other => other.to_string(),
+    };
+    let mut item = Item::titled(ItemKey::of("line", &[&id]), title);
+    item.summary = line.summary.or(line.description).unwrap_or_default();
+    item.content = line.content.unwrap_or_default();
+    item.link = line.link;
+    item.lang = line.lang.or(line.language).map(|lang| lang.to_lowercase());
+    item.authors = line.author.map(texts).unwrap_or_default();
+    item.tags = texts(line.tags);
+    item.published = line.published.and_then(|published| published.parse().ok());
+    let source = line.source.and_then(|source| source.as_str().map(str::to_owned));
+    Ok((id, line.feed.or(source).unwrap_or_default(), item))
+}
+
+/// A text, or a list of texts.
+fn texts(value: Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(values) => {
+            values.into_iter().filter_map(|value| value.as_str().map(str::to_owned)).collect()
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,232 @@
+//! Works the outbox off: one task a receiver, so that a stuck one delays no other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::{debug, error, info, warn};
+
+use crate::alert::record::AlertRecord;
+use crate::alert::retry::{self, Next};
+use crate::clock::Clock;
+use crate::receivers::{Delivery, Receiver};
+use crate::store::{DueDelivery, Settled, Store, StoreError};
+
+/// Deliveries that are read at a time.
+const BATCH: u32 = 64;
+/// A receiver that could not be reached is left alone for so long at most, whatever the delivery
+/// that failed: the next one may fare better.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+/// How long to wait when the store cannot be read or written.
+const STORE_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+
+/// The tasks that deliver.
+#[derive(Debug)]
+pub(crate) struct Deliverer {
+    receivers: Vec<Arc<Receiver>>,
+    tasks: JoinSet<()>,
+    signal: watch::Sender<Signal>,
+}
+
+/// What the tasks are told.
+#[derive(Debug, Clone, Copy, Default)]
+struct Signal {
+    /// Changes whenever there may be something new to deliver.
+    round: u64,
+    /// Deliver what is due and end.
+    drain: bool,
+}
+
+impl Deliverer {
+    /// Starts a task for each receiver.
+    pub(crate) fn start(receivers: Vec<Receiver>, store: &Arc<Store>, clock: &Clock) -> Self {
+        let receivers: Vec<_> = receivers.into_iter().map(Arc::new).collect();
+        let signal = watch::Sender::new(Signal::default());
+        let mut tasks = JoinSet::new();
+        for receiver in &receivers {
+            let outbox = Outbox {
+                receiver: receiver.clone(),
+                store: store.clone(),
+                clock: clock.clone(),
+                signal: signal.subscribe(),
+                paused_until: None,
+            };
+            tasks.spawn(outbox.run());
+        }
+        Self { receivers, tasks, signal }
+    }
+
+    /// Says that there may be something new.
+    pub(crate) fn wake(&self) {
+        self.signal.send_modify(|signal| signal.round += 1);
+    }
+
+    /// Has the receivers that write files open them again.
+    pub(crate) fn reopen(&self) {
+        for receiver in &self.receivers {
+            if let Err(error) = receiver.reopen() {
+                error!(receiver = receiver.name(), "reopening {} failed: {error}", receiver.name());
+            }
+        }
+    }
+
+    /// Delivers what is due now and ends, or gives up after `deadline`. What is left stays in the
+    /// outbox.
+    pub(crate) async fn drain(mut self, deadline: Duration) {
+        self.signal.send_modify(|signal| signal.drain = true);
+        let ended = tokio::time::timeout(deadline, async {
+            while self.tasks.join_next().await.is_some() {}
+        });
+        if ended.await.is_err() {
+            warn!("some deliveries were not finished; they stay in the outbox");
+        }
+    }
+}
+
+/// The deliveries to one receiver.
+struct Outbox {
+    receiver: Arc<Receiver>,
+    store: Arc<Store>,
+    clock: Clock,
+    signal: watch::Receiver<Signal>,
+    paused_until: Option<Timestamp>,
+}
+
+impl Outbox {
+    async fn run(mut self) {
+        loop {
+            let draining = self.signal.borrow_and_update().drain;
+            let worked = match self.work().await {
+                Ok(worked) => worked,
+                Err(error) => {
+                    error!(receiver = self.receiver.name(), "the outbox failed: {}", chain(&error));
+                    self.paused_until = Some(self.clock.now() + STORE_PAUSE);
+                    false
+                }
+            };
+            if worked {
+                continue;
+            }
+            if draining {
+                return;
+            }
+            if self.wait().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Delivers a batch of what is due; false when nothing was.
+    async fn work(&mut self) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        if self.paused_until.is_some_and(|until| until > now) {
+            return Ok(false);
+        }
+        let (store, receiver) = (self.store.clone(), self.receiver.clone());
+        let due = blocking(move || {
+            store.read(|reader| reader.due_deliveries(receiver.name(), now, BATCH))
+        })
+        .await?;
+        let any = !due.is_empty();
+        for delivery in due {
+            if !self.deliver(delivery).await? {
+                return Ok(false);
+            }
+        }
+        Ok(any)
+    }
+
+    /// Makes one attempt and writes it down; false when the receiver needs a pause.
+    async fn deliver(&mut self, due: DueDelivery) -> Result<bool, StoreError> {
+        let name = self.receiver.name();
+        let (outcome, alert) = match serde_json::from_str::<AlertRecord>(&due.line) {
+            Ok(record) => (self.receiver.deliver(&record, &due.line).await, record.id),
+            Err(error) => (
+                Delivery::Rejected { why: format!("the record is unreadable: {error}") },
+                String::new(),
+            ),
+        };
+        let now = self.clock.now();
+        let attempts = due.attempts + 1;
+        let seed = due.id.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(attempts);
+        let (settled, carry_on) = match retry::next(outcome, attempts, now, seed) {
+            Next::Done => {
+                debug!(receiver = name, alert, attempts, "delivered alert {alert} to {name}");
+                (Settled::Sent { at: now }, true)
+            }
+            Next::TryAt { at, why } => {
+                self.paused_until = Some(at.min(now + LONGEST_PAUSE));
+                warn!(receiver = name, alert, attempts, next_attempt = %at,
+                    "delivering alert {alert} to {name} failed: {why}");
+                (Settled::Again { at, why }, false)
+            }
+            Next::Dead { why } => {
+                error!(
+                    receiver = name,
+                    alert,
+                    attempts,
+                    "alert {alert} was not delivered to {name} and is given up: {why}"
+                );
+                (Settled::Dead { at: now, why }, true)
+            }
+        };
+        if attempts > 1 && matches!(settled, Settled::Sent { .. }) {
+            info!(receiver = name, alert, attempts, "{name} is back: delivered alert {alert}");
+        }
+        self.store.settle(due.id, settled).await?;
+        Ok(carry_on)
+    }
+
+    /// Waits until there may be something to do; an error when the daemon is gone.
+    async fn wait(&mut self) -> Result<(), watch::error::RecvError> {
+        let (store, receiver) = (self.store.clone(), self.receiver.clone());
+        let next =
+            blocking(move || store.read(|reader| reader.next_attempt(receiver.name()))).await;
+        let next = match next {
+            Ok(Some(next)) => Some(next.max(self.paused_until.unwrap_or(next))),
+            Ok(None) => None,
+            Err(_) => Some(self.clock.now() + STORE_PAUSE),
+        };
+        let paused_until = self.paused_until;
+        let asleep = async {
+            match next {
+                Some(next) => self.clock.sleep_until(next).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(asleep);
+        loop {
+            tokio::select! {
+                () = &mut asleep => return Ok(()),
+                changed = self.signal.changed() => {
+                    changed?;
+                    // A pause is kept however much arrives meanwhile, but not when stopping.
+                    let resting = paused_until.is_some_and(|until| until > self.clock.now());
+                    if !resting || self.signal.borrow().drain {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Runs a query of the store off the event loop.
+async fn blocking<T: Send + 'static>(
+    query: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(query).await.map_err(|_| StoreError::Stopped)?
+}
+
+/// An error with all its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,265 @@
+//! One poll, from the lease to the commit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use tracing::{Level, debug, enabled, info, warn};
+
+use super::queue::{self, Poll};
+use crate::clock::Clock;
+use crate::config::{Config, Feed};
+use crate::feed::{self, Document, ParseError, ParsedFeed};
+use crate::fetch::{Body, Failure, FailureKind, Fetcher, Freshness, Outcome, Request};
+use crate::item::ItemKey;
+use crate::pipeline::{self, Arrival, Batch, Ingested};
+use crate::schedule::{self, FeedState, Pace, Polled};
+use crate::store::Store;
+
+/// How long the reading of one document may take before its poll counts as failed.
+const PARSE_BUDGET: Duration = Duration::from_secs(30);
+
+/// What every poll needs; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Poller {
+    pub(crate) store: Arc<Store>,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) clock: Clock,
+    pub(crate) config: Arc<Config>,
+}
+
+/// What came of a poll, after it was committed.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) state: FeedState,
+    pub(crate) host_not_before: Option<Timestamp>,
+    pub(crate) failed: bool,
+    pub(crate) new_items: usize,
+    pub(crate) hits: usize,
+    pub(crate) alerts: usize,
+}
+
+/// What a body turned out to be.
+enum Taken {
+    /// The same as last time.
+    Same,
+    /// Items, and whether the document was whole.
+    Items { ingested: Box<Ingested>, whole: bool },
+}
+
+impl Poller {
+    /// Polls a feed and commits all that follows. An error means that the store failed: nothing
+    /// was taken in, and the same poll must be made again.
+    pub(crate) async fn poll(&self, poll: Poll) -> anyhow::Result<Report> {
+        let feed = poll.feed;
+        let before = schedule::lease(&poll.state, self.clock.now());
+        self.store.lease(&feed, before.clone()).await.context("failed to note the poll")?;
+        let request = Request {
+            url: feed.url.clone(),
+            validators: before.validators.clone(),
+            allow_private: feed.allow_private,
+        };
+        match self.fetcher.fetch(&request, self.clock.now()).await {
+            Outcome::NotModified { validators, freshness } => {
+                let polled = Polled::Unchanged { validators: &validators, freshness };
+                self.finish(&feed, &before, polled, Ingested::default()).await
+            }
+            Outcome::Failed(failure) => {
+                self.finish(&feed, &before, Polled::Failed(&failure), Ingested::default()).await
+            }
+            Outcome::Modified(body) => self.take_body(&feed, &before, body).await,
+        }
+    }
+
+    async fn take_body(
+        &self,
+        feed: &Arc<Feed>,
+        before: &FeedState,
+        body: Box<Body>,
+    ) -> anyhow::Result<Report> {
+        let (validators, freshness) = (body.validators.clone(), body.freshness);
+        let hash = *blake3::hash(&body.bytes).as_bytes();
+        let taken = if body.complete && before.body_hash == Some(hash) {
+            Ok(Taken::Same)
+        } else {
+            self.read_body(feed, before, body).await?
+        };
+        match taken {
+            Ok(Taken::Same) => {
+                let polled = Polled::Unchanged { validators: &validators, freshness };
+                self.finish(feed, before, polled, Ingested::default()).await
+            }
+            Ok(Taken::Items { ingested, whole }) => {
+                // What a damaged body leaves out must come with the next one: its validators would
+                // hide it behind a 304.
+                let polled = Polled::Changed {
+                    validators: if whole { &validators } else { &before.validators },
+                    body_hash: whole.then_some(hash),
+                    freshness,
+                    new_items: ingested.items.iter().filter(|item| item.revision == 1).count(),
+                };
+                self.finish(feed, before, polled, *ingested).await
+            }
+            Err(failure) => {
+                let failure = Failure { freshness, ..failure };
+                self.finish(feed, before, Polled::Failed(&failure), Ingested::default()).await
+            }
+        }
+    }
+
+    /// Reads and matches a body on a thread for such work.
+    async fn read_body(
+        &self,
+        feed: &Arc<Feed>,
+        before: &FeedState,
+        body: Box<Body>,
+    ) -> anyhow::Result<Result<Taken, Failure>> {
+        let (poller, feed) = (self.clone(), feed.clone());
+        let first_poll = before.baseline_at.is_none();
+        let now = self.clock.now();
+        let work =
+            tokio::task::spawn_blocking(move || poller.ingest_body(&feed, first_poll, now, *body));
+        match tokio::time::timeout(PARSE_BUDGET, work).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => Ok(Err(unreadable(format!("reading the body failed: {panic}")))),
+            Err(_) => Ok(Err(unreadable(format!(
+                "reading the body took more than {} s",
+                PARSE_BUDGET.as_secs()
+            )))),
+        }
+    }
+
+    fn ingest_body(
+        &self,
+        feed: &Feed,
+        first_poll: bool,
+        now: Timestamp,
+        body: Body,
+    ) -> anyhow::Result<Result<Taken, Failure>> {
+        let document = Document {
+            bytes: &body.bytes,
+            charset: body.charset.as_deref(),
+            encoding: feed.encoding.as_deref(),
+            base: Some(&body.final_url),
+            utc_offset: feed.utc_offset,
+            now,
+        };
+        let parsed = match feed::parse(&document) {
+            Ok(parsed) => parsed,
+            Err(error) => return Ok(Err(parse_failure(&error))),
+        };
+        let whole = body.complete && parsed.complete;
+        drop(body);
+        log_repairs(feed, &parsed, whole);
+        let title = feed.title.as_deref().or(parsed.feed.title.as_deref());
+        let arrival = Arrival { feed, feed_title: title, first_poll, now };
+        let keys: Vec<ItemKey> = parsed.items.iter().map(|item| item.key).collect();
+        let known = if first_poll && keys.is_empty() {
+            HashMap::new()
+        } else {
+            self.store
+                .read(|reader| reader.known(&feed.name, &keys))
+                .context("failed to look items up")?
+        };
+        let mut matcher = self.config.rules.matcher();
+        let ingested = pipeline::ingest(arrival, parsed.items, &known, &self.config, &mut matcher);
+        Ok(Ok(Taken::Items { ingested: Box::new(ingested), whole }))
+    }
+
+    /// Decides what is next for the feed and commits it together with what the poll brought.
+    async fn finish(
+        &self,
+        feed: &Arc<Feed>,
+        before: &FeedState,
+        polled: Polled<'_>,
+        ingested: Ingested,
+    ) -> anyhow::Result<Report> {
+        let now = self.clock.now();
+        let pace = Pace { interval: feed.interval.unwrap_or(self.config.poll.interval) };
+        let next = schedule::advance(before, polled, pace, now, seed(feed, now));
+        let failed = matches!(polled, Polled::Failed(_));
+        let batch = Batch {
+            items: ingested.items,
+            hits: ingested.hits,
+            alerts: ingested.alerts,
+            ..Batch::of_state(
+                feed.name.clone(),
+                next.feed.clone(),
+                next.host_not_before.map(|until| (queue::host_of(feed), until)),
+                now,
+            )
+        };
+        let report = Report {
+            feed: feed.clone(),
+            state: next.feed,
+            host_not_before: next.host_not_before,
+            failed,
+            new_items: batch.new_items(),
+            hits: batch.hits.len(),
+            alerts: batch.alerts.len(),
+        };
+        self.store.commit(batch).await.context("failed to commit the poll")?;
+        log(before, &report);
+        Ok(report)
+    }
+}
+
+/// One line for a poll: loud when something changed for a person to know.
+fn log(before: &FeedState, report: &Report) {
+    let feed = &report.feed.name;
+    let Report { new_items: new, hits, alerts, state, .. } = report;
+    let why = state.why.as_deref().unwrap_or_default();
+    if report.failed && before.state != state.state {
+        warn!(%feed, state = state.state.as_str(), failures = state.failures,
+            next_due = %state.next_due, "{feed} is {}: {why}", state.state.as_str());
+    } else if report.failed {
+        debug!(%feed, failures = state.failures, next_due = %state.next_due,
+            "polling {feed} failed again: {why}");
+    } else if before.failures > 0 {
+        info!(%feed, new, hits, alerts, next_due = %state.next_due,
+            "{feed} is back: {new} new items, {hits} hits");
+    } else if *new > 0 {
+        info!(%feed, new, hits, alerts, next_due = %state.next_due,
+            "polled {feed}: {new} new items, {hits} hits");
+    } else {
+        debug!(%feed, new, hits, next_due = %state.next_due, "polled {feed}: nothing new");
+    }
+}
+
+fn log_repairs(feed: &Feed, parsed: &ParsedFeed, whole: bool) {
+    let feed = &feed.name;
+    if !whole {
+        warn!(%feed, items = parsed.items.len(), "{feed} was cut off: took what had arrived");
+    }
+    if !parsed.repairs.is_empty() && enabled!(Level::DEBUG) {
+        debug!(%feed, repairs = ?parsed.repairs, "{feed} had to be mended before it could be read");
+    }
+    for warning in &parsed.warnings {
+        debug!(%feed, "{feed}: {warning}");
+    }
+}
+
+fn parse_failure(error: &ParseError) -> Failure {
+    let blocked = matches!(error, ParseError::WebPage { bot_wall: true, .. });
+    Failure {
+        kind: if blocked { FailureKind::Blocked } else { FailureKind::Parse },
+        ..unreadable(error.to_string())
+    }
+}
+
+fn unreadable(message: String) -> Failure {
+    Failure { kind: FailureKind::Parse, message, freshness: Freshness::default() }
+}
+
+/// Decides a poll's jitter: the same feed at the same moment always waits the same time.
+fn seed(feed: &Feed, now: Timestamp) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(feed.name.as_str().as_bytes());
+    hasher.update(&now.as_millisecond().to_le_bytes());
+    let mut seed = [0; 8];
+    seed.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    u64::from_le_bytes(seed)
+}
