@@ -342,10 +342,10 @@ impl<'t> Writer<'t> {
         if head.starts_with("<!doctype html") && self.open.is_empty() {
             self.web_page = !rest.contains("<rss") && !rest.contains("<feed");
         }
-        let close = rest.find('>').unwrap_or(rest.len() - 1);
+        let close = rest.find('>').map_or(rest.len(), |close| close + 1);
         let end = match rest[..close].find('[') {
-            Some(_) => rest.find("]>").map(|end| end + 2).unwrap_or(rest.len()),
-            None => close + 1,
+            Some(_) => rest.find("]>").map_or(rest.len(), |end| end + 2),
+            None => close,
         };
         self.rest = &rest[end..];
     }

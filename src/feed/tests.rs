@@ -206,6 +206,7 @@ fn a_web_page_is_no_feed() {
         ParseError::WebPage { title: Some("News".to_owned()), bot_wall: false }
     );
     assert_eq!(error(" \n "), ParseError::Empty);
+    assert!(matches!(error("<!never closed ¼"), ParseError::NotAFeed(_)));
     assert!(matches!(error("<opml/>"), ParseError::NotAFeed(_)));
     assert!(matches!(error("{\"a\":1}"), ParseError::NotAFeed(_)));
 }

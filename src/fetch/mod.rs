@@ -13,8 +13,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 pub use self::client::Fetcher;
-#[cfg(test)]
-pub(crate) use self::client::Limits;
 
 /// What a server gave us to ask "has it changed?" with, byte for byte (RFC 9110 section 8.8).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -512,7 +512,7 @@ impl<'d> Compiler<'d> {
     fn cost(&self, term: &Term, sequence: &[ClassId]) -> u32 {
         let letters = u32::try_from(term.text.chars().count()).unwrap_or(u32::MAX).clamp(1, 16);
         let wide = if term.text.is_ascii() { 1 } else { 2 };
-        let words = u32::try_from(sequence.len()).unwrap_or(u32::MAX).min(8);
+        let words = u32::try_from(sequence.len()).unwrap_or(u32::MAX).clamp(1, 8);
         let prefix = if term.prefix { 4 } else { 1 };
         (4096 * prefix / (letters * wide * letters * wide * words)).max(1)
     }

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::definitions::{
     Ambiguous, Definitions, Entity, Filter, Macro, Name, Query, RuleSource, Test,
 };
-use super::parse::parse;
+use super::parse::{is_empty, parse};
 use crate::config::duration;
 use crate::config::toml_file::{self, Entry, Problems, Section, nearest};
 use crate::diagnostic::{Located, Problem, SourceFile};
@@ -126,7 +126,7 @@ fn names(section: &mut Section<'_>) -> Vec<Name> {
             table.report(problem.with_hint(hint));
         }
         for text in table.texts(&language) {
-            if text.text.chars().any(char::is_alphanumeric) {
+            if !is_empty(&text.text) {
                 names.push(Name { language: language.clone(), text });
             } else {
                 table.error(text.span.clone(), "an empty name");

@@ -17,6 +17,7 @@ use std::ops::Range;
 use super::ast::{Kind, Node, Reach, Style, Term, is_word};
 use crate::config::toml_file::nearest;
 use crate::item::Field;
+use crate::text::Tokens;
 
 /// The longest query, in bytes.
 const LONGEST_QUERY: usize = 256 * 1024;
@@ -527,6 +528,16 @@ fn check(node: &Node, inside_near: bool, errors: &mut Vec<QueryError>) {
             parts.iter().for_each(|part| check(part, inside_near, errors));
         }
         Kind::Field(_, part) => check(part, inside_near, errors),
+        Kind::Term(term) if is_empty(&term.text) => {
+            errors.push(QueryError::new(node.at.clone(), "an empty term").hint("write a word"));
+        }
         Kind::Entity(_) | Kind::Macro(_) | Kind::Term(_) => {}
     }
+}
+
+/// Whether a text holds no word at all: only marks and signs.
+pub(crate) fn is_empty(text: &str) -> bool {
+    let mut tokens = Tokens::default();
+    tokens.read(text);
+    tokens.all().is_empty()
 }

@@ -312,6 +312,7 @@ fn every_mistake_in_a_query_is_named() {
     check_error("Putin~5", "NEAR/5");
     check_error("#other-rule", "put the common part into a [macro]");
     check_error("\"\"", "an empty term");
+    check_error("\u{1e008}", "an empty term");
     check_error("", "the query ends where a term should stand");
     check_error("AND Putin", "AND without a term before it");
     check_error("Putin, Xi", "a comma outside");
