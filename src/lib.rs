@@ -10,6 +10,7 @@
 pub mod diagnostic;
 pub mod hit;
 pub mod item;
+pub mod poll;
 
 // The core: pure and synchronous; the time is an argument.
 pub mod alert;

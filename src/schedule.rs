@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::fetch::{Failure, FailureKind, Freshness, Validators};
+use crate::poll::{Failure, FailureKind, Freshness, Validators};
 
 /// The condition a feed is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

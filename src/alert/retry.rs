@@ -1,8 +1,8 @@
 //! When a delivery that failed is tried again, and when it is given up.
 
-use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
 
-use crate::receivers::Delivery;
+use jiff::{SignedDuration, Timestamp};
 
 /// The pauses after each failed attempt, in seconds: those of Standard Webhooks, from seconds to a
 /// day. An attempt after the last one is not made.
@@ -12,6 +12,32 @@ const PAUSES: [i64; 9] =
 const LONGEST_ASKED: SignedDuration = SignedDuration::from_hours(24);
 /// Pauses grow by up to this part, so that many deliveries do not come back at one moment.
 const JITTER_PERCENT: i64 = 10;
+
+/// How an attempt to deliver went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// The receiver has it.
+    Delivered,
+    /// It may go better later.
+    RetryAfter {
+        /// The receiver asked for this much patience.
+        after: Option<Duration>,
+        /// Why it failed.
+        why: String,
+    },
+    /// It will never be taken.
+    Rejected {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Delivery {
+    /// A failure that may pass.
+    pub(crate) fn again(why: impl Into<String>) -> Self {
+        Delivery::RetryAfter { after: None, why: why.into() }
+    }
+}
 
 /// What is done with a delivery after an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +80,6 @@ pub fn next(outcome: Delivery, attempts: u32, now: Timestamp, seed: u64) -> Next
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn failed(after: Option<u64>) -> Delivery {

@@ -66,7 +66,11 @@ fn directories(folder: &Path) -> anyhow::Result<Directories> {
             .filter(|path| path.is_absolute())
             .unwrap_or_else(|| if system { PathBuf::from(fixed) } else { folder.to_owned() })
     };
-    Ok(Directories { state: of("STATE_DIRECTORY", SYSTEM.1), logs: of("LOGS_DIRECTORY", SYSTEM.2) })
+    Ok(Directories {
+        state: of("STATE_DIRECTORY", SYSTEM.1),
+        logs: of("LOGS_DIRECTORY", SYSTEM.2),
+        current: std::env::current_dir().context("there is no current folder")?,
+    })
 }
 
 /// The TOML files of a folder by name; none when there is no such folder.

@@ -284,10 +284,11 @@ fn address(section: &Section<'_>, text: &Located, folder: Option<&Path>) -> Opti
     {
         let path = path.strip_prefix("//").unwrap_or(path);
         let path = folder.join(path);
-        return match std::path::absolute(&path).ok().and_then(|path| Url::from_file_path(path).ok())
-        {
-            Some(url) => Some(url),
-            None => fail("this is no path of a file", "write file:name.xml or file:/full/path.xml"),
+        return match Url::from_file_path(path) {
+            Ok(url) => Some(url),
+            Err(()) => {
+                fail("this is no path of a file", "write file:name.xml or file:/full/path.xml")
+            }
         };
     }
     let url = match Url::parse(trimmed) {
@@ -355,19 +356,19 @@ fn feeds(files: &Files, problems: &Problems) -> Vec<(Located, Feed)> {
     for file in &files.feeds {
         let mut section = toml_file::read(file, problems);
         for table in section.tables("feed") {
-            feeds.extend(feed(table));
+            feeds.extend(feed(table, &files.directories.current));
         }
         section.finish();
     }
     feeds
 }
 
-fn feed(mut section: Section<'_>) -> Option<(Located, Feed)> {
+fn feed(mut section: Section<'_>, current: &Path) -> Option<(Located, Feed)> {
     let name = section.required_text("name");
     if let Some(name) = &name {
         check_name(&section, name, "feed");
     }
-    let folder = section.file().path.parent().unwrap_or(Path::new("")).to_owned();
+    let folder = current.join(section.file().path.parent().unwrap_or(Path::new("")));
     let source = section.required_text("url");
     let url = source.as_ref().and_then(|text| address(&section, text, Some(&folder)));
     let mut text = |key| section.text(key).map(|text| text.text).filter(|text| !text.is_empty());

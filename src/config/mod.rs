@@ -42,6 +42,8 @@ pub struct Directories {
     pub state: PathBuf,
     /// Alert logs.
     pub logs: PathBuf,
+    /// The current folder, absolute: relative paths of the files themselves start here.
+    pub current: PathBuf,
 }
 
 /// The whole configuration, checked.

@@ -123,7 +123,7 @@ enum Event {
     /// A poll may be due.
     Due,
     /// A poll has ended.
-    Polled(Result<(Id, anyhow::Result<Report>), JoinError>),
+    Polled(Box<Result<(Id, anyhow::Result<Report>), JoinError>>),
     /// A poll has become slow.
     Slow(FeedName),
     /// An order from outside; `None` when nobody can give one any more.
@@ -195,7 +195,7 @@ impl Daemon {
             self.start_polls();
             match self.next_event().await {
                 Event::Due => {}
-                Event::Polled(ended) => self.polled(ended),
+                Event::Polled(ended) => self.polled(*ended),
                 Event::Slow(name) => self.mark_slow(name),
                 Event::Control(Some(Control::Reload)) => self.reload().await,
                 Event::Control(Some(Control::Reopen)) => self.deliverer.reopen(),
@@ -217,7 +217,7 @@ impl Daemon {
             biased;
             control = self.control.recv() => Event::Control(control),
             _ = self.heartbeat.tick() => Event::Heartbeat,
-            Some(ended) = self.polls.join_next_with_id() => Event::Polled(ended),
+            Some(ended) = self.polls.join_next_with_id() => Event::Polled(Box::new(ended)),
             Some(name) = self.slow_receiver.recv() => Event::Slow(name),
             () = async { clock.sleep_until(due.unwrap_or(Timestamp::MAX)).await },
                 if may_start && due.is_some() => Event::Due,

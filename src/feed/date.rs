@@ -148,9 +148,7 @@ impl Parts {
             _ => (text, ""),
         };
         self.date(date)?;
-        if self.year.is_none() {
-            return None;
-        }
+        self.year?;
         for word in split_zone(time) {
             self.word(word)?;
         }

@@ -5,36 +5,9 @@ mod jsonl;
 mod stdout;
 mod webhook;
 
-use std::time::Duration;
-
 use crate::alert::record::AlertRecord;
+pub use crate::alert::retry::Delivery;
 use crate::config::{self, ReceiverKind};
-
-/// How an attempt to deliver went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Delivery {
-    /// The receiver has it.
-    Delivered,
-    /// It may go better later.
-    RetryAfter {
-        /// The receiver asked for this much patience.
-        after: Option<Duration>,
-        /// Why it failed.
-        why: String,
-    },
-    /// It will never be taken.
-    Rejected {
-        /// Why.
-        why: String,
-    },
-}
-
-impl Delivery {
-    /// A failure that may pass.
-    fn again(why: impl Into<String>) -> Self {
-        Delivery::RetryAfter { after: None, why: why.into() }
-    }
-}
 
 /// An open receiver.
 #[derive(Debug)]

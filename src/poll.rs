@@ -1,0 +1,68 @@
+//! What is known after asking for a feed: validators, freshness, failures. Plain values, shared by
+//! the fetcher that fills them and the schedule that reads them.
+
+use std::time::Duration;
+
+/// What a server gave us to ask "has it changed?" with, byte for byte (RFC 9110 section 8.8).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// The address that gave them; they are sent to no other.
+    pub url: Option<String>,
+    /// The `ETag` as received.
+    pub etag: Option<Vec<u8>>,
+    /// The `Last-Modified` as received, HTTP date or not.
+    pub last_modified: Option<Vec<u8>>,
+}
+
+/// How long the answer says that it stays fresh (RFC 9111 section 4.2), and when to come back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Freshness {
+    /// How much longer the answer is fresh.
+    pub lifetime: Option<Duration>,
+    /// `Retry-After`, as a duration from now.
+    pub retry_after: Option<Duration>,
+}
+
+/// Why a poll brought nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Which kind, for the schedule.
+    pub kind: FailureKind,
+    /// What happened, for a person, with every cause.
+    pub message: String,
+    /// When to come back, where the server said.
+    pub freshness: Freshness,
+}
+
+/// The kinds of failure that the schedule treats differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// Name resolution failed.
+    Dns,
+    /// No connection.
+    Connect,
+    /// The certificate was not accepted.
+    Certificate,
+    /// Too slow, or never finished.
+    Timeout,
+    /// The connection broke.
+    Broken,
+    /// More bytes than allowed, on the wire or after decompression.
+    TooLarge,
+    /// An address that may not be asked.
+    Forbidden,
+    /// Redirects that lead nowhere.
+    Redirect,
+    /// 408 and 5xx.
+    Server,
+    /// 429, or 503 with `Retry-After`: the host asks to be left alone.
+    Throttled,
+    /// 401, 403, 407, 451, or a page that keeps robots out.
+    Blocked,
+    /// 410.
+    Gone,
+    /// 404 and the other 4xx.
+    NotFound,
+    /// An answer that is no feed.
+    Parse,
+}
