@@ -25,6 +25,8 @@ const LONGEST_QUERY: usize = 256 * 1024;
 const DEEPEST: usize = 64;
 /// The most words between the two sides of NEAR.
 const FARTHEST: u32 = 1000;
+/// The most terms that NEAR and BEFORE join in one chain; each is a level of the tree.
+const LONGEST_CHAIN: usize = 16;
 /// The fewest letters before `*`.
 const SHORTEST_PREFIX: usize = 3;
 
@@ -63,7 +65,7 @@ pub(crate) fn parse(query: &str) -> Result<Node, Vec<QueryError>> {
         return Err(vec![parser.unexpected(lexeme.clone())]);
     }
     let mut errors = Vec::new();
-    check(&node, false, &mut errors);
+    check(&node, Inside::default(), &mut errors);
     if errors.is_empty() { Ok(node) } else { Err(errors) }
 }
 
@@ -242,6 +244,11 @@ fn word(query: &str, start: usize) -> Result<(Lexeme, usize), QueryError> {
             }
         }
     }
+    let lower = text.to_ascii_lowercase();
+    if lower.starts_with("near/") || lower.starts_with("before/") {
+        return Err(QueryError::new(at, format!("{text:?} is neither an operator nor quoted"))
+            .hint(format!("operators are in capitals: {}", text.to_uppercase())));
+    }
     let token = match text {
         "AND" => Token::And,
         "OR" => Token::Or,
@@ -406,8 +413,14 @@ impl Parser<'_> {
 
     fn prox(&mut self) -> Result<Node, QueryError> {
         let mut left = self.primary()?;
-        while let Some((Token::Near { reach, ordered }, _)) = self.peek().cloned() {
+        let mut joined = 1;
+        while let Some((Token::Near { reach, ordered }, at)) = self.peek().cloned() {
             self.next += 1;
+            joined += 1;
+            if joined > LONGEST_CHAIN {
+                let message = format!("more than {LONGEST_CHAIN} terms joined by NEAR or BEFORE");
+                return Err(QueryError::new(at, message).hint("n OF (…) may say what you mean"));
+            }
             let right = self.primary()?;
             let at = left.at.start..right.at.end;
             let (left_part, right) = (Box::new(left), Box::new(right));
@@ -438,6 +451,10 @@ impl Parser<'_> {
                 return self.count(count, at);
             }
             Token::Field(field) => {
+                if let Some((Token::Field(_), inner)) = self.peek() {
+                    return Err(QueryError::new(inner.clone(), "a field inside a field")
+                        .hint("a word stands in one field: name only that one"));
+                }
                 let part = self.primary()?;
                 return Ok(Node {
                     at: at.start..part.at.end,
@@ -490,10 +507,17 @@ fn many(mut parts: Vec<Node>, kind: fn(Vec<Node>) -> Kind) -> Node {
     Node { at, kind: kind(parts) }
 }
 
+/// What a part stands inside of.
+#[derive(Debug, Clone, Copy, Default)]
+struct Inside {
+    near: bool,
+    field: bool,
+}
+
 /// What the grammar allows but makes no sense.
-fn check(node: &Node, inside_near: bool, errors: &mut Vec<QueryError>) {
+fn check(node: &Node, inside: Inside, errors: &mut Vec<QueryError>) {
     let forbid = |what: &str, errors: &mut Vec<QueryError>| {
-        if inside_near {
+        if inside.near {
             errors.push(
                 QueryError::new(node.at.clone(), format!("{what} inside NEAR or BEFORE"))
                     .hint("words have places, a condition has none: move it outside"),
@@ -501,18 +525,19 @@ fn check(node: &Node, inside_near: bool, errors: &mut Vec<QueryError>) {
         }
     };
     match &node.kind {
-        Kind::Or(parts) => parts.iter().for_each(|part| check(part, inside_near, errors)),
+        Kind::Or(parts) => parts.iter().for_each(|part| check(part, inside, errors)),
         Kind::And(parts) => {
             forbid("AND", errors);
-            parts.iter().for_each(|part| check(part, inside_near, errors));
+            parts.iter().for_each(|part| check(part, inside, errors));
         }
         Kind::Not(part) => {
             forbid("NOT", errors);
-            check(part, inside_near, errors);
+            check(part, inside, errors);
         }
         Kind::Near { left, right, .. } => {
-            check(left, true, errors);
-            check(right, true, errors);
+            let inside = Inside { near: true, ..inside };
+            check(left, inside, errors);
+            check(right, inside, errors);
         }
         Kind::Count(count, parts) => {
             forbid("n OF", errors);
@@ -525,9 +550,17 @@ fn check(node: &Node, inside_near: bool, errors: &mut Vec<QueryError>) {
                     .hint(format!("the number lies between 1 and {}", parts.len())),
                 );
             }
-            parts.iter().for_each(|part| check(part, inside_near, errors));
+            parts.iter().for_each(|part| check(part, inside, errors));
         }
-        Kind::Field(_, part) => check(part, inside_near, errors),
+        Kind::Field(_, part) => {
+            if inside.field {
+                errors.push(
+                    QueryError::new(node.at.clone(), "a field inside a field")
+                        .hint("a word stands in one field: name only that one"),
+                );
+            }
+            check(part, Inside { field: true, ..inside }, errors);
+        }
         Kind::Term(term) if is_empty(&term.text) => {
             errors.push(QueryError::new(node.at.clone(), "an empty term").hint("write a word"));
         }

@@ -317,6 +317,10 @@ fn every_mistake_in_a_query_is_named() {
     check_error("AND Putin", "AND without a term before it");
     check_error("Putin, Xi", "a comma outside");
     check_error("\"sanction*\"", "does not work in a quoted");
+    check_error("Putin near/5 Xi", "operators are in capitals: NEAR/5");
+    check_error("title:(summary:Putin)", "a field inside a field");
+    check_error(&"title:".repeat(40_000), "a field inside a field");
+    check_error(&"Xi NEAR/1 ".repeat(20_000), "more than 16 terms");
     check_error(&"(".repeat(100), "nested more than");
     check_error(&"Putin OR ".repeat(40_000), "longer than");
 }
@@ -394,8 +398,12 @@ mod properties {
                 (term.clone(), inner.clone()).prop_map(move |(term, part)| {
                     at(Kind::And(vec![term, at(Kind::Not(Box::new(part)))]))
                 }),
-                inner.prop_map(move |part| at(Kind::Field(Field::Title, Box::new(part)))),
             ]
+        })
+        .prop_flat_map(move |node| {
+            let plain = node.clone();
+            let field = at(Kind::Field(Field::Title, Box::new(node)));
+            prop_oneof![Just(plain), Just(field)]
         })
     }
 

@@ -8,15 +8,19 @@ const WORD_WIDTH: u32 = 2;
 pub(crate) const MOST_TOKENS: usize = 1 << 18;
 /// The longest token in bytes of its folded form; what is longer is cut, as no query is that long.
 const LONGEST_TOKEN: usize = 256;
+/// The most words that are taken together as one joined word.
+const MOST_PARTS: usize = 4;
 
 /// Abbreviations after which a full stop ends no sentence, folded.
 const ABBREVIATIONS: &[&str] = &[
     "mr", "mrs", "ms", "dr", "prof", "gen", "lt", "col", "maj", "capt", "sgt", "adm", "sen", "rep",
-    "gov", "pres", "sec", "st", "no", "nos", "vs", "inc", "ltd", "co", "corp", "jan", "feb", "mar",
-    "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "etc", "approx", "dept", "est",
-    "им", "ул", "тыс", "млн", "млрд", "руб", "гг", "др", "пр", "св", "ст", "стр", "напр", "proc",
-    "ul", "tys", "mln", "mld", "ok", "np", "tzw", "im", "sw", "mme", "m", "mm",
+    "gov", "pres", "sec", "st", "vs", "inc", "ltd", "co", "corp", "jan", "feb", "mar", "apr",
+    "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "approx", "dept", "est", "им", "ул",
+    "тыс", "млн", "млрд", "руб", "гг", "др", "пр", "св", "напр", "proc", "ul", "tys", "mln", "mld",
+    "np", "tzw", "im", "sw", "mme", "mm",
 ];
+/// Abbreviations only where a number follows: "No. 5", but "They said no. Then they left".
+const BEFORE_NUMBERS: &[&str] = &["no", "nos", "art", "pp", "ok", "ст", "стр", "пп", "nr", "vol"];
 
 /// Whether a token is a word, a single character, or a run of Hangul.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +40,21 @@ pub(crate) enum Gap {
     None,
     /// A hyphen, an apostrophe or a middle dot without spaces: the two may be one word.
     Joint,
-    /// White space or quotation marks.
+    /// White space, quotation marks, or a full stop within a word (`example.org`).
     Space,
     /// A mark that ends a phrase, or the start of the text.
     Break,
 }
+
+/// A folded form: a range of [`Tokens::folded`], or of [`Tokens::rewritten`] when `start` has the
+/// bit [`REWRITTEN`].
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    start: u32,
+    end: u32,
+}
+
+const REWRITTEN: u32 = 1 << 31;
 
 /// One token.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +63,7 @@ pub(crate) struct Token {
     pub(crate) start: u32,
     /// Where it ends in the original, in bytes; a possessive is left out.
     pub(crate) end: u32,
-    /// Its folded form, in bytes of [`Tokens::folded`].
-    form: (u32, u32),
+    form: Form,
     /// Where it stands, in half-words.
     pub(crate) at: u32,
     /// The sentence it stands in.
@@ -68,14 +81,17 @@ impl Token {
     }
 }
 
-/// Two or more words that a hyphen or the like joins, as one: `jongun` for Jong-un.
+/// Two or more words that a hyphen or the like joins, as one: `jongun` for Jong-un, `북러` for
+/// 북·러.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Joined {
     /// The first of the tokens.
     pub(crate) first: u32,
     /// The last of the tokens.
     pub(crate) last: u32,
-    form: (u32, u32),
+    form: Form,
+    /// The script of all its tokens.
+    pub(crate) script: Script,
 }
 
 /// The tokens of one text. Reused from text to text.
@@ -83,20 +99,10 @@ pub(crate) struct Joined {
 pub(crate) struct Tokens {
     tokens: Vec<Token>,
     joined: Vec<Joined>,
+    /// The text, folded; what parts words may be in it or not.
     folded: String,
-}
-
-/// The state of a pass.
-struct Pass<'a> {
-    out: &'a mut Tokens,
-    original: &'a str,
-    at: u32,
-    sentence: u32,
-    gap: Gap,
-    /// The token that is being read: its start and script.
-    open: Option<(usize, usize, Script)>,
-    /// Cyrillic and Latin letters were seen in the open token.
-    mixed: (bool, bool),
+    /// Forms that do not stand in `folded` in one piece.
+    rewritten: String,
 }
 
 impl Tokens {
@@ -105,17 +111,21 @@ impl Tokens {
         self.tokens.clear();
         self.joined.clear();
         self.folded.clear();
+        self.rewritten.clear();
         let mut pass = Pass {
             out: self,
             original,
             at: 0,
             sentence: 0,
             gap: Gap::Break,
+            after_apostrophe: false,
+            joints: false,
             open: None,
-            mixed: (false, false),
         };
         pass.run();
-        self.join();
+        if pass.joints {
+            self.join();
+        }
     }
 
     /// The tokens in their order.
@@ -123,46 +133,117 @@ impl Tokens {
         &self.tokens
     }
 
-    /// The joined words, by their first token.
+    /// The joined words, by their first and last token.
     pub(crate) fn joined(&self) -> &[Joined] {
         &self.joined
     }
 
+    /// The joined words that start with a token.
+    pub(crate) fn joined_from(&self, first: usize) -> impl Iterator<Item = &Joined> {
+        let start = self.joined.partition_point(|joined| (joined.first as usize) < first);
+        self.joined[start..].iter().take_while(move |joined| joined.first as usize == first)
+    }
+
     /// A token's folded form.
     pub(crate) fn form(&self, token: &Token) -> &str {
-        &self.folded[token.form.0 as usize..token.form.1 as usize]
+        self.text(token.form)
     }
 
     /// A joined word's folded form.
     pub(crate) fn joined_form(&self, joined: &Joined) -> &str {
-        &self.folded[joined.form.0 as usize..joined.form.1 as usize]
+        self.text(joined.form)
+    }
+
+    fn text(&self, form: Form) -> &str {
+        if form.start & REWRITTEN == 0 {
+            &self.folded[form.start as usize..form.end as usize]
+        } else {
+            &self.rewritten[(form.start & !REWRITTEN) as usize..form.end as usize]
+        }
     }
 
     /// Adds the joined form of every run of words that hyphens and the like hold together.
     fn join(&mut self) {
-        const MOST_PARTS: usize = 4;
-        let mut first = 0;
-        while first < self.tokens.len() {
-            let mut last = first;
-            while last + 1 < self.tokens.len()
-                && self.tokens[last + 1].gap == Gap::Joint
-                && self.tokens[last + 1].script == Script::Word
-                && self.tokens[first].script == Script::Word
-            {
-                last += 1;
+        for first in 0..self.tokens.len() {
+            let script = self.tokens[first].script;
+            if script == Script::Han {
+                continue;
             }
-            if last > first && last - first < MOST_PARTS {
-                let start = self.folded.len();
+            let rest = &self.tokens[first + 1..];
+            let joint = |token: &&Token| token.gap == Gap::Joint && token.script == script;
+            let parts = rest.iter().take(MOST_PARTS - 1).take_while(joint).count();
+            for last in first + 1..=first + parts {
+                let start = self.rewritten.len();
                 for part in first..=last {
-                    let (from, to) = self.tokens[part].form;
-                    self.folded.extend_from_within(from as usize..to as usize);
+                    let form = self.tokens[part].form;
+                    if form.start & REWRITTEN == 0 {
+                        self.rewritten
+                            .push_str(&self.folded[form.start as usize..form.end as usize]);
+                    } else {
+                        let from = (form.start & !REWRITTEN) as usize;
+                        self.rewritten.extend_from_within(from..form.end as usize);
+                    }
                 }
-                let form = (start as u32, self.folded.len() as u32);
-                self.joined.push(Joined { first: first as u32, last: last as u32, form });
+                let form =
+                    Form { start: start as u32 | REWRITTEN, end: self.rewritten.len() as u32 };
+                self.joined.push(Joined { first: first as u32, last: last as u32, form, script });
             }
-            first = last + 1;
         }
     }
+}
+
+/// What an ASCII character does to a text.
+const ASCII: [Class; 128] = {
+    let mut classes = [Class::Other; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        classes[byte] = match byte as u8 {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => Class::Letter,
+            b'\n' | 0xb | 0xc | b'\r' => Class::Newline,
+            b' ' | b'\t' => Class::Space,
+            b'\'' | b'`' => Class::Apostrophe,
+            b'-' => Class::Hyphen,
+            b'.' => Class::Stop,
+            b'!' | b'?' | b';' => Class::SentenceEnd,
+            b'"' => Class::Quote,
+            _ => Class::Other,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// The token that is being read.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    start: usize,
+    form: usize,
+    script: Script,
+    cyrillic: bool,
+    /// Where the letters after the last stop within it start: U.S. is one token.
+    piece: usize,
+}
+
+/// A place in the original, and the end of what is folded up to there.
+#[derive(Debug, Clone, Copy)]
+struct Here {
+    at: usize,
+    folded: usize,
+}
+
+/// The state of a pass.
+struct Pass<'a> {
+    out: &'a mut Tokens,
+    original: &'a str,
+    /// In half-words.
+    at: u32,
+    sentence: u32,
+    gap: Gap,
+    /// The gap is an apostrophe and nothing else.
+    after_apostrophe: bool,
+    /// A token stands after [`Gap::Joint`].
+    joints: bool,
+    open: Option<Open>,
 }
 
 impl Pass<'_> {
@@ -170,67 +251,88 @@ impl Pass<'_> {
         let bytes = self.original.as_bytes();
         let mut at = 0;
         while at < bytes.len() && self.out.tokens.len() < MOST_TOKENS {
-            let byte = bytes[at];
-            if byte.is_ascii_alphanumeric() {
-                at = self.ascii_word(at);
-                continue;
+            let run = ascii_run(&bytes[at..]);
+            if run > 0 {
+                self.ascii(at, at + run);
+                at += run;
+            } else {
+                let character = self.original[at..].chars().next().expect("at is a boundary");
+                self.character(at, character);
+                at += character.len_utf8();
             }
-            let character = self.original[at..].chars().next().expect("at is a boundary");
-            self.character(at, character);
-            at += character.len_utf8();
         }
-        self.close(at);
+        self.close(Here { at, folded: self.out.folded.len() });
+        self.out.tokens.truncate(MOST_TOKENS);
     }
 
-    /// Takes in a run of ASCII letters and digits, which is most of most texts.
-    fn ascii_word(&mut self, start: usize) -> usize {
+    /// Takes in a run of ASCII, which is most of most texts: folded as a whole.
+    fn ascii(&mut self, from: usize, to: usize) {
+        let base = self.out.folded.len();
+        self.out.folded.push_str(&self.original[from..to]);
+        self.out.folded[base..].make_ascii_lowercase();
         let bytes = self.original.as_bytes();
-        let length = bytes[start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        let end = start + length;
-        self.open(start, Script::Word);
-        self.mixed.0 |= bytes[start..end].iter().any(u8::is_ascii_alphabetic);
-        let from = self.out.folded.len();
-        self.out.folded.push_str(&self.original[start..end]);
-        self.out.folded[from..].make_ascii_lowercase();
-        end
+        let mut at = from;
+        while at < to {
+            let here = Here { at, folded: base + (at - from) };
+            let class = ASCII[usize::from(bytes[at] & 127)];
+            at += 1;
+            if class == Class::Letter {
+                self.open(here, Script::Word);
+                while at < to && ASCII[usize::from(bytes[at] & 127)] == Class::Letter {
+                    at += 1;
+                }
+            } else if class == Class::Space {
+                self.separate(here, Gap::Space);
+            } else {
+                self.mark(here, class);
+            }
+        }
     }
 
+    /// Takes in a character beyond ASCII.
     fn character(&mut self, at: usize, character: char) {
+        let here = Here { at, folded: self.out.folded.len() };
         let Folded { class, single } = fold::folded(character);
         match class {
             Class::Letter => {
-                self.open(at, Script::Word);
-                self.mixed.1 |= matches!(character, '\u{400}'..='\u{52f}');
+                let open = self.open(here, Script::Word);
+                open.cyrillic |= matches!(character, '\u{400}'..='\u{52f}');
                 self.push(character, single);
             }
             Class::Hangul => {
-                self.open(at, Script::Hangul);
+                self.open(here, Script::Hangul);
                 self.push(character, single);
             }
             Class::Han => {
-                self.close(at);
-                self.open(at, Script::Han);
+                self.close(here);
+                self.open(here, Script::Han);
                 self.push(character, single);
-                self.close(at + character.len_utf8());
+                let folded = self.out.folded.len();
+                self.close(Here { at: at + character.len_utf8(), folded });
             }
-            Class::Mark => self.mark(character),
+            Class::Mark => self.combine(single.unwrap_or(character)),
             Class::Dropped => {}
-            Class::Space => self.separate(at, Gap::Space),
-            Class::Quote => self.separate(at, Gap::Space),
-            Class::Newline => self.end_sentence(at),
-            Class::SentenceEnd => self.end_sentence(at),
-            Class::Apostrophe => self.separate(at, Gap::Joint),
+            class => self.mark(here, class),
+        }
+    }
+
+    /// Takes in a character that is no part of a word.
+    fn mark(&mut self, here: Here, class: Class) {
+        match class {
+            Class::Newline | Class::SentenceEnd => self.end_sentence(here),
+            Class::Apostrophe => {
+                let adjacent = self.open.is_some();
+                self.separate(here, Gap::Joint);
+                self.after_apostrophe = adjacent;
+            }
             Class::Hyphen | Class::MiddleDot => {
                 // A dash between spaces parts, a hyphen within a word joins.
-                let gap = if self.open.is_some() || self.gap <= Gap::Joint {
-                    Gap::Joint
-                } else {
-                    Gap::Break
-                };
-                self.separate(at, gap);
+                let joins = self.open.is_some() || self.gap <= Gap::Joint;
+                self.separate(here, if joins { Gap::Joint } else { Gap::Break });
             }
-            Class::Stop => self.stop(at),
-            Class::Other => self.separate(at, Gap::Break),
+            Class::Stop => self.stop(here),
+            Class::Space | Class::Quote => self.separate(here, Gap::Space),
+            _ => self.separate(here, Gap::Break),
         }
     }
 
@@ -243,21 +345,22 @@ impl Pass<'_> {
 
     /// A combining mark: composed with the letter before it where that makes a letter (й, ї,
     /// kana, Hangul), else dropped unless its script needs it.
-    fn mark(&mut self, mark: char) {
+    fn combine(&mut self, mark: char) {
         let Some(letter) = self.out.folded.chars().next_back() else { return };
-        let composed = unicode_normalization::char::compose(letter, mark);
-        if let Some(composed) = composed {
+        if let Some(composed) = unicode_normalization::char::compose(letter, mark) {
             let mut form = String::new();
             fold::fold_into(composed, &mut form);
             if form.starts_with(letter) {
                 return;
             }
+            let end = self.out.folded.len() as u32;
             self.out.folded.pop();
             self.out.folded.push_str(&form);
             if self.open.is_none()
                 && let Some(token) = self.out.tokens.last_mut()
+                && token.form.end == end
             {
-                token.form.1 = self.out.folded.len() as u32;
+                token.form.end = self.out.folded.len() as u32;
             }
         } else if self.open.is_some() && fold::keeps_mark(Some(letter)) {
             self.out.folded.push(mark);
@@ -265,148 +368,148 @@ impl Pass<'_> {
     }
 
     /// Starts a token unless one of that script is open.
-    fn open(&mut self, at: usize, script: Script) {
-        if self.open.is_some_and(|(.., open)| open != script) {
-            self.close(at);
+    fn open(&mut self, here: Here, script: Script) -> &mut Open {
+        if self.open.is_some_and(|open| open.script != script) {
+            self.close(here);
         }
-        if self.open.is_none() {
-            self.open = Some((at, self.out.folded.len(), script));
-            self.mixed = (false, false);
-        }
+        self.open.get_or_insert(Open {
+            start: here.at,
+            form: here.folded,
+            script,
+            cyrillic: false,
+            piece: here.at,
+        })
     }
 
     /// Ends the open token.
-    fn close(&mut self, end: usize) {
-        let Some((start, form, script)) = self.open.take() else { return };
-        if self.mixed == (true, true) {
-            self.repair_mixed(form);
+    fn close(&mut self, here: Here) {
+        let Some(open) = self.open.take() else { return };
+        let mut form = Form { start: open.form as u32, end: here.folded as u32 };
+        if open.piece != open.start {
+            form = self.rewrite(form, |form, out| out.extend(form.split('.')));
         }
-        if script == Script::Hangul {
-            self.compose_jamo(form);
+        if open.cyrillic && self.out.text(form).bytes().any(|byte| byte.is_ascii_alphabetic()) {
+            form = self.rewrite(form, repair_mixed);
         }
-        if self.out.folded.len() - form > LONGEST_TOKEN {
-            let cut = self.out.folded.floor_char_boundary(form + LONGEST_TOKEN);
-            self.out.folded.truncate(cut);
+        if open.script == Script::Hangul && self.out.text(form).contains(is_jamo) {
+            use unicode_normalization::UnicodeNormalization as _;
+            form = self.rewrite(form, |form, out| out.extend(form.nfc()));
         }
-        if self.is_possessive(start, end, form) {
-            self.out.folded.truncate(form);
+        if (form.end - (form.start & !REWRITTEN)) as usize > LONGEST_TOKEN {
+            let text = self.out.text(form);
+            form.end -= (text.len() - text.floor_char_boundary(LONGEST_TOKEN)) as u32;
+        }
+        // The s of "Putin's".
+        if std::mem::take(&mut self.after_apostrophe)
+            && here.at - open.start == 1
+            && self.out.text(form) == "s"
+        {
             self.gap = Gap::Space;
             return;
         }
+        self.joints |= self.gap == Gap::Joint;
         let token = Token {
-            start: start as u32,
-            end: end as u32,
-            form: (form as u32, self.out.folded.len() as u32),
+            start: open.start as u32,
+            end: here.at as u32,
+            form,
             at: self.at,
             sentence: self.sentence,
             gap: self.gap,
-            script,
+            script: open.script,
         };
         self.at = token.until();
         self.out.tokens.push(token);
         self.gap = Gap::None;
     }
 
-    /// Whether the token is the s of "Putin's".
-    fn is_possessive(&self, start: usize, end: usize, form: usize) -> bool {
-        self.gap == Gap::Joint
-            && end - start == 1
-            && &self.out.folded[form..] == "s"
-            && self.original[..start]
-                .chars()
-                .next_back()
-                .is_some_and(|before| fold::folded(before).class == Class::Apostrophe)
-    }
-
-    /// Latin letters that look Cyrillic inside a Cyrillic word are typing mistakes.
-    fn repair_mixed(&mut self, form: usize) {
-        const LOOKALIKES: [(char, char); 12] = [
-            ('a', 'а'),
-            ('e', 'е'),
-            ('o', 'о'),
-            ('p', 'р'),
-            ('c', 'с'),
-            ('x', 'х'),
-            ('y', 'у'),
-            ('k', 'к'),
-            ('m', 'м'),
-            ('t', 'т'),
-            ('h', 'н'),
-            ('b', 'в'),
-        ];
-        let repaired: String = self.out.folded[form..]
-            .chars()
-            .map(|letter| {
-                LOOKALIKES.iter().find(|(latin, _)| *latin == letter).map_or(letter, |pair| pair.1)
-            })
-            .collect();
-        self.out.folded.truncate(form);
-        self.out.folded.push_str(&repaired);
-    }
-
-    /// Hangul typed as single jamo, as some systems store it.
-    fn compose_jamo(&mut self, form: usize) {
-        use unicode_normalization::UnicodeNormalization as _;
-        if self.out.folded[form..].chars().any(|letter| matches!(letter, '\u{1100}'..='\u{11ff}')) {
-            let composed: String = self.out.folded[form..].nfc().collect();
-            self.out.folded.truncate(form);
-            self.out.folded.push_str(&composed);
+    /// Another form, made from one that stands in the folded text.
+    fn rewrite(&mut self, form: Form, write: impl FnOnce(&str, &mut String)) -> Form {
+        let mut rewritten = std::mem::take(&mut self.out.rewritten);
+        let start = rewritten.len() as u32;
+        if form.start & REWRITTEN == 0 {
+            write(self.out.text(form), &mut rewritten);
+        } else {
+            let text = rewritten[(form.start & !REWRITTEN) as usize..form.end as usize].to_owned();
+            write(&text, &mut rewritten);
         }
+        self.out.rewritten = rewritten;
+        Form { start: start | REWRITTEN, end: self.out.rewritten.len() as u32 }
     }
 
-    fn separate(&mut self, at: usize, gap: Gap) {
-        self.close(at);
+    fn separate(&mut self, here: Here, gap: Gap) {
+        self.close(here);
         self.gap = self.gap.max(gap);
+        self.after_apostrophe = false;
     }
 
-    fn end_sentence(&mut self, at: usize) {
-        self.separate(at, Gap::Break);
+    fn end_sentence(&mut self, here: Here) {
+        self.separate(here, Gap::Break);
         self.sentence += 1;
     }
 
-    /// A full stop: within an acronym (U.S.), after an abbreviation or an initial, between digits,
-    /// or at the end of a sentence.
-    fn stop(&mut self, at: usize) {
-        let after = self.original[at + 1..].chars().next();
-        if let Some((start, form, Script::Word)) = self.open {
-            let length = self.original[start..at].chars().count();
-            let letters = self.out.folded[form..].chars().all(char::is_alphabetic);
+    /// A full stop: within an acronym (U.S.), after an abbreviation or an initial, within a number
+    /// or a name (3.5, example.org), or at the end of a sentence.
+    fn stop(&mut self, here: Here) {
+        let rest = &self.original[here.at + 1..];
+        let after = rest.chars().next();
+        if let Some(open) = self.open.as_mut().filter(|open| open.script == Script::Word) {
+            let piece = &self.original[open.piece..here.at];
+            let initial = is_single(piece) && piece.chars().all(char::is_alphabetic);
+            let acronym = open.piece != open.start;
             if after.is_some_and(|next| fold::folded(next).class == Class::Letter) {
-                let single = self.original[..at]
-                    .chars()
-                    .rev()
-                    .take_while(|letter| letter.is_alphanumeric())
-                    .count();
-                // U.S.: go on with the same token. 3.5 and example.org: a break within a sentence.
-                if letters && single == 1 && is_acronym(&self.original[at + 1..]) {
-                    return;
+                if initial && is_acronym(rest) {
+                    open.piece = here.at + 1;
+                } else {
+                    self.separate(here, Gap::Space);
                 }
-                self.separate(at, Gap::Joint);
                 return;
             }
-            let acronym = self.original[start..at].contains('.');
-            let initial = length == 1 && letters;
-            let form = &self.out.folded[form..];
             if acronym {
                 // The last stop of U.S. belongs to it, and may end a sentence too: with a capital
                 // after it we cannot know, and a sentence too long is the smaller mistake.
-                self.close(at + 1);
+                self.close(Here { at: here.at + 1, folded: here.folded + 1 });
                 return;
             }
-            if initial || ABBREVIATIONS.contains(&form) {
-                self.separate(at, Gap::Space);
+            let form = &self.out.folded[open.form..here.folded];
+            let number = || rest.trim_start().starts_with(|next: char| next.is_ascii_digit());
+            if initial
+                || ABBREVIATIONS.contains(&form)
+                || (BEFORE_NUMBERS.contains(&form) && number())
+            {
+                self.separate(here, Gap::Space);
                 return;
             }
         }
-        if after.is_none_or(|next| {
+        let ends = |next| {
             matches!(fold::folded(next).class, Class::Space | Class::Newline | Class::Quote)
                 || matches!(next, ')' | ']' | '\'' | '’')
-        }) {
-            self.end_sentence(at);
+        };
+        if after.is_none_or(ends) {
+            self.end_sentence(here);
         } else {
-            self.separate(at, Gap::Break);
+            self.separate(here, Gap::Break);
         }
     }
+}
+
+/// How many ASCII bytes there are before the first other one.
+fn ascii_run(bytes: &[u8]) -> usize {
+    const WORD: usize = size_of::<u64>();
+    const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+    let mut at = 0;
+    while let Some(word) = bytes.get(at..at + WORD).and_then(|word| word.try_into().ok()) {
+        let high = u64::from_le_bytes(word) & HIGH_BITS;
+        if high != 0 {
+            return at + high.trailing_zeros() as usize / 8;
+        }
+        at += WORD;
+    }
+    at + bytes[at..].iter().take_while(|byte| byte.is_ascii()).count()
+}
+
+fn is_single(piece: &str) -> bool {
+    let mut characters = piece.chars();
+    characters.next().is_some() && characters.next().is_none()
 }
 
 /// Whether a text goes on like an acronym: one letter, then no further letter.
@@ -414,6 +517,44 @@ fn is_acronym(rest: &str) -> bool {
     let mut characters = rest.chars();
     let single = characters.next().is_some_and(char::is_alphabetic);
     single && !characters.next().is_some_and(char::is_alphanumeric)
+}
+
+fn is_jamo(letter: char) -> bool {
+    matches!(letter, '\u{1100}'..='\u{11ff}')
+}
+
+/// A word of Latin and Cyrillic letters in which those of one alphabet all look like letters of
+/// the other is a typing mistake, or meant to deceive. It is read as the alphabet of the others.
+fn repair_mixed(form: &str, out: &mut String) {
+    const LOOKALIKES: [(char, char); 13] = [
+        ('a', 'а'),
+        ('e', 'е'),
+        ('o', 'о'),
+        ('p', 'р'),
+        ('c', 'с'),
+        ('x', 'х'),
+        ('y', 'у'),
+        ('k', 'к'),
+        ('m', 'м'),
+        ('t', 'т'),
+        ('h', 'н'),
+        ('b', 'в'),
+        ('i', 'і'),
+    ];
+    let cyrillic =
+        |letter: char| LOOKALIKES.iter().find(|pair| pair.0 == letter).map(|pair| pair.1);
+    let latin = |letter: char| LOOKALIKES.iter().find(|pair| pair.1 == letter).map(|pair| pair.0);
+    let letters = || form.chars().filter(|letter| letter.is_alphabetic());
+    let latin_count = letters().filter(char::is_ascii).count();
+    let to_cyrillic = letters().filter(char::is_ascii).all(|letter| cyrillic(letter).is_some());
+    let to_latin = letters().filter(|c| !c.is_ascii()).all(|letter| latin(letter).is_some());
+    if to_cyrillic && (!to_latin || latin_count * 2 <= letters().count()) {
+        out.extend(form.chars().map(|letter| cyrillic(letter).unwrap_or(letter)));
+    } else if to_latin {
+        out.extend(form.chars().map(|letter| latin(letter).unwrap_or(letter)));
+    } else {
+        out.push_str(form);
+    }
 }
 
 #[cfg(test)]
@@ -475,11 +616,15 @@ mod tests {
         check("Kim Jong-un", &["kim", "jong", "un"]);
         check_joined("Kim Jong-un", &["jongun"]);
         check_joined("dual - use", &[]);
+        check_joined("a-b-c", &["ab", "abc", "bc"]);
+        check_joined("북·러, 3.5", &["북러"]);
     }
 
     #[test]
     fn latin_letters_inside_a_cyrillic_word_are_read_as_cyrillic() {
         check("Пyтин", &["путин"]);
+        check("Рutin", &["putin"]);
+        check("iPhoneом", &["iphoneом"]);
     }
 
     #[test]
@@ -488,6 +633,7 @@ mod tests {
         check_sentences("Gen. Shoigu met J. Sullivan", &[0, 0, 0, 0, 0]);
         check_sentences("the U.S. said", &[0, 0, 0]);
         check_sentences("He paid 3.5 bn", &[0, 0, 0, 0, 0]);
+        check_sentences("Order No. 5. They said no. Then", &[0, 0, 0, 1, 1, 1, 2]);
         check_sentences("王毅。普京", &[0, 0, 1, 1]);
         check_sentences("one\ntwo", &[0, 1]);
     }
@@ -505,5 +651,23 @@ mod tests {
         check("\u{301}\u{306}", &[]);
         check("и\u{306}", &["й"]);
         check("か\u{3099}", &["が"]);
+        check("ﾊﾞ", &["バ"]);
+        check("a \u{301}b", &["a", "b"]);
+    }
+
+    #[test]
+    fn ascii_is_classed_as_all_characters_are() {
+        for byte in 0..128_u8 {
+            assert_eq!(ASCII[usize::from(byte)], fold::folded(byte.into()).class, "{byte}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_too_long_is_cut() {
+        let text = format!("{} é", "é".repeat(1_000_000));
+        let mut tokens = Tokens::default();
+        tokens.read(&text);
+        assert_eq!(tokens.all().len(), 2);
+        assert_eq!(tokens.form(&tokens.all()[0]).len(), LONGEST_TOKEN);
     }
 }
