@@ -402,7 +402,8 @@ impl<'d> Compiler<'d> {
                 let (first, last) = (joined.first as usize, joined.last as usize);
                 let prefix = term.prefix && last + 1 == all.len();
                 let form = tokens.joined_form(joined);
-                let class = self.class(term, form, original(first), Script::Word, prefix, language);
+                let class =
+                    self.class(term, form, original(first), joined.script, prefix, language);
                 let mut sequence = sequences[0].clone();
                 sequence.splice(first..=last, [class]);
                 sequences.push(sequence);

@@ -12,7 +12,7 @@ use super::{Origin, RuleSet};
 use crate::hit::{Match, Severity, Span};
 use crate::item::{Field, Item};
 use crate::text::inflect::korean;
-use crate::text::{Gap, Script, Tokens};
+use crate::text::{Gap, Joined, Script, Tokens};
 
 /// Places of terms that are kept of one item, at most. A text of 256 KiB that is nothing but terms
 /// would have more; what is left out stands after tens of thousands of others.
@@ -289,9 +289,9 @@ impl Scan {
                 let root = code.roots[self.classes[index] as usize];
                 self.walk(code, &tokens, text, field, root, first, first);
             }
-            if let Some(joined) = joined.next_if(|joined| joined.first as usize == first) {
-                for class in code.words.get(tokens.joined_form(joined)).into_iter().flatten() {
-                    let (root, last) = (code.roots[*class as usize], joined.last as usize);
+            while let Some(joined) = joined.next_if(|joined| joined.first as usize == first) {
+                for class in joined_classes(code, &tokens, joined) {
+                    let (root, last) = (code.roots[class as usize], joined.last as usize);
                     self.walk(code, &tokens, text, field, root, first, last);
                 }
             }
@@ -310,25 +310,13 @@ impl Scan {
                 self.classes.extend(classes);
             }
             if token.script == Script::Hangul {
-                self.look_up_hangul(code, form);
+                hangul_classes(code, form, |class| self.classes.push(class));
             }
             if !code.prefixes.is_empty() && token.script != Script::Han {
                 self.look_up_prefixes(code, form);
             }
         }
         self.starts.push(self.classes.len() as u32);
-    }
-
-    /// A Hangul word is also the term that it starts with, when a particle or title follows.
-    fn look_up_hangul(&mut self, code: &Code, form: &str) {
-        for (end, _) in form.char_indices().skip(1).take(LONGEST_HANGUL) {
-            if let Some(classes) = code.words.get(&form[..end]) {
-                let takes = |class: &&ClassId| code.takes_particles[**class as usize];
-                if classes.iter().any(|class| takes(&class)) && korean::is_suffix(&form[end..]) {
-                    self.classes.extend(classes.iter().filter(takes));
-                }
-            }
-        }
     }
 
     fn look_up_prefixes(&mut self, code: &Code, form: &str) {
@@ -383,11 +371,9 @@ impl Scan {
                 self.walk(code, tokens, text, field, *on, first, next);
             }
         }
-        let joined = tokens.joined();
-        if let Ok(at) = joined.binary_search_by_key(&(next as u32), |joined| joined.first) {
-            let joined = &joined[at];
-            for class in code.words.get(tokens.joined_form(joined)).into_iter().flatten() {
-                if let Some(on) = code.edges.get(&(node, *class)) {
+        for joined in tokens.joined_from(next) {
+            for class in joined_classes(code, tokens, joined) {
+                if let Some(on) = code.edges.get(&(node, class)) {
                     self.walk(code, tokens, text, field, *on, first, joined.last as usize);
                 }
             }
@@ -723,6 +709,29 @@ impl Scan {
         });
         for included in &entity.include {
             self.entity_evidence(code, *included, Some(id), scope, label, out);
+        }
+    }
+}
+
+/// What two or more words are when read as one.
+fn joined_classes(code: &Code, tokens: &Tokens, joined: &Joined) -> SmallVec<[ClassId; 4]> {
+    let form = tokens.joined_form(joined);
+    let mut classes: SmallVec<[ClassId; 4]> =
+        code.words.get(form).into_iter().flatten().copied().collect();
+    if joined.script == Script::Hangul {
+        hangul_classes(code, form, |class| classes.push(class));
+    }
+    classes
+}
+
+/// A Hangul word is also the term that it starts with, when a particle or title follows.
+fn hangul_classes(code: &Code, form: &str, mut found: impl FnMut(ClassId)) {
+    for (end, _) in form.char_indices().skip(1).take(LONGEST_HANGUL) {
+        if let Some(classes) = code.words.get(&form[..end]) {
+            let takes = |class: &&ClassId| code.takes_particles[**class as usize];
+            if classes.iter().any(|class| takes(&class)) && korean::is_suffix(&form[end..]) {
+                classes.iter().filter(takes).for_each(|class| found(*class));
+            }
         }
     }
 }

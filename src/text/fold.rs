@@ -87,11 +87,11 @@ fn work_out(character: char) -> Folded {
 
 /// Appends the form of one character.
 pub(crate) fn fold_into(character: char, form: &mut String) {
-    if is_combining_mark(character) {
-        form.push(character);
+    let composed: String = std::iter::once(character).nfkc().collect();
+    if composed.chars().all(is_combining_mark) {
+        form.push_str(&composed);
         return;
     }
-    let composed: String = std::iter::once(character).nfkc().collect();
     for character in CaseMapper::new().fold_string(&composed).nfkc() {
         match character {
             'ё' => form.push('е'),

@@ -10,4 +10,4 @@ mod tokens;
 
 #[cfg(test)]
 pub(crate) use fold::fold;
-pub(crate) use tokens::{Gap, Script, Token, Tokens};
+pub(crate) use tokens::{Gap, Joined, Script, Token, Tokens};

@@ -624,7 +624,7 @@ mod tests {
     fn latin_letters_inside_a_cyrillic_word_are_read_as_cyrillic() {
         check("Пyтин", &["путин"]);
         check("Рutin", &["putin"]);
-        check("iPhoneом", &["iphoneом"]);
+        check("iPhoneы", &["iphoneы"]);
     }
 
     #[test]
