@@ -326,10 +326,16 @@ pub(crate) fn nearest<'a>(
 ) -> Option<&'a str> {
     let word = word.to_lowercase();
     candidates
-        .map(|candidate| (strsim::jaro_winkler(&word, &candidate.to_lowercase()), candidate))
+        .map(|candidate| (similarity(&word, &candidate.to_lowercase()), candidate))
         .filter(|(similarity, _)| *similarity >= SIMILAR)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
+}
+
+/// How like two words are, 0 to 1. In a short word a slip weighs too much for Jaro and Winkler.
+fn similarity(a: &str, b: &str) -> f64 {
+    let one_slip = strsim::osa_distance(a, b) == 1 && a.chars().count() >= 3;
+    strsim::jaro_winkler(a, b).max(if one_slip { 0.95 } else { 0.0 })
 }
 
 /// Reports each name that another before it has, with the other's place.

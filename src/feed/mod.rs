@@ -44,6 +44,10 @@ pub struct ParsedFeed {
     /// The document reached its end. A body that was cut off yields the items before the cut.
     #[serde(skip)]
     pub complete: bool,
+    /// The item that the document ended in before its id was whole: at the next poll it would be
+    /// another one.
+    #[serde(skip)]
+    pub unidentified: Option<ItemKey>,
 }
 
 /// What a feed document says about the feed itself.
@@ -110,7 +114,14 @@ pub fn parse(document: &Document<'_>) -> Result<ParsedFeed, ParseError> {
         let items = identity::assign(items(feed.entries.clone(), asides, document));
         let info = info(&feed, "json", decoded.encoding);
         let repairs = Vec::new();
-        return Ok(ParsedFeed { feed: info, items, repairs, warnings, complete: true });
+        return Ok(ParsedFeed {
+            feed: info,
+            items,
+            repairs,
+            warnings,
+            complete: true,
+            unidentified: None,
+        });
     }
     let mended = repair::repair(text);
     if mended.web_page {
@@ -142,15 +153,18 @@ pub fn parse(document: &Document<'_>) -> Result<ParsedFeed, ParseError> {
         Dialect::Rss2 => "rss2",
     };
     let info = info(&feed, format, decoded.encoding);
+    let unidentified = asides.last().is_some_and(|aside| aside.unidentified);
     let mut items = items(feed.entries, asides, document);
     for (item, _) in &mut items {
         if item.lang.is_none() {
             item.lang.clone_from(&info.lang);
         }
     }
+    let items = identity::assign(items);
     Ok(ParsedFeed {
         feed: info,
-        items: identity::assign(items),
+        unidentified: items.last().filter(|_| unidentified).map(|item| item.key),
+        items,
         repairs: mended.repairs.into_iter().collect(),
         warnings,
         complete: mended.complete,

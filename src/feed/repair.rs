@@ -79,6 +79,8 @@ pub(super) struct Aside {
     pub(super) source_title: Option<String>,
     pub(super) source_url: Option<String>,
     pub(super) lang: Option<String>,
+    /// The document ended within the item, before its id was whole.
+    pub(super) unidentified: bool,
 }
 
 /// A mended document.
@@ -111,6 +113,7 @@ pub(super) fn repair(text: &str) -> Repaired {
         too_many: false,
         item: Item::default(),
         skipping: None,
+        ended: false,
     };
     writer.run();
     Repaired {
@@ -133,6 +136,8 @@ struct Item {
     about: Option<String>,
     guid: String,
     guid_is_link: bool,
+    /// The guid, id or RDF address was read to its end.
+    identified: bool,
 }
 
 /// An element that is open in the output.
@@ -163,6 +168,8 @@ struct Writer<'t> {
     item: Item,
     /// An element that is left out with all in it: its name and how many of that name are open.
     skipping: Option<(String, usize)>,
+    /// The end of the document was reached; what is still open is closed for it.
+    ended: bool,
 }
 
 type Attributes<'t> = Vec<(&'t str, Cow<'t, str>)>;
@@ -186,6 +193,7 @@ impl<'t> Writer<'t> {
         if !self.open.is_empty() {
             self.repairs.insert("unclosed-document");
         }
+        self.ended = true;
         while !self.open.is_empty() {
             self.close_last();
         }
@@ -783,6 +791,9 @@ impl<'t> Writer<'t> {
         let in_item = self.open.iter().any(|open| matches!(open.name.as_str(), "item" | "entry"));
         if in_item {
             let text = || htmlize::unescape(self.out[open.start..].trim()).into_owned();
+            if matches!(open.source.as_str(), "guid" | "id") {
+                self.item.identified = !self.ended;
+            }
             match open.source.as_str() {
                 "guid" => self.item.guid = text(),
                 "source" => {
@@ -827,7 +838,8 @@ impl<'t> Writer<'t> {
 
     /// Adds the link that an item gives only as its guid or its RDF address.
     fn finish_item(&mut self) {
-        let item = std::mem::take(&mut self.item);
+        let mut item = std::mem::take(&mut self.item);
+        item.aside.unidentified = self.ended && !item.identified && item.about.is_none();
         if !item.has_link && self.dialect != Some(Dialect::Atom) {
             let guid = (item.guid_is_link && item.guid.starts_with("http")).then_some(item.guid);
             if let Some(link) = guid.or(item.about) {
