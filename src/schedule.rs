@@ -48,6 +48,8 @@ pub struct FeedState {
     pub baseline_at: Option<Timestamp>,
     /// When to poll next.
     pub next_due: Timestamp,
+    /// The interval that is kept while all is well; `None` before the first poll.
+    pub interval: Option<Duration>,
 }
 
 impl State {
@@ -87,6 +89,7 @@ impl FeedState {
             last_new_item: None,
             baseline_at: None,
             next_due: due,
+            interval: None,
         }
     }
 }
@@ -156,11 +159,13 @@ const LONGEST_WISH: i64 = 2 * DAY;
 const JITTER: i64 = 100;
 
 /// Marks a poll as started. Committed before the request is sent, so that a restart in the middle
-/// waits as after a failure and cannot hammer the server.
-pub fn lease(before: &FeedState, now: Timestamp) -> FeedState {
+/// waits as after a first failure and cannot hammer the server.
+pub fn lease(before: &FeedState, pace: Pace, now: Timestamp) -> FeedState {
+    let pause = TRANSIENT[0].min(seconds(pace.interval).max(1));
     FeedState {
         last_request: Some(now),
-        next_due: now + SignedDuration::from_secs(TRANSIENT[0]),
+        next_due: now + SignedDuration::from_secs(pause),
+        interval: Some(pace.interval),
         ..before.clone()
     }
 }
@@ -290,7 +295,7 @@ mod tests {
         let mut feed = FeedState::new(time(0), time(0));
         let mut now = time(0);
         for (count, pause) in pauses.iter().enumerate() {
-            feed = lease(&feed, now);
+            feed = lease(&feed, PACE, now);
             let next = advance(&feed, Polled::Failed(&failure(kind, None)), PACE, now, 0);
             feed = next.feed;
             assert_eq!(feed.next_due.duration_since(now).as_secs(), *pause, "{kind:?} {count}");
@@ -359,7 +364,7 @@ mod tests {
             freshness: Freshness::default(),
             new_items: 2,
         };
-        feed = advance(&lease(&feed, time(10)), polled, PACE, time(12), 0).feed;
+        feed = advance(&lease(&feed, PACE, time(10)), polled, PACE, time(12), 0).feed;
         assert_eq!((feed.state, feed.failures, feed.why.as_deref()), (State::Active, 0, None));
         assert_eq!(feed.validators, validators);
         assert_eq!(
@@ -371,7 +376,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_stays_fresh_is_not_asked_for_before() {
-        let feed = lease(&FeedState::new(time(0), time(0)), time(0));
+        let feed = lease(&FeedState::new(time(0), time(0)), PACE, time(0));
         let freshness =
             Freshness { lifetime: Some(Duration::from_secs(43_200)), retry_after: None };
         let polled = Polled::Unchanged { validators: &Validators::default(), freshness };
@@ -380,7 +385,7 @@ mod tests {
 
     #[test]
     fn jitter_only_delays_and_by_a_tenth_at_most() {
-        let feed = lease(&FeedState::new(time(0), time(0)), time(0));
+        let feed = lease(&FeedState::new(time(0), time(0)), PACE, time(0));
         let polled = Polled::Unchanged {
             validators: &Validators::default(),
             freshness: Freshness::default(),
@@ -392,8 +397,11 @@ mod tests {
     }
 
     #[test]
-    fn a_poll_that_a_crash_cut_off_waits_as_after_a_failure() {
-        let feed = lease(&FeedState::new(time(0), time(0)), time(5));
+    fn a_poll_that_a_crash_cut_off_waits_as_after_a_first_failure() {
+        let fresh = FeedState::new(time(0), time(0));
+        let feed = lease(&fresh, PACE, time(5));
         assert_eq!((feed.last_request, feed.next_due), (Some(time(5)), time(305)));
+        let often = Pace { interval: Duration::from_secs(20) };
+        assert_eq!(lease(&fresh, often, time(5)).next_due, time(25));
     }
 }

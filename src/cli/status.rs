@@ -16,6 +16,8 @@ use crate::text::clean::clean;
 
 /// A daemon that has not shown itself for so long is not running.
 const HEARTBEAT_LIMIT: SignedDuration = SignedDuration::from_mins(2);
+/// Somebody who calls `run --once` again and again does so at least this often.
+const ONCE_LIMIT: SignedDuration = SignedDuration::from_hours(24);
 /// A delivery that has waited for so long is a problem.
 const OUTBOX_LIMIT: SignedDuration = SignedDuration::from_mins(30);
 
@@ -70,24 +72,35 @@ fn gather(reader: &Reader, now: Timestamp) -> anyhow::Result<Status> {
     let heartbeat = reader.fact("heartbeat")?;
     let configuration = reader.fact("config")?;
     let totals = reader.totals()?;
-    let running =
-        heartbeat.as_ref().is_some_and(|fact| now.duration_since(fact.at) < HEARTBEAT_LIMIT);
     let configuration_at = configuration.as_ref().map(|fact| fact.at);
     let configuration: Option<Value> =
         configuration.and_then(|fact| serde_json::from_str(&fact.value).ok());
+    let event = configuration.as_ref().and_then(|config| config["event"].as_str());
+    let running = !matches!(event, Some("stopped" | "once"))
+        && heartbeat.as_ref().is_some_and(|fact| now.duration_since(fact.at) < HEARTBEAT_LIMIT);
+    let once = event == Some("once")
+        && configuration_at.is_some_and(|at| now.duration_since(at) < ONCE_LIMIT);
 
     let mut problems = Vec::new();
-    if !running {
-        problems.push(match &heartbeat {
-            Some(fact) => format!("the daemon has not shown itself since {}", fact.at),
-            None => "the daemon has never run".to_owned(),
+    if !running && !once {
+        problems.push(match (&heartbeat, configuration_at) {
+            (_, Some(at)) if event == Some("stopped") => {
+                format!("the daemon was stopped at {}", short_time(Some(at)))
+            }
+            (_, Some(at)) if event == Some("once") => {
+                format!("the last `run --once` was at {}", short_time(Some(at)))
+            }
+            (Some(fact), _) => {
+                format!("the daemon has not shown itself since {}", short_time(Some(fact.at)))
+            }
+            (None, _) => "the daemon has never run".to_owned(),
         });
     }
     if let Some(refused) = configuration.as_ref().and_then(|config| config["problems"].as_str()) {
         problems.push(format!("the last reload was refused:\n{refused}"));
     }
     if !feeds.is_empty()
-        && feeds.iter().all(|feed| !matches!(feed.state.as_str(), "new" | "active"))
+        && feeds.iter().all(|feed| !matches!(feed.state.as_str(), "new" | "active" | "disabled"))
     {
         problems.push("no feed is well; see `newswatch feeds`".to_owned());
     }

@@ -94,10 +94,11 @@ pub struct Summary {
 /// Runs until told to stop.
 pub async fn run(setup: Setup) -> anyhow::Result<()> {
     let mut daemon = Daemon::start(setup, Mode::Forever).await?;
-    daemon.announce("ready").await;
+    daemon.announce("started").await;
     systemd::ready(&daemon.status_line());
     daemon.serve().await;
     systemd::stopping();
+    daemon.announce("stopped").await;
     daemon.stop(STOP_DELIVERIES).await;
     Ok(())
 }
@@ -108,6 +109,7 @@ pub async fn run_once(setup: Setup) -> anyhow::Result<Summary> {
     daemon.summary.resting = daemon.queue.all_due(daemon.clock.now());
     daemon.serve().await;
     let summary = daemon.summary;
+    daemon.announce("once").await;
     daemon.stop(ONCE_DELIVERIES).await;
     Ok(summary)
 }
@@ -371,12 +373,15 @@ impl Daemon {
             let keep = SignedDuration::try_from(self.config.store.keep_items);
             keep.ok().and_then(|keep| now.checked_sub(keep).ok())
         });
+        let forever = self.mode == Mode::Forever;
         tokio::spawn(async move {
-            if let Err(error) = store.note("heartbeat", &std::process::id().to_string(), now).await
-            {
-                error!("failed to write to the database: {:#}", anyhow::Error::from(error));
+            if forever {
+                let pid = std::process::id().to_string();
+                if let Err(error) = store.note("heartbeat", &pid, now).await {
+                    error!("failed to write to the database: {:#}", anyhow::Error::from(error));
+                }
+                systemd::alive(&status);
             }
-            systemd::alive(&status);
             if let Some(Some(before)) = prune {
                 match store.prune(before).await {
                     Ok(0) => {}

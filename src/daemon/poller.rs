@@ -55,7 +55,7 @@ impl Poller {
     /// was taken in, and the same poll must be made again.
     pub(crate) async fn poll(&self, poll: Poll) -> anyhow::Result<Report> {
         let feed = poll.feed;
-        let before = schedule::lease(&poll.state, self.clock.now());
+        let before = schedule::lease(&poll.state, self.pace(&feed), self.clock.now());
         self.store.lease(&feed, before.clone()).await.context("failed to note the poll")?;
         let request = Request {
             url: feed.url.clone(),
@@ -147,12 +147,14 @@ impl Poller {
             utc_offset: feed.utc_offset,
             now,
         };
-        let parsed = match feed::parse(&document) {
+        let mut parsed = match feed::parse(&document) {
             Ok(parsed) => parsed,
             Err(error) => return Ok(Err(parse_failure(&error))),
         };
         let whole = body.complete && parsed.complete;
         drop(body);
+        // It comes with the next poll, and would count as another item then.
+        parsed.items.retain(|item| Some(item.key) != parsed.unidentified);
         log_repairs(feed, &parsed, whole);
         let title = feed.title.as_deref().or(parsed.feed.title.as_deref());
         let arrival = Arrival { feed, feed_title: title, first_poll, now };
@@ -169,6 +171,10 @@ impl Poller {
         Ok(Ok(Taken::Items { ingested: Box::new(ingested), whole }))
     }
 
+    fn pace(&self, feed: &Feed) -> Pace {
+        Pace { interval: feed.interval.unwrap_or(self.config.poll.interval) }
+    }
+
     /// Decides what is next for the feed and commits it together with what the poll brought.
     async fn finish(
         &self,
@@ -178,8 +184,7 @@ impl Poller {
         ingested: Ingested,
     ) -> anyhow::Result<Report> {
         let now = self.clock.now();
-        let pace = Pace { interval: feed.interval.unwrap_or(self.config.poll.interval) };
-        let next = schedule::advance(before, polled, pace, now, seed(feed, now));
+        let next = schedule::advance(before, polled, self.pace(feed), now, seed(feed, now));
         let failed = matches!(polled, Polled::Failed(_));
         let batch = Batch {
             items: ingested.items,

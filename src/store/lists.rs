@@ -157,6 +157,8 @@ pub struct FeedRow {
     pub last_new_item: Option<Timestamp>,
     /// When it is polled next.
     pub next_due: Timestamp,
+    /// Seconds between two polls while all is well.
+    pub interval_s: Option<u32>,
     /// Items stored so far.
     pub items: u64,
     /// Items first seen in the last seven days, a day.
@@ -393,7 +395,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Every feed that was ever configured, by name.
+    /// The feeds that the configuration names, by name.
     pub fn feeds(&self, now: Timestamp) -> Result<Vec<FeedRow>, StoreError> {
         const DAYS: f64 = 7.0;
         let since = now.as_millisecond() - 7 * 24 * 3600 * 1000;
@@ -401,7 +403,7 @@ impl Reader {
             "SELECT feeds.*, (SELECT count(*) FROM items
                 WHERE items.feed = feeds.id AND first_seen >= ?1 AND pruned = 0 AND baseline = 0)
                AS recent
-             FROM feeds ORDER BY name",
+             FROM feeds WHERE configured != 'removed' ORDER BY name",
         )?;
         let mut rows = statement.query([since])?;
         let mut feeds = Vec::new();
@@ -412,12 +414,16 @@ impl Reader {
                 name: row.get("name")?,
                 effective_url: row.get::<_, Option<_>>("effective_url")?.unwrap_or(url.clone()),
                 url,
-                state: row.get("state")?,
+                state: match row.get::<_, String>("configured")?.as_str() {
+                    "disabled" => "disabled".to_owned(),
+                    _ => row.get("state")?,
+                },
                 state_since: time(row, "state_since")?,
                 why: row.get("why")?,
                 last_ok: maybe_time(row, "last_ok")?,
                 last_new_item: maybe_time(row, "last_new_item")?,
                 next_due: time(row, "next_due")?,
+                interval_s: row.get("interval_s")?,
                 items: row.get::<_, i64>("item_count")?.unsigned_abs(),
                 items_per_day: (recent / DAYS * 10.0).round() / 10.0,
                 failures: row.get("failures")?,

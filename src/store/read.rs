@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
@@ -81,7 +82,8 @@ impl Reader {
     pub fn feed_states(&self) -> Result<HashMap<FeedName, FeedState>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT name, state, state_since, why, failures, validator_url, etag, last_modified,
-               body_hash, last_request, last_ok, last_new_item, baseline_at, next_due
+               body_hash, last_request, last_ok, last_new_item, baseline_at, next_due,
+               interval_s
              FROM feeds",
         )?;
         let mut rows = statement.query([])?;
@@ -169,6 +171,7 @@ fn feed_state(row: &Row<'_>) -> Result<FeedState, StoreError> {
         last_new_item: maybe_time(row, "last_new_item")?,
         baseline_at: maybe_time(row, "baseline_at")?,
         next_due: time(row, "next_due")?,
+        interval: row.get::<_, Option<u32>>("interval_s")?.map(|s| Duration::from_secs(s.into())),
     })
 }
 

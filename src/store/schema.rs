@@ -21,6 +21,8 @@ CREATE TABLE feeds (
   name           TEXT NOT NULL UNIQUE,
   url            TEXT NOT NULL,
   title          TEXT,
+  -- What the configuration says of it; a feed that it no longer names keeps its items.
+  configured     TEXT NOT NULL CHECK (configured IN ('enabled', 'disabled', 'removed')),
   state          TEXT NOT NULL,
   state_since    INTEGER NOT NULL,
   why            TEXT,
@@ -35,6 +37,7 @@ CREATE TABLE feeds (
   last_new_item  INTEGER,
   baseline_at    INTEGER,
   next_due       INTEGER NOT NULL,
+  interval_s     INTEGER,
   item_count     INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 

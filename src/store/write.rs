@@ -188,7 +188,7 @@ pub(crate) fn feed_state(
             "UPDATE feeds SET state = ?2, state_since = ?3, why = ?4, failures = ?5,
                validator_url = ?6, etag = ?7, last_modified = ?8, body_hash = ?9,
                last_request = ?10, last_ok = ?11, last_new_item = ?12, baseline_at = ?13,
-               next_due = ?14
+               next_due = ?14, interval_s = ?15
              WHERE name = ?1",
         )?
         .execute(params![
@@ -206,6 +206,7 @@ pub(crate) fn feed_state(
             state.last_new_item.map(millis),
             state.baseline_at.map(millis),
             millis(state.next_due),
+            state.interval.and_then(|interval| u32::try_from(interval.as_secs()).ok()),
         ])?;
     if updated == 0 {
         return Err(rusqlite::Error::QueryReturnedNoRows.into());
@@ -219,30 +220,36 @@ pub(crate) fn adopt_feeds(
     feeds: &[Feed],
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    connection.execute("UPDATE feeds SET configured = 'removed'", [])?;
     for feed in feeds {
+        let (name, url) = (feed.name.as_str(), feed.url.as_str());
+        let configured = if feed.enabled { "enabled" } else { "disabled" };
         let before: Option<String> = connection
             .prepare_cached("SELECT url FROM feeds WHERE name = ?1")?
-            .query_row([feed.name.as_str()], |row| row.get(0))
+            .query_row([name], |row| row.get(0))
             .optional()?;
         let Some(before) = before else {
             connection
                 .prepare_cached(
-                    "INSERT INTO feeds (name, url, title, state, state_since, failures, next_due)
-                     VALUES (?1, ?2, ?3, 'new', ?4, 0, ?4)",
+                    "INSERT INTO feeds (name, url, title, configured, state, state_since, failures,
+                       next_due)
+                     VALUES (?1, ?2, ?3, ?4, 'new', ?5, 0, ?5)",
                 )?
-                .execute(params![feed.name.as_str(), feed.url.as_str(), feed.title, millis(now)])?;
+                .execute(params![name, url, feed.title, configured, millis(now)])?;
             continue;
         };
         connection
-            .prepare_cached("UPDATE feeds SET url = ?2, title = ?3 WHERE name = ?1")?
-            .execute(params![feed.name.as_str(), feed.url.as_str(), feed.title])?;
-        if before != feed.url.as_str() {
+            .prepare_cached(
+                "UPDATE feeds SET url = ?2, title = ?3, configured = ?4 WHERE name = ?1",
+            )?
+            .execute(params![name, url, feed.title, configured])?;
+        if before != url {
             let mut fresh = FeedState::new(now, now);
             // Only another server's feed is another feed; a path that moved keeps its baseline.
             if same_origin(&before, &feed.url) {
                 fresh.baseline_at = connection.query_row(
                     "SELECT baseline_at FROM feeds WHERE name = ?1",
-                    [feed.name.as_str()],
+                    [name],
                     |row| {
                         let at: Option<i64> = row.get(0)?;
                         Ok(at.and_then(|at| Timestamp::from_millisecond(at).ok()))
