@@ -1,0 +1,95 @@
+//! The daemon as a whole: reloads, stops, neighbours.
+
+use newswatch::daemon::Control;
+
+use super::server::{Answer, Server};
+use super::world::{HOOK, World, path};
+use jiff::SignedDuration;
+
+const NEWS: &str = "Wang Yi meets Lavrov in Moscow";
+
+/// Has every feed polled again, now.
+fn next_round(world: &World) {
+    world.advance(SignedDuration::from_hours(1));
+}
+
+#[tokio::test]
+async fn a_bad_reload_changes_nothing_and_says_where_the_mistake_is() {
+    let mut world = World::new().await;
+    world.add_feed("alpha", "");
+    let daemon = world.start();
+    world.server.asked(&path("alpha"), 1).await;
+    world.set_rules("[[rule]]\nid = \"talks\"\ntitle = \"Talks\"\nquery = '\"Wang Yi'\n");
+    daemon.tell(Control::Reload).await;
+    world.publish("alpha", NEWS);
+    next_round(&world);
+    world.server.asked(HOOK, 1).await;
+    assert_eq!(world.alerted(), [NEWS], "the old rule still works");
+    let fact = world.reader().fact("config").unwrap().unwrap();
+    assert!(fact.value.contains("reload-refused"), "{}", fact.value);
+    assert!(fact.value.contains("rules/test.toml:4:10"), "{}", fact.value);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_good_reload_takes_effect_and_loses_no_poll() {
+    let mut world = World::new().await;
+    world.add_feed("alpha", "");
+    let daemon = world.start();
+    world.server.asked(&path("alpha"), 1).await;
+    world.set_rules("[[rule]]\nid = \"oil\"\ntitle = \"Oil\"\nquery = 'oil'\n");
+    world.add_feed("beta", "");
+    world.publish("beta", "Oil from the north");
+    daemon.tell(Control::Reload).await;
+    world.server.asked(&path("beta"), 1).await;
+    world.publish("alpha", "Oil from the south");
+    world.publish("alpha", NEWS);
+    next_round(&world);
+    world.server.asked(HOOK, 2).await;
+    daemon.stop().await;
+    let mut alerted = world.alerted();
+    alerted.sort();
+    assert_eq!(alerted, ["Oil from the north", "Oil from the south"]);
+}
+
+#[tokio::test]
+async fn a_feed_that_hangs_holds_up_neither_the_others_nor_the_stop() {
+    let mut world = World::new().await;
+    world.edit_main("[poll]", "[poll]\nconcurrency = 2");
+    // Another host, as one host is asked one thing at a time.
+    let elsewhere = Server::start_on("127.0.0.2:0").await;
+    elsewhere.set("/hangs.xml", Answer::Hang);
+    let url = elsewhere.url("/hangs.xml");
+    world.add_feed_elsewhere("hangs", &format!("url = \"{url}\"\nallow_private = true"));
+    world.publish("works", NEWS);
+    let daemon = world.start();
+    elsewhere.asked("/hangs.xml", 1).await;
+    world.server.asked(HOOK, 1).await;
+    daemon.stop().await;
+    assert_eq!(world.alerted(), [NEWS]);
+}
+
+#[tokio::test]
+async fn a_second_daemon_on_the_same_database_is_refused() {
+    let mut world = World::new().await;
+    world.publish("alpha", NEWS);
+    let first = world.start();
+    world.server.asked(HOOK, 1).await;
+    let error = world.start().ended().await.unwrap_err();
+    assert!(format!("{error:#}").contains("another newswatch is running"), "{error:#}");
+    first.stop().await;
+    world.start().stop().await;
+}
+
+#[tokio::test]
+async fn a_restart_polls_no_feed_before_its_time() {
+    let mut world = World::new().await;
+    world.publish("alpha", NEWS);
+    world.tick().await;
+    let daemon = world.start();
+    world.publish("beta", "Lavrov rings Wang Yi");
+    daemon.tell(Control::Reload).await;
+    world.server.asked(&path("beta"), 1).await;
+    daemon.stop().await;
+    assert_eq!(world.server.requests(&path("alpha")).len(), 1);
+}

@@ -1,0 +1,14 @@
+//! The one integration binary: the layers, the daemon against real sockets and a real database,
+//! and the program as its users call it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod daemon;
+mod delivery;
+mod layers;
+mod old_stores;
+mod polling;
+mod program;
+mod server;
+mod shipped;
+mod world;

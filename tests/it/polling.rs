@@ -1,0 +1,169 @@
+//! What the daemon makes of feeds, good and bad.
+
+use jiff::SignedDuration;
+
+use super::server::Answer;
+use super::world::{World, path};
+
+const NEWS: &str = "Wang Yi meets Lavrov in Moscow";
+
+#[tokio::test]
+async fn an_item_is_told_once_however_often_it_is_seen() {
+    let mut world = World::new().await;
+    world.publish("alpha", NEWS);
+    world.tick().await;
+    world.publish("alpha", "Weather: rain in Oslo");
+    world.tick().await;
+    world.tick().await;
+    assert_eq!(world.alerted(), [NEWS]);
+    assert_eq!(world.items().len(), 2);
+}
+
+#[tokio::test]
+async fn an_unchanged_feed_is_asked_for_with_both_validators_as_they_came() {
+    let mut world = World::new().await;
+    world.publish("alpha", NEWS);
+    world.tick().await;
+    world.tick().await;
+    let requests = world.server.requests(&path("alpha"));
+    assert_eq!(requests[0].header("if-none-match"), None);
+    assert_eq!(requests[1].header("if-none-match"), Some("W/\"v2\""));
+    assert_eq!(requests[1].header("if-modified-since"), Some("Mon, 18 Sep 2023 09:00:02 GMT"));
+    assert_eq!(world.feed("alpha").state, "active");
+}
+
+#[tokio::test]
+async fn what_a_cut_off_body_left_out_comes_with_the_next_poll() {
+    let mut world = World::new().await;
+    world.add_feed("alpha", "");
+    let whole = world.document(&["Oil price falls", NEWS]);
+    let cut = &whole[..whole.find(NEWS).unwrap() + 3];
+    let headers = "HTTP/1.1 200 OK\r\netag: \"cut\"\r\nconnection: close\r\n";
+    let length = whole.len();
+    let answer = format!("{headers}content-length: {length}\r\n\r\n{cut}");
+    world.server.once(&path("alpha"), Answer::Raw(answer.into_bytes()));
+    world.tick().await;
+    assert_eq!(world.items().len(), 1, "the whole item of the cut body is kept");
+    world.show("alpha", &["Oil price falls", NEWS]);
+    world.tick().await;
+    let second = &world.server.requests(&path("alpha"))[1];
+    assert_eq!(second.header("if-none-match"), None, "the cut body's ETag would hide the rest");
+    assert_eq!(world.alerted(), [NEWS]);
+    assert_eq!(world.items().len(), 2);
+}
+
+#[tokio::test]
+async fn a_private_address_is_not_asked_unless_the_feed_allows_it() {
+    let mut world = World::new().await;
+    let url = world.server.url("/inside.xml");
+    world.add_feed_elsewhere("inside", &format!("url = \"{url}\""));
+    let summary = world.tick().await;
+    assert_eq!((summary.polled, summary.failed), (0, 1));
+    assert!(world.server.requests("/inside.xml").is_empty());
+    let why = world.feed("inside").why.unwrap();
+    assert!(why.contains("allow_private"), "{why}");
+}
+
+#[tokio::test]
+async fn a_redirect_into_a_private_network_is_not_followed_from_a_public_feed() {
+    let mut world = World::new().await;
+    // What is allowed for the feed's own address is not allowed for where it leads.
+    let inside = "http://[::ffff:10.0.0.1]/secret".to_owned();
+    world.add_feed("alpha", "");
+    let location = format!("location: {inside}\r\n");
+    world.server.set(&path("alpha"), Answer::status("302 Found", &location, ""));
+    let summary = world.tick().await;
+    assert_eq!(summary.failed, 1);
+}
+
+#[tokio::test]
+async fn a_host_that_asks_for_patience_is_left_alone() {
+    let mut world = World::new().await;
+    world.publish("alpha", NEWS);
+    world
+        .server
+        .once(&path("alpha"), Answer::status("429 Too Many Requests", "retry-after: 7200\r\n", ""));
+    world.tick().await;
+    assert_eq!(world.feed("alpha").state, "throttled");
+    let summary = world.tick().await;
+    assert_eq!(summary.resting, 1);
+    assert_eq!(world.server.requests(&path("alpha")).len(), 1);
+    world.advance(SignedDuration::from_hours(3));
+    world.tick().await;
+    assert_eq!(world.alerted(), [NEWS]);
+}
+
+#[tokio::test]
+async fn a_first_poll_records_what_is_there_and_tells_only_what_comes_later() {
+    let mut world = World::new().await;
+    world.edit_main("first_run = \"alert\"", "first_run = \"record\"");
+    world.publish("alpha", NEWS);
+    world.tick().await;
+    assert_eq!(world.alerted(), Vec::<String>::new());
+    assert_eq!(world.hits()[0].reason, "baseline");
+    assert_eq!(world.items()[0].flags, ["baseline"]);
+    world.publish("alpha", "Lavrov rings Wang Yi");
+    world.tick().await;
+    assert_eq!(world.alerted(), ["Lavrov rings Wang Yi"]);
+}
+
+#[tokio::test]
+async fn an_item_that_was_edited_so_that_it_matches_is_told() {
+    let mut world = World::new().await;
+    world.show("alpha", &["one|Wang Yi travels"]);
+    world.add_feed("alpha", "");
+    world.show("alpha", &["one|Wang Yi travels"]);
+    world.tick().await;
+    world.show("alpha", &["one|Wang Yi travels to see Lavrov"]);
+    world.tick().await;
+    assert_eq!(world.alerted(), ["Wang Yi travels to see Lavrov"]);
+    assert_eq!((world.items().len(), world.items()[0].revision), (1, 2));
+    world.show("alpha", &["one|Wang Yi travels to see Lavrov again"]);
+    world.tick().await;
+    assert_eq!(world.stored_alerts(), 1, "a rule hits an item once");
+}
+
+#[tokio::test]
+async fn an_old_item_that_turns_up_late_is_kept_and_not_told() {
+    let mut world = World::new().await;
+    world.publish("alpha", "Weather");
+    world.tick().await;
+    world.show("alpha", &["Weather", NEWS]);
+    world.advance(SignedDuration::from_hours(8 * 24));
+    world.tick().await;
+    assert_eq!(world.hits()[0].reason, "late");
+    assert_eq!(world.alerted(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_bad_document_fails_its_own_feed_alone() {
+    let mut world = World::new().await;
+    world.publish("good", NEWS);
+    for (name, body) in [
+        ("page", "<!doctype html><html><body>Please enable JavaScript</body></html>"),
+        ("empty", ""),
+        ("noise", "\u{1}\u{2}<<<<>>>>"),
+    ] {
+        world.add_feed(name, "");
+        world.server.set(&path(name), Answer::status("200 OK", "", body));
+    }
+    let summary = world.tick().await;
+    assert_eq!((summary.polled, summary.failed), (1, 3));
+    assert_eq!(world.alerted(), [NEWS]);
+    assert!(world.feed("page").why.unwrap().contains("web page"));
+}
+
+#[tokio::test]
+async fn a_feed_is_polled_again_after_its_interval_and_not_before() {
+    let mut world = World::new().await;
+    world.publish("alpha", NEWS);
+    let daemon = world.start();
+    world.server.asked(&path("alpha"), 1).await;
+    world.server.asked(super::world::HOOK, 1).await;
+    let due = world.due_in("alpha");
+    assert!((600..=660).contains(&due), "{due}");
+    world.advance(SignedDuration::from_secs(due + 1));
+    world.server.asked(&path("alpha"), 2).await;
+    daemon.stop().await;
+    assert_eq!(world.server.requests(&path("alpha")).len(), 2);
+}

@@ -1,0 +1,273 @@
+//! The program as its users and their scripts call it: commands, formats, exit codes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A copy of the demonstration, so that its database is the test's own.
+struct Demo(TempDir);
+
+impl Demo {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config/demo"), folder.path());
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Runs newswatch with `input` on its standard input.
+    fn run_with(&self, input: &str, arguments: &[&str]) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_newswatch"))
+            .arg("--config")
+            .arg(self.0.path())
+            .args(arguments)
+            .env_remove("STATE_DIRECTORY")
+            .env_remove("LOGS_DIRECTORY")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).ok();
+        child.wait_with_output().unwrap()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with("", arguments)
+    }
+
+    /// Standard output of a run that must end with this code.
+    #[track_caller]
+    fn out(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {error}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The objects of a list.
+    #[track_caller]
+    fn list(&self, arguments: &[&str]) -> Vec<Value> {
+        let mut all = arguments.to_vec();
+        all.extend(["--format", "jsonl"]);
+        self.out(0, &all).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to.join(&name));
+        } else if !name.to_string_lossy().contains(".db") && name != "alerts.jsonl" {
+            std::fs::copy(entry.path(), to.join(&name)).unwrap();
+        }
+    }
+}
+
+#[track_caller]
+fn has_fields(value: &Value, fields: &str) {
+    for field in fields.split(' ') {
+        assert!(value.get(field).is_some(), "no {field} in {value:#}");
+    }
+}
+
+#[test]
+fn the_demonstration_alerts_with_the_words_that_matched_and_only_once() {
+    let demo = Demo::new();
+    let first = demo.out(0, &["run", "--once"]);
+    for expected in
+        ["[critical] Russia – North Korea arms", "matched: ", "снарядов ($arms)", "王毅", "왕이"]
+    {
+        assert!(first.contains(expected), "no {expected} in {first}");
+    }
+    assert!(first.contains("8 hits, 8 alerts"), "{first}");
+    let second = demo.out(0, &["run", "--once"]);
+    assert!(second.contains("0 new items, 0 hits, 0 alerts"), "{second}");
+    let log = std::fs::read_to_string(demo.path("alerts.jsonl")).unwrap();
+    assert_eq!(log.lines().count(), 8);
+}
+
+#[test]
+fn the_readme_shows_what_the_demonstration_prints() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let shown = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let printed = Demo::new().out(0, &["run", "--once"]);
+    // The time and the id differ from run to run.
+    for line in shown.lines().filter(|line| !line.contains(", seen ") && !line.contains("alert ")) {
+        assert!(printed.contains(line), "the README shows {line:?}, which was not printed");
+    }
+}
+
+#[test]
+fn every_list_has_the_fields_that_scripts_rely_on() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    let items = demo.list(&["items"]);
+    has_fields(
+        &items[0],
+        "key feed id title summary link lang author tags published first_seen revision flags",
+    );
+    let hits = demo.list(&["hits"]);
+    has_fields(
+        &hits[0],
+        "id rule rule_version severity item item_id feed title link matched_at spans alert",
+    );
+    has_fields(&hits[0]["spans"][0], "field start end text term");
+    let alerts = demo.list(&["alerts"]);
+    has_fields(&alerts[0], "specversion id source type time severitytext data");
+    let feeds = demo.list(&["feeds"]);
+    has_fields(
+        &feeds[0],
+        "name url effective_url state state_since why last_ok last_new_item next_due interval_s \
+         items failures",
+    );
+    let deliveries = demo.list(&["deliveries"]);
+    has_fields(&deliveries[0], "id alert receiver state attempts last_error next_attempt");
+    assert_eq!(hits.len(), 8);
+    assert_eq!(items.len(), 13, "the item that a broken document was cut in has no id yet");
+    assert_eq!(deliveries.len(), 16, "two receivers have eight alerts each");
+}
+
+#[test]
+fn lists_are_filtered_limited_and_printed_in_four_formats() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    let rule = demo.list(&["hits"])[0]["rule"].as_str().unwrap().to_owned();
+    let of_rule = demo.list(&["hits", "--rule", &rule]);
+    assert!(!of_rule.is_empty() && of_rule.len() < 8);
+    assert!(of_rule.iter().all(|hit| hit["rule"] == *rule));
+    assert_eq!(demo.list(&["items", "--limit", "3"]).len(), 3);
+    assert_eq!(demo.list(&["items", "--limit", "0"]).len(), 13);
+    assert_eq!(demo.list(&["hits", "--until", "2020-01-01"]).len(), 0);
+    assert_eq!(demo.list(&["hits", "--since", "1h"]).len(), 8);
+    let json: Value = serde_json::from_str(&demo.out(0, &["hits", "--format", "json"])).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), 8);
+    let csv = demo.out(0, &["hits", "--format", "csv"]);
+    assert!(csv.starts_with("id,rule,"), "{csv}");
+    assert!(demo.out(0, &["hits", "--format", "table"]).contains("russia-nk-arms"));
+}
+
+#[test]
+fn an_alert_is_shown_by_the_start_of_its_id() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    let alert = &demo.list(&["alerts"])[0];
+    let id = alert["id"].as_str().unwrap();
+    let title = alert["data"]["item"]["title"].as_str().unwrap();
+    let shown = demo.out(0, &["alerts", "show", id]);
+    assert!(shown.contains(title), "{shown}");
+    assert_eq!(demo.run(&["alerts", "show", "ffffffff"]).status.code(), Some(1));
+}
+
+#[test]
+fn matched_items_are_hits_as_lines_in_the_order_of_the_input() {
+    let demo = Demo::new();
+    let input = "{\"id\":\"a\",\"title\":\"Oslo: rain\"}\n\
+                 {\"title\":\"Лавров принял Ван И в Москве\",\"link\":\"https://example.org\"}\n\
+                 not an item\n\
+                 {\"id\":\"c\",\"title\":\"Wang Yi meets Lavrov\",\"unknown\":1}\n";
+    let output = demo.run_with(input, &["match"]);
+    assert_eq!(output.status.code(), Some(0));
+    let out = String::from_utf8(output.stdout).unwrap();
+    let hits: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(hits.iter().map(|hit| &hit["item"]).collect::<Vec<_>>(), ["2", "c"]);
+    assert_eq!(hits[0]["rule"], "wang-yi-lavrov");
+    assert_eq!(hits[0]["spans"][0]["text"], "Лавров");
+    assert_eq!(hits[0]["spans"][0]["start"], 0);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains('3'), "the bad line is named: {error}");
+    assert_eq!(demo.run_with(input, &["match", "--strict"]).status.code(), Some(4));
+    let nothing = demo.run_with("{\"title\":\"rain\"}\n", &["match"]);
+    assert_eq!(nothing.status.code(), Some(1), "as grep does");
+}
+
+#[test]
+fn a_query_can_be_given_on_the_spot() {
+    let demo = Demo::new();
+    let input = "{\"title\":\"Kim visits Vostochny\"}\n{\"title\":\"Rain\"}\n";
+    let output = demo.run_with(input, &["match", "--query", "Kim AND Vostochny", "--count"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "query\t1\n");
+    let bad = demo.run_with(input, &["match", "--query", "Kim AND (Vostochny"]);
+    assert_eq!(bad.status.code(), Some(3));
+    assert!(String::from_utf8(bad.stderr).unwrap().contains("--query:1:"));
+}
+
+#[test]
+fn explain_says_why_and_why_not() {
+    let demo = Demo::new();
+    let why = demo.out(0, &["explain", "wang-yi-lavrov", "--text", "Лавров встретил Ван И"]);
+    assert!(why.contains("ru:Лавров"), "the alias that matched is named: {why}");
+    demo.out(1, &["explain", "wang-yi-lavrov", "--text", "Professor Wang Yi meets students"]);
+    demo.out(0, &["run", "--once"]);
+    let hit = &demo.list(&["hits"])[0];
+    let (rule, item) = (hit["rule"].as_str().unwrap(), hit["item"].as_str().unwrap());
+    demo.out(0, &["explain", rule, "--item", item]);
+}
+
+#[test]
+fn check_reports_every_mistake_of_every_file_with_its_place() {
+    let demo = Demo::new();
+    demo.out(0, &["check"]);
+    std::fs::write(demo.path("rules/bad.toml"), "[[rule]]\nid = \"x\"\nquery = 'a AND ('\n")
+        .unwrap();
+    std::fs::write(demo.path("feeds/bad.toml"), "[[feed]]\nname = \"y\"\nulr = \"https://a.b\"\n")
+        .unwrap();
+    let out = demo.out(1, &["check"]);
+    assert!(out.contains("rules/bad.toml:3:16: error"), "{out}");
+    assert!(out.contains("feeds/bad.toml:3:1: error"), "{out}");
+    assert!(out.contains("did you mean url?"), "{out}");
+    assert_eq!(demo.run(&["run", "--once"]).status.code(), Some(3));
+}
+
+#[test]
+fn what_a_feed_document_holds_is_printed_as_json() {
+    let demo = Demo::new();
+    let documents = demo.path("documents");
+    let mut count = 0;
+    for entry in std::fs::read_dir(&documents).unwrap() {
+        let path = entry.unwrap().path();
+        let out = demo.out(0, &["feeds", "parse", path.to_str().unwrap()]);
+        let parsed: Value = serde_json::from_str(&out).unwrap();
+        has_fields(&parsed, "feed items repairs warnings");
+        has_fields(&parsed["feed"], "title link format encoding");
+        has_fields(
+            &parsed["items"][0],
+            "key id title link published updated summary content authors tags source",
+        );
+        count += 1;
+    }
+    assert!(count >= 5);
+    let bad = demo.path("bad.txt");
+    std::fs::write(&bad, "nothing of the kind").unwrap();
+    demo.out(4, &["feeds", "parse", bad.to_str().unwrap()]);
+}
+
+#[test]
+fn status_says_whether_it_is_healthy() {
+    let demo = Demo::new();
+    assert_ne!(demo.run(&["status"]).status.code(), Some(0), "it has never run");
+    demo.out(0, &["run", "--once"]);
+    let out = demo.out(0, &["status"]);
+    assert!(out.starts_with("healthy"), "{out}");
+    assert!(out.contains("13 items, 8 hits, 8 alerts"), "{out}");
+}
+
+#[test]
+fn commands_that_are_generated_are_there() {
+    let demo = Demo::new();
+    assert!(demo.out(0, &["completions", "bash"]).contains("newswatch"));
+    assert!(demo.out(0, &["man"]).contains(".TH"));
+    assert!(demo.out(0, &["config", "show"]).contains("first_run"));
+    assert_eq!(demo.run(&["no-such-command"]).status.code(), Some(2));
+    let help = demo.out(0, &["match", "--help"]);
+    assert!(help.contains("Example"), "{help}");
+}

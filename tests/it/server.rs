@@ -1,0 +1,196 @@
+//! A web server on loopback that serves feeds, misbehaves on command, and remembers what it was
+//! asked.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// What a request gets.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    /// A document with an `ETag` and `Last-Modified`, or 304 when the request names them.
+    Feed { document: String, version: u32 },
+    /// These bytes, then the end of the connection.
+    Raw(Vec<u8>),
+    /// Headers that promise a body, and then nothing for as long as the client stays.
+    Hang,
+}
+
+impl Answer {
+    /// An answer with a status, further header lines and a body.
+    pub(crate) fn status(status: &str, headers: &str, body: &str) -> Self {
+        let length = body.len();
+        Self::Raw(
+            format!(
+                "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\
+                 connection: close\r\n\r\n{body}"
+            )
+            .into_bytes(),
+        )
+    }
+}
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) path: String,
+    headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Request {
+    /// The value of a header, its name in small letters.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The server. It ends with the test's runtime.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// What each path answers, always.
+    pages: Mutex<HashMap<String, Answer>>,
+    /// What each path answers first, one request after the other.
+    first: Mutex<HashMap<String, VecDeque<Answer>>>,
+    requests: Mutex<Vec<Request>>,
+    /// How many requests there were, for those who wait.
+    count: watch::Sender<usize>,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::start_on("127.0.0.1:0").await
+    }
+
+    pub(crate) async fn start_on(address: &str) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            pages: Mutex::default(),
+            first: Mutex::default(),
+            requests: Mutex::default(),
+            count: watch::Sender::new(0),
+        });
+        let server = Self { address, shared: shared.clone() };
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                let shared = shared.clone();
+                // A client that goes away in the middle is its own business.
+                tokio::spawn(async move { serve(connection, &shared).await.ok() });
+            }
+        });
+        server
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Sets what `path` answers from now on.
+    pub(crate) fn set(&self, path: &str, answer: Answer) {
+        self.shared.pages.lock().unwrap().insert(path.to_owned(), answer);
+    }
+
+    /// Sets what the next request for `path` gets, before those set with [`Server::set`].
+    pub(crate) fn once(&self, path: &str, answer: Answer) {
+        self.shared.first.lock().unwrap().entry(path.to_owned()).or_default().push_back(answer);
+    }
+
+    /// The requests for `path`, in their order.
+    pub(crate) fn requests(&self, path: &str) -> Vec<Request> {
+        let requests = self.shared.requests.lock().unwrap();
+        requests.iter().filter(|request| request.path == path).cloned().collect()
+    }
+
+    /// Waits until `path` was asked for `count` times.
+    pub(crate) async fn asked(&self, path: &str, count: usize) {
+        let mut all = self.shared.count.subscribe();
+        all.wait_for(|_| self.requests(path).len() >= count).await.unwrap();
+    }
+}
+
+async fn serve(mut connection: TcpStream, shared: &Shared) -> std::io::Result<()> {
+    let Some(request) = read_request(&mut connection).await? else { return Ok(()) };
+    let path = request.path.clone();
+    let not_modified = (
+        request.header("if-none-match").map(str::to_owned),
+        request.header("if-modified-since").map(str::to_owned),
+    );
+    shared.requests.lock().unwrap().push(request);
+    let first = shared.first.lock().unwrap().get_mut(&path).and_then(VecDeque::pop_front);
+    let answer = first.or_else(|| shared.pages.lock().unwrap().get(&path).cloned());
+    shared.count.send_modify(|count| *count += 1);
+    match answer {
+        None => connection.write_all(&not_found()).await?,
+        Some(Answer::Raw(bytes)) => connection.write_all(&bytes).await?,
+        Some(Answer::Feed { document, version }) => {
+            connection.write_all(feed(&document, version, not_modified).as_bytes()).await?;
+        }
+        Some(Answer::Hang) => {
+            connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n<").await?;
+            // Until the client closes the connection.
+            connection.read_u8().await?;
+        }
+    }
+    connection.shutdown().await
+}
+
+fn not_found() -> Vec<u8> {
+    let Answer::Raw(bytes) = Answer::status("404 Not Found", "", "") else { return Vec::new() };
+    bytes
+}
+
+/// Validators are compared byte for byte, as a server may.
+fn feed(document: &str, version: u32, asked: (Option<String>, Option<String>)) -> String {
+    let etag = format!("W/\"v{version}\"");
+    let modified = format!("Mon, 18 Sep 2023 09:00:{version:02} GMT");
+    let validators = format!("etag: {etag}\r\nlast-modified: {modified}\r\n");
+    if asked == (Some(etag), Some(modified)) {
+        format!("HTTP/1.1 304 Not Modified\r\n{validators}connection: close\r\n\r\n")
+    } else {
+        format!(
+            "HTTP/1.1 200 OK\r\n{validators}content-type: application/rss+xml; charset=utf-8\r\n\
+             content-length: {}\r\nconnection: close\r\n\r\n{document}",
+            document.len()
+        )
+    }
+}
+
+async fn read_request(connection: &mut TcpStream) -> std::io::Result<Option<Request>> {
+    let mut bytes = Vec::new();
+    let head = loop {
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end;
+        }
+        if connection.read_buf(&mut bytes).await? == 0 {
+            return Ok(None);
+        }
+    };
+    let text = String::from_utf8_lossy(&bytes[..head]).into_owned();
+    let mut lines = text.split("\r\n");
+    let path = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned();
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
+        .collect();
+    let mut request = Request { path, headers, body: String::new() };
+    let length = request.header("content-length").and_then(|length| length.parse().ok());
+    let mut body = bytes.split_off(head + 4);
+    while body.len() < length.unwrap_or(0) {
+        if connection.read_buf(&mut body).await? == 0 {
+            return Ok(None);
+        }
+    }
+    request.body = String::from_utf8_lossy(&body).into_owned();
+    Ok(Some(request))
+}
