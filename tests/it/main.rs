@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod crash;
 mod daemon;
 mod delivery;
 mod layers;
