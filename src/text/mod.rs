@@ -1,7 +1,7 @@
 //! Text as rules see it: normalised, cut into tokens and sentences, with a way back to the
 //! original.
 //!
-//! Queries and items go through the same [`Tokens::read`], so that they can only agree.
+//! Queries and items go through the same `Tokens::read`, so that they can only agree.
 
 pub(crate) mod clean;
 mod fold;
