@@ -73,6 +73,8 @@ pub(crate) struct EntityCode {
     pub(crate) names: Vec<NameCode>,
     pub(crate) ambiguous: Vec<AmbiguousCode>,
     pub(crate) include: Vec<u32>,
+    /// Within an occurrence of these the entity's own names do not count.
+    pub(crate) not_in: Vec<AtomId>,
 }
 
 /// Names that need company.

@@ -102,11 +102,13 @@ impl<'d> Compiler<'d> {
         for entity in &self.definitions.entities {
             let names = self.names(&entity.names);
             let include = self.includes(entity);
+            let not_in = self.names(&entity.not_in).into_iter().map(|name| name.atom).collect();
             self.code.entities.push(EntityCode {
                 id: entity.id.text.as_str().into(),
                 names,
                 ambiguous: Vec::new(),
                 include,
+                not_in,
             });
         }
         self.refuse_include_cycles();

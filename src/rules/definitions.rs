@@ -18,6 +18,8 @@ pub(crate) struct Entity {
     pub(crate) ambiguous: Vec<Ambiguous>,
     /// The entities whose names stand for this one too.
     pub(crate) include: Vec<Located>,
+    /// Longer names in which its own do not count: 俄 in 白俄罗斯.
+    pub(crate) not_in: Vec<Name>,
 }
 
 /// A name of an entity.

@@ -79,7 +79,8 @@ fn entity(id: Located, mut section: Section<'_>, entities: &mut Vec<Entity>) {
     if let Some(kind) = section.text("type") {
         one_of(&section, &kind, TYPES, "type");
     }
-    let names = names(&mut section);
+    let names = names(&mut section, "names");
+    let not_in = self::names(&mut section, "not_in");
     let include = section.texts("include");
     let mut ambiguous = Vec::new();
     for mut block in section.tables("ambiguous") {
@@ -91,7 +92,7 @@ fn entity(id: Located, mut section: Section<'_>, entities: &mut Vec<Entity>) {
             None => false,
         };
         let needs = block.required_text("needs").and_then(|needs| query(&block, needs));
-        let names = self::names(&mut block);
+        let names = self::names(&mut block, "names");
         if names.is_empty() {
             block.error(block.span(), "an ambiguous block without names");
         }
@@ -109,11 +110,12 @@ fn entity(id: Located, mut section: Section<'_>, entities: &mut Vec<Entity>) {
         );
     }
     section.finish();
-    entities.push(Entity { id, names, ambiguous, include });
+    entities.push(Entity { id, names, ambiguous, include, not_in });
 }
 
-fn names(section: &mut Section<'_>) -> Vec<Name> {
-    let Some(mut table) = section.table("names") else { return Vec::new() };
+/// The names under a key, by language.
+fn names(section: &mut Section<'_>, key: &str) -> Vec<Name> {
+    let Some(mut table) = section.table(key) else { return Vec::new() };
     let mut names = Vec::new();
     for (language, span) in table.keys() {
         if !LANGUAGES.contains(&language.as_str()) {

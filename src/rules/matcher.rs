@@ -493,15 +493,39 @@ impl Scan {
         }
     }
 
+    /// The occurrences of a name of an entity within a scope, but for those inside a longer name
+    /// that is no name of the entity.
+    fn each_name<'a>(
+        &'a self,
+        entity: &'a EntityCode,
+        name: AtomId,
+        scope: Scope,
+    ) -> impl Iterator<Item = u32> + 'a {
+        self.each(name, scope).filter(|index| {
+            let name = &self.occurrences[*index as usize];
+            let field = Scope::ITEM.fields(1 << name.place.field);
+            !entity.not_in.iter().any(|longer| {
+                self.each(*longer, field).any(|longer| {
+                    let longer = &self.occurrences[longer as usize];
+                    longer.start <= name.start && name.end <= longer.end
+                })
+            })
+        })
+    }
+
     fn literal_truth(&self, code: &Code, entity: u32, scope: Scope) -> bool {
         let entity = &code.entities[entity as usize];
         let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
-        entity.names.iter().chain(blocks).any(|name| self.each(name.atom, scope).next().is_some())
+        entity
+            .names
+            .iter()
+            .chain(blocks)
+            .any(|name| self.each_name(entity, name.atom, scope).next().is_some())
             || entity.include.iter().any(|included| self.literal_truth(code, *included, scope))
     }
 
     fn entity_truth(&mut self, code: &Code, entity: &EntityCode, scope: Scope) -> bool {
-        entity.names.iter().any(|name| self.each(name.atom, scope).next().is_some())
+        entity.names.iter().any(|name| self.each_name(entity, name.atom, scope).next().is_some())
             || self.in_company(code, entity, scope, &mut |_, _, _| true)
             || entity
                 .include
@@ -521,7 +545,8 @@ impl Scan {
         for block in &entity.ambiguous {
             let mut in_item = None;
             for name in &block.names {
-                let occurrences: SmallVec<[u32; 8]> = self.each(name.atom, scope).collect();
+                let occurrences: SmallVec<[u32; 8]> =
+                    self.each_name(entity, name.atom, scope).collect();
                 for occurrence in occurrences {
                     let place = self.occurrences[occurrence as usize].place;
                     let holds = if block.same_sentence {
@@ -567,7 +592,7 @@ impl Scan {
                 let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
                 for name in entity.names.iter().chain(blocks) {
                     places.extend(
-                        self.each(name.atom, scope)
+                        self.each_name(entity, name.atom, scope)
                             .map(|index| self.occurrences[index as usize].place),
                     );
                 }
@@ -607,7 +632,8 @@ impl Scan {
         let entity = &code.entities[entity as usize];
         for name in &entity.names {
             places.extend(
-                self.each(name.atom, scope).map(|index| self.occurrences[index as usize].place),
+                self.each_name(entity, name.atom, scope)
+                    .map(|index| self.occurrences[index as usize].place),
             );
         }
         self.in_company(code, entity, scope, &mut |scan, occurrence, _| {
@@ -699,7 +725,7 @@ impl Scan {
         };
         for name in &entity.names {
             out.extend(
-                self.each(name.atom, scope)
+                self.each_name(entity, name.atom, scope)
                     .map(|occurrence| Evidence { occurrence, label: named(&name.alias) }),
             );
         }

@@ -35,6 +35,8 @@ names.ko = ["중국"]
 names.en = ["Russia", "Moscow"]
 names.zh = ["中俄", "俄罗斯"]
 include = ["lavrov"]
+not_in.en = ["Moscow Mule"]
+not_in.zh = ["白俄罗斯"]
 
 [macro]
 talks = '''talks OR meet OR "security consultations" OR 会谈'''
@@ -188,6 +190,16 @@ fn an_entity_includes_another() {
     check("@russia", "Lavrov speaks", true);
     let spans = found(&query("@russia"), &item("Lavrov speaks", "")).unwrap();
     assert_eq!((spans[0].term.as_str(), spans[0].alias.as_deref()), ("@russia", Some("en:Lavrov")));
+}
+
+#[test]
+fn a_name_inside_a_longer_one_of_something_else_does_not_count() {
+    check("@russia", "白俄罗斯总统", false);
+    check("@russia", "白俄罗斯和俄罗斯", true);
+    check("@russia", "a Moscow mule, please", false);
+    check("@russia", "a Moscow mule in Moscow", true);
+    let spans = found(&query("@russia"), &item("白俄罗斯和俄罗斯", "")).unwrap();
+    assert_eq!(spans.iter().map(|span| span.start).collect::<Vec<_>>(), [5]);
 }
 
 #[test]
