@@ -141,10 +141,9 @@ fn compile(file: &Arc<SourceFile>) -> RuleSet {
     let parse = start.elapsed().as_secs_f64();
     let before = resident_bytes();
     let start = Instant::now();
-    let (set, problems) = rules::compile(std::slice::from_ref(file));
+    let compiled = rules::compile(std::slice::from_ref(file));
     let time = start.elapsed().as_secs_f64();
-    drop(problems);
-    let set = set.expect("the rules compile");
+    let set = compiled.set.expect("the rules compile");
     let count = set.rules().len();
     let memory = resident_bytes().saturating_sub(before) / count.max(1);
     println!("{count:>8} {parse:>9.3} {time:>9.3} {memory:>8}");

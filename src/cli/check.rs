@@ -6,9 +6,8 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::{Exit, Global, colour, config_files, say};
-use crate::config::{self, Checked};
+use crate::config::{self, Checked, Counts};
 use crate::diagnostic::{Gravity, Problem};
-use crate::rules;
 
 /// How problems are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,18 +42,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     let checked = config::check(&files);
     let errors = count(&checked, Gravity::Error);
     let warnings = count(&checked, Gravity::Warning);
-    let (feeds, rules, entities) = match &checked.config {
-        Some(config) => {
-            (config.feeds.len(), config.rules.rules().len(), config.rules.entity_count())
-        }
-        None => {
-            // What could be read of a broken configuration is counted too.
-            let rules = rules::compile(&files.rules).0;
-            let counted = rules.as_ref().map(|rules| (rules.rules().len(), rules.entity_count()));
-            let (rules, entities) = counted.unwrap_or_default();
-            (0, rules, entities)
-        }
-    };
+    let Counts { feeds, rules, entities } = checked.counts;
     let file_count = 1 + files.feeds.len() + files.rules.len();
     let mut out = std::io::stdout().lock();
     match arguments.format {

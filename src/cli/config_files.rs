@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use super::Global;
 use crate::config::{self, Checked, Config, Directories, Files};
 use crate::diagnostic::{Gravity, Problem, SourceFile};
+use crate::rules::Sources;
 
 /// The largest file of a configuration: a hundred thousand rules fit.
 const LARGEST_FILE: u64 = 64 << 20;
@@ -119,11 +120,18 @@ pub(crate) fn rule_files(path: &Path) -> anyhow::Result<Vec<Arc<SourceFile>>> {
 
 /// The configuration, checked; or all that is wrong with it, as text.
 pub(crate) fn load(global: &Global) -> anyhow::Result<Result<Config, String>> {
+    Ok(load_with_sources(global)?.map(|(config, _)| config))
+}
+
+/// The configuration, checked, and what its rules were compiled from.
+pub(crate) fn load_with_sources(
+    global: &Global,
+) -> anyhow::Result<Result<(Config, Sources), String>> {
     let files = match read(global) {
         Ok(files) => files,
         Err(error) => return Ok(Err(format!("{error:#}"))),
     };
-    let Checked { config, problems, .. } = config::check(&files);
+    let Checked { config, sources, problems, .. } = config::check(&files);
     for warning in problems.iter().filter(|problem| problem.gravity == Gravity::Warning) {
         let first = warning.render();
         tracing::warn!("{}", first.lines().next().unwrap_or_default());
@@ -133,7 +141,7 @@ pub(crate) fn load(global: &Global) -> anyhow::Result<Result<Config, String>> {
             if let Some(database) = &global.database {
                 config.store.path.clone_from(database);
             }
-            Ok(config)
+            Ok((config, sources))
         }
         None => Err(render_errors(&problems)),
     })

@@ -33,8 +33,8 @@ pub(crate) struct Arguments {
 
 /// Explains; exit code 1 when the rule does not match.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let config = match config_files::load(global)? {
-        Ok(config) => config,
+    let (config, sources) = match config_files::load_with_sources(global)? {
+        Ok(loaded) => loaded,
         Err(problems) => {
             say(&problems);
             return Ok(Exit::Config);
@@ -64,9 +64,8 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         .iter()
         .find(|known| known.name.as_str() == feed)
         .and_then(|known| known.region.as_deref());
-    let explanation = config
-        .rules
-        .explain(&arguments.rule, &item, Origin { feed: &feed, region })
+    let explanation = sources
+        .explain(&config.rules, &arguments.rule, &item, Origin { feed: &feed, region })
         .with_context(|| format!("there is no rule {:?}", arguments.rule))?;
     writeln!(std::io::stdout(), "{}", explanation.render().trim_end())?;
     Ok(if explanation.matches() { Exit::Done } else { Exit::No })

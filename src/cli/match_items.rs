@@ -15,7 +15,7 @@ use super::{Exit, Global, config_files, say};
 use crate::diagnostic::{Gravity, Problem};
 use crate::hit::Span;
 use crate::item::{Item, ItemKey};
-use crate::rules::{self, Matcher, Origin, RuleSet};
+use crate::rules::{self, Compiled, Matcher, Origin, RuleSet};
 
 /// Lines that a thread matches at a time.
 const BATCH: usize = 512;
@@ -201,7 +201,7 @@ fn rule_set(global: &Global, arguments: &Arguments) -> anyhow::Result<Option<Rul
             return Ok(None);
         }
     };
-    let (set, problems) = match &arguments.query {
+    let Compiled { set, problems, .. } = match &arguments.query {
         Some(query) => rules::compile_query(query, &files),
         None => rules::compile(&files),
     };

@@ -15,7 +15,7 @@ use super::{
 use crate::diagnostic::{self, Gravity, Located, Problem, SourceFile};
 use crate::hit::Severity;
 use crate::item::FeedName;
-use crate::rules::{self, RuleSet};
+use crate::rules::{self, Compiled, RuleSet, Sources};
 
 /// The shortest time between two polls of one feed.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
@@ -33,6 +33,17 @@ pub struct TestCounts {
     pub failed: usize,
 }
 
+/// How much the files define, whether or not it is right.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Feeds.
+    pub feeds: usize,
+    /// Rules.
+    pub rules: usize,
+    /// Entities.
+    pub entities: usize,
+}
+
 /// What a check of all files yields.
 #[derive(Debug)]
 pub struct Checked {
@@ -40,27 +51,33 @@ pub struct Checked {
     pub config: Option<Config>,
     /// All problems, in the order of files and lines.
     pub problems: Vec<Problem>,
+    /// What the rules were compiled from.
+    pub sources: Sources,
     /// The tests in rules.
     pub tests: TestCounts,
+    /// How much there is.
+    pub counts: Counts,
 }
 
 /// Checks all files together: their form, what they say of each other, and the rules' own tests.
 pub fn check(files: &Files) -> Checked {
     let problems = Problems::default();
-    let (rules, rule_problems) = rules::compile(&files.rules);
+    let Compiled { set: rules, sources, problems: rule_problems } = rules::compile(&files.rules);
     problems.borrow_mut().extend(rule_problems);
     let mut tests = TestCounts::default();
     if let Some(rules) = &rules {
-        let report = rules.run_tests();
+        let report = sources.run_tests(rules);
         tests = TestCounts { passed: report.passed, failed: report.failures.len() };
         problems.borrow_mut().extend(report.failures);
     }
     let main = Main::read(files, &problems);
-    let feeds = self::feeds(files, &problems);
-    check_names(&main, &feeds, rules.as_ref(), files, &problems);
+    let (feeds, feed_count) = self::feeds(files, &problems);
+    check_names(&main, &feeds, rules.as_ref(), &sources, files, &problems);
     let mut problems = problems.take();
     diagnostic::sort(&mut problems);
     let refused = problems.iter().any(|problem| problem.gravity == Gravity::Error);
+    let counts =
+        Counts { feeds: feed_count, rules: sources.rule_count(), entities: sources.entity_count() };
     let config = rules.filter(|_| !refused).map(|rules| Config {
         instance: main.instance,
         store: main.store,
@@ -70,7 +87,7 @@ pub fn check(files: &Files) -> Checked {
         feeds: feeds.into_iter().map(|(_, feed)| feed).collect(),
         rules: Arc::new(rules),
     });
-    Checked { config, problems, tests }
+    Checked { config, problems, sources, tests, counts }
 }
 
 /// Where the database is, by the main file alone: a mistake in a rule must not keep anybody from
@@ -351,16 +368,18 @@ fn route(mut section: Section<'_>) -> RouteSource {
     RouteSource { route, receivers, rules }
 }
 
-fn feeds(files: &Files, problems: &Problems) -> Vec<(Located, Feed)> {
-    let mut feeds = Vec::new();
+/// The feeds, and how many there are with those that are too broken to be read.
+fn feeds(files: &Files, problems: &Problems) -> (Vec<(Located, Feed)>, usize) {
+    let (mut feeds, mut count) = (Vec::new(), 0);
     for file in &files.feeds {
         let mut section = toml_file::read(file, problems);
         for table in section.tables("feed") {
+            count += 1;
             feeds.extend(feed(table, &files.directories.current));
         }
         section.finish();
     }
-    feeds
+    (feeds, count)
 }
 
 fn feed(mut section: Section<'_>, current: &Path) -> Option<(Located, Feed)> {
@@ -500,6 +519,7 @@ fn check_names(
     main: &Main,
     feeds: &[(Located, Feed)],
     rules: Option<&RuleSet>,
+    sources: &Sources,
     files: &Files,
     problems: &Problems,
 ) {
@@ -519,7 +539,7 @@ fn check_names(
             None => format!("defined are {}", known.join(", ")),
         }));
     };
-    let notified = rules.into_iter().flat_map(RuleSet::notified);
+    let notified = sources.notified();
     for name in main.routes.iter().flat_map(|route| &route.receivers).chain(notified) {
         if !receivers.contains(&name.text.as_str()) {
             unknown(name, "receiver", &receivers);

@@ -17,7 +17,7 @@ use crate::hit::Severity;
 use crate::item::FeedName;
 use crate::rules::RuleSet;
 
-pub use self::check::{Checked, TestCounts, check, store_path};
+pub use self::check::{Checked, Counts, TestCounts, check, store_path};
 pub(crate) use self::duration::{duration, write as write_duration};
 
 /// The files of a configuration, read.

@@ -102,4 +102,6 @@ pub(crate) struct Definitions {
     pub(crate) entities: Vec<Entity>,
     pub(crate) macros: Vec<Macro>,
     pub(crate) rules: Vec<RuleSource>,
+    /// How many rules there are, with those that are too broken to be in `rules`.
+    pub(crate) rule_count: usize,
 }

@@ -3,7 +3,7 @@
 use super::ast::{Kind, Node};
 use super::code::{NONE, Op, OpId};
 use super::matcher::{self, Label, Scope};
-use super::{Origin, RuleSet};
+use super::{Origin, RuleSet, Sources};
 use crate::item::Item;
 
 /// Parts of an OR that are listed when none holds.
@@ -46,20 +46,26 @@ impl Explanation {
     }
 }
 
-impl RuleSet {
-    /// Holds a rule against an item; `None` when there is no such rule.
-    pub fn explain(&self, rule: &str, item: &Item, origin: Origin<'_>) -> Option<Explanation> {
-        let index = self.rules.iter().position(|known| known.id == rule)?;
-        let (source, compiled) =
-            (&self.definitions.rules[self.sources[index]], &self.code.rules[index]);
-        let mut matcher = self.matcher();
-        matcher.scan.read(&self.code, item);
-        let mut walk = Walk { rules: self, scan: &mut matcher.scan, item, lines: Vec::new() };
+impl Sources {
+    /// Holds a rule of the set that was compiled from these sources against an item; `None` when
+    /// there is no such rule.
+    pub fn explain(
+        &self,
+        set: &RuleSet,
+        rule: &str,
+        item: &Item,
+        origin: Origin<'_>,
+    ) -> Option<Explanation> {
+        let index = set.rules.iter().position(|known| known.id == rule)?;
+        let (source, compiled) = (self.rule(index), &set.code.rules[index]);
+        let mut matcher = set.matcher();
+        matcher.scan.read(&set.code, item);
+        let mut walk = Walk { rules: set, scan: &mut matcher.scan, item, lines: Vec::new() };
         let mut matches = walk.part(&source.query.node, compiled.query, Scope::ITEM, 1);
         if let Some(exclude) = &source.exclude
             && compiled.exclude != NONE
         {
-            let excluded = walk.scan.truth(&self.code, compiled.exclude, Scope::ITEM);
+            let excluded = walk.scan.truth(&set.code, compiled.exclude, Scope::ITEM);
             let text = if excluded { "excluded, because this holds:" } else { "not excluded by:" };
             walk.lines.push(Line { depth: 1, holds: !excluded, text: text.to_owned() });
             walk.part(&exclude.node, compiled.exclude, Scope::ITEM, 2);

@@ -40,6 +40,7 @@ pub(crate) fn read(files: &[Arc<SourceFile>], problems: &Problems) -> Definition
             }
         }
         for table in section.tables("rule") {
+            definitions.rule_count += 1;
             rule(table, &mut definitions.rules);
         }
         for scenario in section.tables("scenario") {

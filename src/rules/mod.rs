@@ -61,9 +61,26 @@ pub struct Origin<'a> {
 pub struct RuleSet {
     pub(crate) rules: Vec<Rule>,
     pub(crate) code: Code,
+}
+
+/// What the rules were compiled from: for their own tests and for explanations. Matching does
+/// without, so the daemon lets go of it.
+#[derive(Debug, Default)]
+pub struct Sources {
     definitions: Definitions,
-    /// The positions of `rules` in `definitions.rules`: those that are enabled.
-    sources: Vec<usize>,
+    /// The positions in `definitions.rules` of the rules of the set: those that are enabled.
+    enabled: Vec<usize>,
+}
+
+/// What compiling rule files yields.
+#[derive(Debug, Default)]
+pub struct Compiled {
+    /// What matches; absent when a problem is an error.
+    pub set: Option<RuleSet>,
+    /// What could be read of the files.
+    pub sources: Sources,
+    /// What is wrong with them.
+    pub problems: Vec<Problem>,
 }
 
 impl RuleSet {
@@ -72,14 +89,26 @@ impl RuleSet {
         &self.rules
     }
 
+    /// A matcher with its own scratch memory, for one thread.
+    pub fn matcher(&self) -> Matcher<'_> {
+        Matcher::new(self)
+    }
+}
+
+impl Sources {
     /// How many entities the files define.
     pub fn entity_count(&self) -> usize {
         self.definitions.entities.len()
     }
 
-    /// A matcher with its own scratch memory, for one thread.
-    pub fn matcher(&self) -> Matcher<'_> {
-        Matcher::new(self)
+    /// How many rules the files define, broken ones included.
+    pub fn rule_count(&self) -> usize {
+        self.definitions.rule_count
+    }
+
+    /// The source of a rule of the set.
+    fn rule(&self, index: usize) -> &RuleSource {
+        &self.definitions.rules[self.enabled[index]]
     }
 
     /// The receivers that rules name, with their places, for the configuration to check.
@@ -88,18 +117,15 @@ impl RuleSet {
     }
 }
 
-/// Reads and compiles rule files. The rule set is there only when no problem is an error.
-pub fn compile(files: &[Arc<SourceFile>]) -> (Option<RuleSet>, Vec<Problem>) {
+/// Reads and compiles rule files.
+pub fn compile(files: &[Arc<SourceFile>]) -> Compiled {
     let problems = Problems::default();
     let definitions = files::read(files, &problems);
-    let set = build(definitions, &problems);
-    let problems = problems.take();
-    let refused = problems.iter().any(|problem| problem.gravity == Gravity::Error);
-    ((!refused).then_some(set), problems)
+    build(definitions, problems)
 }
 
 /// Compiles one query, given on the spot, as the only rule, with the entities and macros of files.
-pub fn compile_query(query: &str, files: &[Arc<SourceFile>]) -> (Option<RuleSet>, Vec<Problem>) {
+pub fn compile_query(query: &str, files: &[Arc<SourceFile>]) -> Compiled {
     let problems = Problems::default();
     let mut definitions = files::read(files, &problems);
     definitions.rules.clear();
@@ -113,17 +139,17 @@ pub fn compile_query(query: &str, files: &[Arc<SourceFile>]) -> (Option<RuleSet>
             problem
         })),
     }
-    let set = build(definitions, &problems);
-    let problems = problems.take();
-    let refused = problems.iter().any(|problem| problem.gravity == Gravity::Error);
-    ((!refused).then_some(set), problems)
+    build(definitions, problems)
 }
 
-fn build(definitions: Definitions, problems: &Problems) -> RuleSet {
-    let code = compile::compile(&definitions, problems);
-    let enabled = definitions.rules.iter().enumerate().filter(|(_, rule)| rule.enabled);
-    let (sources, rules) = enabled.map(|(index, rule)| (index, rule.listed())).unzip();
-    RuleSet { rules, code, definitions, sources }
+fn build(definitions: Definitions, problems: Problems) -> Compiled {
+    let code = compile::compile(&definitions, &problems);
+    let problems = problems.take();
+    let refused = problems.iter().any(|problem| problem.gravity == Gravity::Error);
+    let rules = definitions.rules.iter().enumerate().filter(|(_, rule)| rule.enabled);
+    let (enabled, rules) = rules.map(|(index, rule)| (index, rule.listed())).unzip();
+    let set = (!refused).then_some(RuleSet { rules, code });
+    Compiled { set, sources: Sources { definitions, enabled }, problems }
 }
 
 impl RuleSource {

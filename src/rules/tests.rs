@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Origin, RuleSet, compile, compile_query};
+use super::{Compiled, Origin, RuleSet, Sources, compile, compile_query};
 use crate::diagnostic::SourceFile;
 use crate::hit::{Severity, Span};
 use crate::item::{Field, Item, ItemKey};
@@ -43,11 +43,16 @@ talks = '''talks OR meet OR "security consultations" OR 会谈'''
 "#;
 
 #[track_caller]
-fn query(query: &str) -> RuleSet {
+fn compiled(query: &str) -> (RuleSet, Sources) {
     let files = [SourceFile::new("entities.toml", ENTITIES)];
-    let (set, problems) = compile_query(query, &files);
+    let Compiled { set, sources, problems } = compile_query(query, &files);
     let texts: Vec<String> = problems.iter().map(|problem| problem.render()).collect();
-    set.unwrap_or_else(|| panic!("{query}: {texts:#?}"))
+    (set.unwrap_or_else(|| panic!("{query}: {texts:#?}")), sources)
+}
+
+#[track_caller]
+fn query(query: &str) -> RuleSet {
+    compiled(query).0
 }
 
 fn item(title: &str, summary: &str) -> Item {
@@ -69,8 +74,8 @@ fn check(text: &str, title: &str, expected: bool) {
 
 #[track_caller]
 fn check_item(text: &str, item: &Item, expected: bool) {
-    let set = query(text);
-    let explained = set.explain("query", item, Origin::default()).unwrap();
+    let (set, sources) = compiled(text);
+    let explained = sources.explain(&set, "query", item, Origin::default()).unwrap();
     assert_eq!(found(&set, item).is_some(), expected, "{text} on {item:?}\n{}", explained.render());
     assert_eq!(explained.matches(), expected, "explain disagrees:\n{}", explained.render());
 }
@@ -239,11 +244,11 @@ fn only_the_pairs_that_are_near_are_evidence() {
     assert_eq!(spans.len(), 2, "{spans:?}");
 }
 
-fn rules(text: &str) -> (Option<RuleSet>, Vec<String>) {
+fn rules(text: &str) -> (Option<(RuleSet, Sources)>, Vec<String>) {
     let files: Vec<Arc<SourceFile>> =
         vec![SourceFile::new("entities.toml", ENTITIES), SourceFile::new("rules.toml", text)];
-    let (set, problems) = compile(&files);
-    (set, problems.iter().map(|problem| problem.render()).collect())
+    let Compiled { set, sources, problems } = compile(&files);
+    (set.map(|set| (set, sources)), problems.iter().map(|problem| problem.render()).collect())
 }
 
 const RULE: &str = r#"
@@ -262,7 +267,7 @@ test.no_match = ["Lavrov to address the UN"]
 #[test]
 fn a_rule_is_filtered_excluded_and_escalated() {
     let (set, problems) = rules(RULE);
-    let set = set.unwrap_or_else(|| panic!("{problems:#?}"));
+    let set = set.unwrap_or_else(|| panic!("{problems:#?}")).0;
     let mut matcher = set.matcher();
     let mut severity =
         |item: &Item| matcher.matches(item, Origin::default()).first().map(|found| found.severity);
@@ -277,10 +282,12 @@ fn a_rule_is_filtered_excluded_and_escalated() {
 #[test]
 fn the_tests_of_a_rule_are_run() {
     let (set, problems) = rules(RULE);
-    let report = set.unwrap_or_else(|| panic!("{problems:#?}")).run_tests();
+    let (set, sources) = set.unwrap_or_else(|| panic!("{problems:#?}"));
+    let report = sources.run_tests(&set);
     assert_eq!((report.passed, report.failures.len()), (3, 0), "{:?}", report.failures);
     let wrong = RULE.replace("Lavrov to address", "Wang Yi and Lavrov to address");
-    let report = rules(&wrong).0.unwrap().run_tests();
+    let (set, sources) = rules(&wrong).0.unwrap();
+    let report = sources.run_tests(&set);
     let failure = report.failures[0].render();
     assert!(failure.contains("must not match this, but does"), "{failure}");
     assert!(failure.contains("rules.toml:11:"), "{failure}");
@@ -288,7 +295,8 @@ fn the_tests_of_a_rule_are_run() {
 
 #[track_caller]
 fn check_error(text: &str, expected: &str) {
-    let (set, problems) = compile_query(text, &[SourceFile::new("entities.toml", ENTITIES)]);
+    let Compiled { set, problems, .. } =
+        compile_query(text, &[SourceFile::new("entities.toml", ENTITIES)]);
     let problems: Vec<String> = problems.iter().map(|problem| problem.render()).collect();
     assert!(set.is_none(), "{text} was accepted");
     assert!(problems.iter().any(|problem| problem.contains(expected)), "{text}: {problems:#?}");
@@ -369,9 +377,9 @@ fn two_rules_of_one_id_are_an_error() {
 
 #[test]
 fn an_explanation_says_what_was_found_and_what_was_not() {
-    let set = query("@lavrov NEAR/s @china");
-    let explained = set
-        .explain("query", &item("Lavrov speaks. China listens.", ""), Origin::default())
+    let (set, sources) = compiled("@lavrov NEAR/s @china");
+    let explained = sources
+        .explain(&set, "query", &item("Lavrov speaks. China listens.", ""), Origin::default())
         .unwrap()
         .render();
     assert!(explained.contains("never in the same sentence"), "{explained}");
@@ -484,9 +492,8 @@ mod properties {
                 sentence += u32::from(ends);
             }
             let naive = Naive { words };
-            let (set, _) = compile_query(&node.to_string(), &[]);
             // Queries that need none of their terms are refused.
-            if let Some(set) = set {
+            if let Some(set) = compile_query(&node.to_string(), &[]).set {
                 let item = item(&title, "");
                 prop_assert_eq!(found(&set, &item).is_some(), naive.holds(&node), "{} on {:?}", node, title);
             }

@@ -1,7 +1,7 @@
 //! The tests that stand inside rules: run by `check`, and before a reload is accepted.
 
 use super::definitions::Test;
-use super::{Origin, RuleSet};
+use super::{Origin, RuleSet, Sources};
 use crate::diagnostic::Problem;
 use crate::item::{Item, ItemKey};
 
@@ -14,13 +14,13 @@ pub struct TestReport {
     pub failures: Vec<Problem>,
 }
 
-impl RuleSet {
-    /// Runs every test that stands inside an enabled rule.
-    pub fn run_tests(&self) -> TestReport {
+impl Sources {
+    /// Runs every test that stands inside a rule of the set that was compiled from these sources.
+    pub fn run_tests(&self, set: &RuleSet) -> TestReport {
         let mut report = TestReport::default();
-        let mut matcher = self.matcher();
-        for (index, rule) in self.rules.iter().enumerate() {
-            for test in &self.definitions.rules[self.sources[index]].tests {
+        let mut matcher = set.matcher();
+        for (index, rule) in set.rules.iter().enumerate() {
+            for test in &self.rule(index).tests {
                 let item = item(test);
                 let origin = origin(test);
                 let found = matcher.matches(&item, origin).into_iter().find(|m| m.rule == index);
