@@ -1,6 +1,6 @@
 //! Compiled rules: what the matcher works on.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 use crate::hit::Severity;
@@ -141,6 +141,9 @@ pub(crate) struct Code {
     pub(crate) ends: Vec<AtomId>,
     /// Atoms that must stand as written, and how.
     pub(crate) verbatim: FxHashMap<AtomId, Box<[Box<str>]>>,
+    /// Hanja of Korean headlines (北, 美中): they count only as a whole run of Han characters in a
+    /// field that holds Hangul, else 北 would stand in 北京.
+    pub(crate) hanja: FxHashSet<AtomId>,
     /// How each atom is written, for evidence.
     pub(crate) labels: Vec<Box<str>>,
     pub(crate) ops: Vec<Op>,

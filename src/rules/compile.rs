@@ -395,6 +395,9 @@ impl<'d> Compiler<'d> {
             plain.push(self.class(term, form, original(index), token.script, prefix, language));
         }
         let mut sequences = vec![plain];
+        if language == Some("ko") && all.iter().all(|token| token.script == Script::Han) {
+            self.code.hanja.insert(atom);
+        }
         if term.style == Style::Verbatim {
             let words = (0..all.len()).map(|index| super::matcher::as_written(original(index)));
             self.code.verbatim.insert(atom, words.collect());

@@ -12,11 +12,14 @@ use super::{Origin, RuleSet};
 use crate::hit::{Match, Severity, Span};
 use crate::item::{Field, Item};
 use crate::text::inflect::korean;
-use crate::text::{Gap, Joined, Script, Tokens};
+use crate::text::{Gap, Joined, Script, Token, Tokens};
 
 /// Places of terms that are kept of one item, at most. A text of 256 KiB that is nothing but terms
 /// would have more; what is left out stands after tens of thousands of others.
 const MOST_OCCURRENCES: usize = 1 << 16;
+/// Places of one term that are kept of one item, at most: NEAR and company look at each place of
+/// one term for each of another.
+const MOST_OF_ONE: u16 = 512;
 /// Spans of evidence of one hit, at most.
 const MOST_SPANS: usize = 64;
 /// Letters of a Hangul word in which terms are looked for.
@@ -30,8 +33,10 @@ pub(crate) struct Occurrence {
     /// Bytes of the original field.
     pub(crate) start: u32,
     pub(crate) end: u32,
-    /// The next occurrence of the same atom, or [`NONE`].
+    /// The occurrence of the same atom before this one, or [`NONE`].
     next: u32,
+    /// How many of the same atom stand before this one.
+    number: u16,
 }
 
 /// Where something stands, for NEAR.
@@ -395,14 +400,16 @@ impl Scan {
         if !code.verbatim.is_empty()
             && let Some(words) = code.verbatim.get(&atom)
         {
-            let written = |token: &crate::text::Token| {
-                as_written(&text[token.start as usize..token.end as usize])
-            };
+            let written =
+                |token: &Token| as_written(&text[token.start as usize..token.end as usize]);
             if words.len() != last - first + 1
                 || !all[first..=last].iter().zip(words).all(|(token, word)| written(token) == *word)
             {
                 return;
             }
+        }
+        if code.hanja.contains(&atom) && !(tokens.has_hangul() && is_whole_run(all, first, last)) {
+            return;
         }
         if self.occurrences.len() >= MOST_OCCURRENCES {
             return;
@@ -414,14 +421,19 @@ impl Scan {
             until: all[last].until(),
         };
         let head = &mut self.heads[atom as usize];
+        let mut number = 0;
         if head.0 != self.epoch {
             *head = (self.epoch, NONE);
             self.found.push(atom);
-        } else if self.occurrences[head.1 as usize].place == place {
-            return;
+        } else {
+            let before = &self.occurrences[head.1 as usize];
+            number = before.number + 1;
+            if before.place == place || number == MOST_OF_ONE {
+                return;
+            }
         }
         let (start, end) = (all[first].start, all[last].end);
-        self.occurrences.push(Occurrence { atom, place, start, end, next: head.1 });
+        self.occurrences.push(Occurrence { atom, place, start, end, next: head.1, number });
         head.1 = (self.occurrences.len() - 1) as u32;
     }
 
@@ -691,15 +703,11 @@ impl Scan {
                     good_rights.push(*right);
                 });
                 for (part, good) in [(left, good_lefts), (right, good_rights)] {
+                    let good = Covered::by(good);
                     let mut found = Vec::new();
                     self.evidence(code, part, scope, label, &mut found);
                     found.retain(|evidence| {
-                        let place = self.occurrences[evidence.occurrence as usize].place;
-                        good.iter().any(|good| {
-                            good.field == place.field
-                                && good.at <= place.at
-                                && place.until <= good.until
-                        })
+                        good.covers(&self.occurrences[evidence.occurrence as usize].place)
                     });
                     out.append(&mut found);
                 }
@@ -739,6 +747,15 @@ impl Scan {
     }
 }
 
+/// Whether no Han character stands right before or after these tokens.
+fn is_whole_run(tokens: &[Token], first: usize, last: usize) -> bool {
+    let glued = |before: usize, after: usize| {
+        matches!((tokens.get(before), tokens.get(after)), (Some(before), Some(after))
+            if before.script == Script::Han && after.script == Script::Han && after.gap == Gap::None)
+    };
+    !(first > 0 && glued(first - 1, first)) && !glued(last, last + 1)
+}
+
 /// What two or more words are when read as one.
 fn joined_classes(code: &Code, tokens: &Tokens, joined: &Joined) -> SmallVec<[ClassId; 4]> {
     let form = tokens.joined_form(joined);
@@ -758,6 +775,32 @@ fn hangul_classes(code: &Code, form: &str, mut found: impl FnMut(ClassId)) {
             if classes.iter().any(|class| takes(&class)) && korean::is_suffix(&form[end..]) {
                 classes.iter().filter(takes).for_each(|class| found(*class));
             }
+        }
+    }
+}
+
+/// Places by where they start, each with the farthest end of those up to it in its field: whether
+/// one of them covers another place is a look-up.
+struct Covered(Vec<Place>);
+
+impl Covered {
+    fn by(mut places: Vec<Place>) -> Self {
+        places.sort_unstable_by_key(|place| (place.field, place.at));
+        for index in 1..places.len() {
+            let before = places[index - 1];
+            if before.field == places[index].field {
+                places[index].until = places[index].until.max(before.until);
+            }
+        }
+        Self(places)
+    }
+
+    fn covers(&self, place: &Place) -> bool {
+        let after =
+            self.0.partition_point(|known| (known.field, known.at) <= (place.field, place.at));
+        after > 0 && {
+            let last = &self.0[after - 1];
+            last.field == place.field && place.until <= last.until
         }
     }
 }

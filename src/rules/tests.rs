@@ -31,6 +31,9 @@ names.en = ["China", "Chinese", "Beijing"]
 names.zh = ["中国", "中俄"]
 names.ko = ["중국"]
 
+[entity.north-korea]
+names.ko = ["북한", "北", "北中"]
+
 [entity.russia]
 names.en = ["Russia", "Moscow"]
 names.zh = ["中俄", "俄罗斯"]
@@ -195,6 +198,17 @@ fn an_entity_includes_another() {
     check("@russia", "Lavrov speaks", true);
     let spans = found(&query("@russia"), &item("Lavrov speaks", "")).unwrap();
     assert_eq!((spans[0].term.as_str(), spans[0].alias.as_deref()), ("@russia", Some("en:Lavrov")));
+}
+
+#[test]
+fn hanja_of_a_korean_headline_is_a_word_of_its_own() {
+    for title in ["北 김정은", "北김정은, 러 방문", "中·北·러 밀착", "美와 北의 대화", "北中 정상"]
+    {
+        check("@north-korea", title, true);
+    }
+    for title in ["北京 방문", "東北 지방", "访问北京", "北へ", "北 and south"] {
+        check("@north-korea", title, false);
+    }
 }
 
 #[test]

@@ -103,6 +103,8 @@ pub(crate) struct Tokens {
     folded: String,
     /// Forms that do not stand in `folded` in one piece.
     rewritten: String,
+    /// A token is Hangul.
+    hangul: bool,
 }
 
 impl Tokens {
@@ -112,6 +114,7 @@ impl Tokens {
         self.joined.clear();
         self.folded.clear();
         self.rewritten.clear();
+        self.hangul = false;
         let mut pass = Pass {
             out: self,
             original,
@@ -131,6 +134,11 @@ impl Tokens {
     /// The tokens in their order.
     pub(crate) fn all(&self) -> &[Token] {
         &self.tokens
+    }
+
+    /// Whether there is Hangul in the text.
+    pub(crate) fn has_hangul(&self) -> bool {
+        self.hangul
     }
 
     /// The joined words, by their first and last token.
@@ -300,6 +308,7 @@ impl Pass<'_> {
                 self.push(character, single);
             }
             Class::Hangul => {
+                self.out.hangul = true;
                 self.open(here, Script::Hangul);
                 self.push(character, single);
             }
