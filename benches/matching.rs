@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Items are JSON Lines with `title` and `description` or `summary`. Without arguments items and
-//! rules are made up: words by Zipf's law, from a fixed seed.
+//! rules are made up: words by Zipf's law, from a fixed seed. Memory is what the compiled set
+//! keeps allocated, as a whole and less the length of the rule file.
 //!
 //! The floor cuts every text into words, folds ASCII case, hashes each word and looks at no rule:
 //! what any program that matches words has to do.
@@ -22,10 +23,16 @@ use newswatch::diagnostic::SourceFile;
 use newswatch::item::{Item, ItemKey};
 use newswatch::rules::{self, Origin, RuleSet};
 
+/// Counts the bytes that are allocated, so that the memory of rules is known to the byte.
+#[global_allocator]
+static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
 /// Passes over all items, of which the median counts.
 const ROUNDS: usize = 5;
 /// Sizes of the rule sets that are made up.
 const SIZES: [usize; 5] = [10, 100, 1_000, 10_000, 100_000];
+/// Items from which the rules learn which terms are rare.
+const LEARNT: usize = 2_000;
 /// Items that are made up.
 const ITEMS: usize = 20_000;
 
@@ -51,8 +58,8 @@ fn main() {
     let bytes: usize = items.iter().map(|item| item.title.len() + item.summary.len()).sum();
     println!("{} items of {} bytes on average", items.len(), bytes / items.len());
 
-    println!("{:>8} {:>9} {:>9} {:>8}", "rules", "parse s", "compile s", "B/rule");
-    let sets: Vec<RuleSet> = files.iter().map(compile).collect();
+    println!("{:>8} {:>9} {:>9} {:>9} {:>8}", "rules", "parse s", "compile s", "learn s", "B/rule");
+    let sets: Vec<RuleSet> = files.iter().map(|file| compile(file, &items)).collect();
 
     let mut floors = Vec::new();
     let mut times = vec![Vec::new(); sets.len()];
@@ -135,26 +142,28 @@ fn floor(items: &[Item]) -> u64 {
 }
 
 /// Compiles a rule file and prints what that took.
-fn compile(file: &Arc<SourceFile>) -> RuleSet {
+fn compile(file: &Arc<SourceFile>, items: &[Item]) -> RuleSet {
     let start = Instant::now();
     black_box(toml::de::DeTable::parse(&file.text).expect("the rule file is TOML"));
     let parse = start.elapsed().as_secs_f64();
-    let before = resident_bytes();
+    let before = HEAP.current_usage();
     let start = Instant::now();
     let compiled = rules::compile(std::slice::from_ref(file));
     let time = start.elapsed().as_secs_f64();
-    let set = compiled.set.expect("the rules compile");
+    let mut set = compiled.set.expect("the rules compile");
+    drop((compiled.sources, compiled.problems));
+    let start = Instant::now();
+    set.learn(items.iter().take(LEARNT));
+    let learn = start.elapsed().as_secs_f64();
     let count = set.rules().len();
-    let memory = resident_bytes().saturating_sub(before) / count.max(1);
-    println!("{count:>8} {parse:>9.3} {time:>9.3} {memory:>8}");
+    let memory = HEAP.current_usage().saturating_sub(before);
+    let beyond = memory.saturating_sub(file.text.len());
+    println!(
+        "{count:>8} {parse:>9.3} {time:>9.3} {learn:>9.3} {:>8} {:>8}",
+        memory / count.max(1),
+        beyond / count.max(1)
+    );
     set
-}
-
-/// The memory of this process, where the system tells it; too coarse for small rule sets.
-fn resident_bytes() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let resident = pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
-    resident.unwrap_or_default() * 4096
 }
 
 fn read_items(lines: &str) -> Vec<Item> {

@@ -1,6 +1,7 @@
 //! What matching yields: a match (a rule and its evidence) and, once stored, a hit.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,11 +60,11 @@ pub struct Span {
     /// The words as they stand there.
     pub text: String,
     /// The term of the rule, as the rule writes it (`@wang-yi`, `$talks`, `"arms deal"`).
-    pub term: String,
+    pub term: Arc<str>,
     /// The name of an entity, or the term of a macro, that matched, with its language where it has
     /// one (`ru:Лавров`); absent when the term is itself the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alias: Option<String>,
+    pub alias: Option<Arc<str>>,
 }
 
 /// One rule that matched one item, with the evidence.

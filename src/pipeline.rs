@@ -185,7 +185,7 @@ pub fn ingest(
             Origin { feed: arrival.feed.name.as_str(), region: arrival.feed.region.as_deref() };
         for found in matcher.matches(&item, origin) {
             let rule = &config.rules.rules()[found.rule];
-            if !before.is_some_and(|before| before.rules.contains(&rule.id)) {
+            if !before.is_some_and(|before| before.rules.iter().any(|id| **id == *rule.id)) {
                 take_hit(&mut out, &arrival, &item, revision, found, config);
             }
         }
@@ -235,15 +235,15 @@ fn take_hit(
         alert = Some(record.id.clone());
         out.alerts.push(OutgoingAlert {
             record,
-            rule: rule.id.clone(),
+            rule: rule.id.to_string(),
             severity: found.severity,
             receivers,
         });
     }
     out.hits.push(Hit {
         id: id::hit_id(identity, arrival.now),
-        rule: rule.id.clone(),
-        rule_version: rule.version.clone(),
+        rule: rule.id.to_string(),
+        rule_version: rule.version.to_string(),
         severity: found.severity,
         item: item.key,
         revision,

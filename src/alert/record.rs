@@ -219,12 +219,12 @@ pub fn hit_alert(facts: &HitFacts<'_>) -> AlertRecord {
                 created: now,
             },
             rule: RuleInfo {
-                id: rule.id.clone(),
-                name: rule.title.clone(),
-                version: rule.version.clone(),
+                id: rule.id.to_string(),
+                name: rule.title.to_string(),
+                version: rule.version.to_string(),
                 category: rule.tags.first().cloned(),
             },
-            tags: rule.tags.clone(),
+            tags: rule.tags.to_vec(),
             story: None,
             claim_cues: None,
             item: ItemInfo {
@@ -303,14 +303,14 @@ pub(crate) mod tests {
         item.id = Some("urn:1".to_owned());
         item.link = Some("https://example.org/1".to_owned());
         let rule = Rule {
-            id: "arms".to_owned(),
-            title: "Arms".to_owned(),
+            id: "arms".into(),
+            title: "Arms".into(),
             severity: Severity::High,
-            tags: vec!["dprk".to_owned()],
-            references: Vec::new(),
-            version: "blake3:0".to_owned(),
+            tags: vec!["dprk".to_owned()].into(),
+            references: Box::default(),
+            version: Default::default(),
             max_age: None,
-            notify: Vec::new(),
+            notify: Box::default(),
         };
         let feed = Feed {
             name: FeedName::new("example"),
@@ -328,14 +328,8 @@ pub(crate) mod tests {
             allow_private: false,
         };
         let text: String = title.chars().take(2).collect();
-        let span = Span {
-            field: Field::Title,
-            start: 0,
-            end: 2,
-            text,
-            term: "arms".to_owned(),
-            alias: None,
-        };
+        let span =
+            Span { field: Field::Title, start: 0, end: 2, text, term: "arms".into(), alias: None };
         hit_alert(&HitFacts {
             rule: &rule,
             item: &item,

@@ -37,7 +37,7 @@ pub fn receivers_for<'a>(
 fn takes(route: &Route, rule: &Rule, severity: Severity) -> bool {
     (route.severity.is_empty() || route.severity.contains(&severity))
         && (route.tags.is_empty() || route.tags.iter().any(|tag| rule.tags.contains(tag)))
-        && (route.rule.is_empty() || route.rule.contains(&rule.id))
+        && (route.rule.is_empty() || route.rule.iter().any(|id| **id == *rule.id))
 }
 
 #[cfg(test)]
@@ -47,12 +47,12 @@ mod tests {
 
     fn rule(notify: &[&str]) -> Rule {
         Rule {
-            id: "arms".to_owned(),
-            title: "Arms".to_owned(),
+            id: "arms".into(),
+            title: "Arms".into(),
             severity: Severity::High,
-            tags: vec!["dprk".to_owned()],
-            references: Vec::new(),
-            version: String::new(),
+            tags: vec!["dprk".to_owned()].into(),
+            references: Box::default(),
+            version: Default::default(),
             max_age: None,
             notify: notify.iter().map(|name| (*name).to_owned()).collect(),
         }

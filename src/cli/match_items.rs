@@ -144,7 +144,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     if arguments.count {
         let mut out = io::stdout().lock();
         for (rule, hits) in set.rules().iter().zip(&totals.hits) {
-            if *hits > 0 || arguments.only.contains(&rule.id) {
+            if *hits > 0 || arguments.only.iter().any(|id| **id == *rule.id) {
                 writeln!(out, "{}\t{hits}", rule.id)?;
             }
         }
@@ -215,11 +215,15 @@ fn rule_set(global: &Global, arguments: &Arguments) -> anyhow::Result<Option<Rul
 /// Which rules' hits are printed.
 fn wanted(set: &RuleSet, only: &[String]) -> anyhow::Result<Vec<bool>> {
     for id in only {
-        if !set.rules().iter().any(|rule| rule.id == *id) {
+        if !set.rules().iter().any(|rule| *rule.id == **id) {
             bail!("there is no rule {id:?}");
         }
     }
-    Ok(set.rules().iter().map(|rule| only.is_empty() || only.contains(&rule.id)).collect())
+    Ok(set
+        .rules()
+        .iter()
+        .map(|rule| only.is_empty() || only.iter().any(|id| **id == *rule.id))
+        .collect())
 }
 
 /// Reads lines and hands them to the threads in turn.

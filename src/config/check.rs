@@ -546,7 +546,7 @@ fn check_names(
         }
     }
     if let Some(rules) = rules {
-        let ids: Vec<&str> = rules.rules().iter().map(|rule| rule.id.as_str()).collect();
+        let ids: Vec<&str> = rules.rules().iter().map(|rule| &*rule.id).collect();
         for id in main.routes.iter().flat_map(|route| &route.rules) {
             if !ids.contains(&id.text.as_str()) {
                 unknown(id, "rule", &ids);

@@ -1,16 +1,23 @@
 //! Compiled rules: what the matcher works on.
 
+use std::sync::Arc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 use crate::hit::Severity;
 
 use super::definitions::Filter;
+use super::index::Index;
 
 /// A word or phrase that is looked for; shared by all rules that write the same.
 pub(crate) type AtomId = u32;
-/// A place in [`Code::ops`].
+/// A place in [`Code::ops`], or an atom with the bit [`ATOM`]: most parts are atoms.
 pub(crate) type OpId = u32;
+/// See [`OpId`].
+pub(crate) const ATOM: u32 = 1 << 31;
+/// See [`Code::expected`]: less than what one item of those learnt from counts.
+pub(crate) const MOST_EXPECTED: u32 = 999;
 /// A set of words that a phrase may have at one place.
 pub(crate) type ClassId = u32;
 /// A state of the phrase trie; 0 is none.
@@ -63,13 +70,14 @@ pub(crate) enum Op {
 #[derive(Debug)]
 pub(crate) struct NameCode {
     pub(crate) atom: AtomId,
-    pub(crate) alias: Box<str>,
+    pub(crate) alias: Arc<str>,
 }
 
 /// A compiled entity.
 #[derive(Debug)]
 pub(crate) struct EntityCode {
-    pub(crate) id: Box<str>,
+    /// How evidence calls it: `@id`.
+    pub(crate) term: Arc<str>,
     pub(crate) names: Vec<NameCode>,
     pub(crate) ambiguous: Vec<AmbiguousCode>,
     pub(crate) include: Vec<u32>,
@@ -88,7 +96,8 @@ pub(crate) struct AmbiguousCode {
 /// A compiled macro.
 #[derive(Debug)]
 pub(crate) struct MacroCode {
-    pub(crate) id: Box<str>,
+    /// How evidence calls it: `$id`.
+    pub(crate) term: Arc<str>,
     pub(crate) part: OpId,
 }
 
@@ -97,9 +106,6 @@ pub(crate) struct MacroCode {
 pub(crate) struct RuleCode {
     pub(crate) query: OpId,
     pub(crate) exclude: OpId,
-    /// What raises the severity, and to what.
-    pub(crate) escalate: Box<[(OpId, Severity)]>,
-    pub(crate) filter: Option<Box<Filter>>,
 }
 
 /// A state of the phrase trie: the atoms that end here, as a slice of [`Code::ends`], and whether
@@ -109,13 +115,6 @@ pub(crate) struct TrieNode {
     pub(crate) first_end: u32,
     pub(crate) ends: u32,
     pub(crate) goes_on: bool,
-}
-
-/// A rule that may match when an atom occurs, and another atom that must occur too, or [`NONE`].
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Posting {
-    pub(crate) rule: u32,
-    pub(crate) guard: AtomId,
 }
 
 /// A prefix and the class of words that start with it.
@@ -145,15 +144,19 @@ pub(crate) struct Code {
     /// field that holds Hangul, else 北 would stand in 北京.
     pub(crate) hanja: FxHashSet<AtomId>,
     /// How each atom is written, for evidence.
-    pub(crate) labels: Vec<Box<str>>,
+    pub(crate) labels: Vec<Arc<str>>,
     pub(crate) ops: Vec<Op>,
     pub(crate) children: Vec<OpId>,
     pub(crate) entities: Vec<EntityCode>,
     pub(crate) macros: Vec<MacroCode>,
     pub(crate) rules: Vec<RuleCode>,
-    /// The postings of each atom: a slice of `postings` from `posting_starts[atom]` on.
-    pub(crate) posting_starts: Vec<u32>,
-    pub(crate) postings: Vec<Posting>,
+    /// What raises the severity of a rule, and to what; few rules have it.
+    pub(crate) escalations: FxHashMap<u32, Box<[(OpId, Severity)]>>,
+    /// The filters of the rules that have any.
+    pub(crate) filters: FxHashMap<u32, Filter>,
+    /// How often each atom is expected, by how it is written, at most [`MOST_EXPECTED`].
+    pub(crate) expected: Vec<u32>,
+    pub(crate) index: Index,
     /// A rule looks at authors, tags or links.
     pub(crate) all_fields: bool,
 }
@@ -164,9 +167,23 @@ impl Code {
         &self.children[first as usize..(first + count) as usize]
     }
 
-    /// The rules that an atom may make match.
-    pub(crate) fn postings(&self, atom: AtomId) -> &[Posting] {
-        let atom = atom as usize;
-        &self.postings[self.posting_starts[atom] as usize..self.posting_starts[atom + 1] as usize]
+    /// Gives back the memory that was only needed to grow.
+    pub(crate) fn shrink(&mut self) {
+        self.words.shrink_to_fit();
+        self.takes_particles.shrink_to_fit();
+        self.roots.shrink_to_fit();
+        self.edges.shrink_to_fit();
+        self.nodes.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self.labels.shrink_to_fit();
+        self.ops.shrink_to_fit();
+        self.children.shrink_to_fit();
+        self.rules.shrink_to_fit();
+        self.expected.shrink_to_fit();
+    }
+
+    /// A part of a query.
+    pub(crate) fn op(&self, id: OpId) -> Op {
+        if id & ATOM != 0 { Op::Atom(id & !ATOM) } else { self.ops[id as usize] }
     }
 }

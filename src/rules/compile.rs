@@ -3,14 +3,13 @@
 
 use std::collections::HashMap;
 
-use rustc_hash::FxHashMap;
-
 use super::ast::{Kind as NodeKind, Node, Reach, Style, Term};
 use super::code::{
-    AmbiguousCode, AtomId, ClassId, Code, EntityCode, MacroCode, NONE, NameCode, NodeId, Op, OpId,
-    Posting, Prefix, RuleCode, SENTENCE, TrieNode,
+    ATOM, AmbiguousCode, AtomId, ClassId, Code, EntityCode, MacroCode, NONE, NameCode, NodeId, Op,
+    OpId, Prefix, RuleCode, SENTENCE, TrieNode,
 };
 use super::definitions::{Definitions, Entity, Name, Query, RuleSource};
+use super::index::{Clauses, Index};
 use crate::config::toml_file::{Problems, nearest};
 use crate::diagnostic::{Located, Problem};
 use crate::item::Field;
@@ -51,10 +50,8 @@ struct Compiler<'d> {
     tokens: Tokens,
     /// What each atom costs as the clause of the index: how often it may be expected.
     costs: Vec<u32>,
-    clauses: FxHashMap<OpId, Option<Vec<AtomId>>>,
     /// Macros that use themselves; they match nothing.
     in_circle: Vec<bool>,
-    postings: Vec<(AtomId, Posting)>,
     code: Code,
 }
 
@@ -85,9 +82,7 @@ impl<'d> Compiler<'d> {
             ends: vec![Vec::new()],
             tokens: Tokens::default(),
             costs: Vec::new(),
-            clauses: FxHashMap::default(),
             in_circle: Vec::new(),
-            postings: Vec::new(),
             code,
         }
     }
@@ -104,7 +99,7 @@ impl<'d> Compiler<'d> {
             let include = self.includes(entity);
             let not_in = self.names(&entity.not_in).into_iter().map(|name| name.atom).collect();
             self.code.entities.push(EntityCode {
-                id: entity.id.text.as_str().into(),
+                term: format!("@{}", entity.id.text).into(),
                 names,
                 ambiguous: Vec::new(),
                 include,
@@ -186,8 +181,8 @@ impl<'d> Compiler<'d> {
         let nothing = self.op(Op::Or { first: 0, count: 0 });
         self.in_circle = vec![true; self.definitions.macros.len()];
         for definition in &self.definitions.macros {
-            let id = definition.id.as_str().into();
-            self.code.macros.push(MacroCode { id, part: nothing });
+            let term = format!("${}", definition.id).into();
+            self.code.macros.push(MacroCode { term, part: nothing });
         }
         for index in order {
             self.in_circle[index] = false;
@@ -245,15 +240,8 @@ impl<'d> Compiler<'d> {
             .iter()
             .map(|(when, severity)| (self.query(when, false), *severity))
             .collect();
-        let filter = (rule.filter != Default::default()).then(|| Box::new(rule.filter.clone()));
-        let number = u32::try_from(self.code.rules.len()).expect("there are fewer rules");
-        match self.clause(query) {
-            Some(clause) => {
-                let guard = self.guard(query, &clause);
-                let posting = Posting { rule: number, guard };
-                self.postings.extend(clause.into_iter().map(|atom| (atom, posting)));
-            }
-            None => self.report(
+        if Clauses::new(&self.code, &self.costs).of_query(query).is_none() {
+            self.report(
                 rule.query
                     .source
                     .error(
@@ -261,9 +249,16 @@ impl<'d> Compiler<'d> {
                         "this query matches items that contain none of its terms",
                     )
                     .with_hint("NOT can only take away from something: Kremlin AND NOT Putin"),
-            ),
+            );
         }
-        self.code.rules.push(RuleCode { query, exclude, escalate, filter });
+        let number = u32::try_from(self.code.rules.len()).expect("there are fewer rules");
+        if !rule.escalate.is_empty() {
+            self.code.escalations.insert(number, escalate);
+        }
+        if rule.filter != Default::default() {
+            self.code.filters.insert(number, rule.filter.clone());
+        }
+        self.code.rules.push(RuleCode { query, exclude });
     }
 
     fn query(&mut self, query: &Query, literal: bool) -> OpId {
@@ -271,6 +266,9 @@ impl<'d> Compiler<'d> {
     }
 
     fn op(&mut self, op: Op) -> OpId {
+        if let Op::Atom(atom) = op {
+            return atom | ATOM;
+        }
         self.code.ops.push(op);
         u32::try_from(self.code.ops.len() - 1).expect("queries have fewer parts")
     }
@@ -371,7 +369,7 @@ impl<'d> Compiler<'d> {
             cost = cost.min(self.cost(term, &sequence));
             self.extend_trie(&sequence, atom);
         }
-        self.costs.push(cost.min(100_000));
+        self.costs.push(cost.clamp(1, super::code::MOST_EXPECTED));
         self.atoms.insert(key, atom);
         atom
     }
@@ -523,104 +521,15 @@ impl<'d> Compiler<'d> {
         (4096 * prefix / (letters * wide * letters * wide * words)).max(1)
     }
 
-    // The index.
-
-    /// Atoms of which at least one must occur for the part to hold; the rarest such set.
-    fn clause(&mut self, part: OpId) -> Option<Vec<AtomId>> {
-        if let Some(clause) = self.clauses.get(&part) {
-            return clause.clone();
-        }
-        let clause = match self.code.ops[part as usize] {
-            Op::Atom(atom) => Some(vec![atom]),
-            Op::Not(_) => None,
-            Op::Field { part, .. } => self.clause(part),
-            Op::Or { first, count } => self.union(first, count),
-            Op::And { first, count } => {
-                let parts = self.code.list(first, count).to_vec();
-                let clauses: Vec<_> = parts.iter().filter_map(|part| self.clause(*part)).collect();
-                clauses.into_iter().min_by_key(|clause| self.clause_cost(clause))
-            }
-            Op::Near { left, right, .. } => {
-                let clauses = [self.clause(left), self.clause(right)];
-                clauses.into_iter().flatten().min_by_key(|clause| self.clause_cost(clause))
-            }
-            Op::Count { need, first, count } => {
-                // Of n parts any (n - need + 1) hold one that holds.
-                let parts = self.code.list(first, count).to_vec();
-                let mut clauses: Vec<_> =
-                    parts.iter().filter_map(|part| self.clause(*part)).collect();
-                clauses.sort_by_key(|clause| self.clause_cost(clause));
-                let enough = (count - need + 1) as usize;
-                (clauses.len() >= enough)
-                    .then(|| merged(clauses.into_iter().take(enough).flatten()))
-            }
-            Op::Entity(id) | Op::Literal(id) => {
-                let mut atoms = Vec::new();
-                self.entity_atoms(id, &mut atoms);
-                Some(merged(atoms.into_iter()))
-            }
-            Op::Macro(id) => self.clause(self.code.macros[id as usize].part),
-        };
-        self.clauses.insert(part, clause.clone());
-        clause
-    }
-
-    fn union(&mut self, first: u32, count: u32) -> Option<Vec<AtomId>> {
-        let parts = self.code.list(first, count).to_vec();
-        let clauses: Option<Vec<_>> = parts.iter().map(|part| self.clause(*part)).collect();
-        clauses.map(|clauses| merged(clauses.into_iter().flatten()))
-    }
-
-    fn entity_atoms(&self, id: u32, atoms: &mut Vec<AtomId>) {
-        let entity = &self.code.entities[id as usize];
-        atoms.extend(entity.names.iter().map(|name| name.atom));
-        for block in &entity.ambiguous {
-            atoms.extend(block.names.iter().map(|name| name.atom));
-        }
-        for included in &entity.include {
-            self.entity_atoms(*included, atoms);
-        }
-    }
-
-    fn clause_cost(&self, clause: &[AtomId]) -> u64 {
-        clause.iter().map(|atom| u64::from(self.costs[*atom as usize])).sum()
-    }
-
-    /// A single atom, beside those of the clause, without which the query cannot hold.
-    fn guard(&mut self, query: OpId, clause: &[AtomId]) -> AtomId {
-        let parts = match self.code.ops[query as usize] {
-            Op::And { first, count } => self.code.list(first, count).to_vec(),
-            Op::Near { left, right, .. } => vec![left, right],
-            _ => return NONE,
-        };
-        let single = |compiler: &mut Self, part| match compiler.clause(part)?.as_slice() {
-            [atom] if !clause.contains(atom) => Some(*atom),
-            _ => None,
-        };
-        let singles = parts.into_iter().filter_map(|part| single(self, part));
-        let mut singles: Vec<AtomId> = singles.collect();
-        singles.sort_by_key(|atom| self.costs[*atom as usize]);
-        singles.first().copied().unwrap_or(NONE)
-    }
-
     fn finish(mut self) -> Code {
         for (node, ends) in self.ends.iter().enumerate() {
             self.code.nodes[node].first_end = u32::try_from(self.code.ends.len()).unwrap_or(NONE);
             self.code.nodes[node].ends = u32::try_from(ends.len()).unwrap_or(NONE);
             self.code.ends.extend(ends);
         }
-        self.postings.sort_by_key(|(atom, posting)| (*atom, posting.rule));
-        let atoms = self.code.labels.len();
-        let mut starts = vec![0; atoms + 1];
-        for (atom, _) in &self.postings {
-            starts[*atom as usize + 1] += 1;
-        }
-        for atom in 0..atoms {
-            starts[atom + 1] += starts[atom];
-        }
-        self.code.posting_starts = starts;
-        self.code.postings = self.postings.into_iter().map(|(_, posting)| posting).collect();
-        self.code.words.shrink_to_fit();
+        self.code.expected = self.costs;
+        self.code.index = Index::build(&self.code, &self.code.expected);
+        self.code.shrink();
         self.code
     }
 }
@@ -656,13 +565,6 @@ fn name_term(text: &str) -> Term {
         return Term { style: Style::Word, text: prefix.to_owned(), prefix: true };
     }
     Term { style: Style::Phrase, text: text.to_owned(), prefix: false }
-}
-
-fn merged(atoms: impl Iterator<Item = AtomId>) -> Vec<AtomId> {
-    let mut atoms: Vec<AtomId> = atoms.collect();
-    atoms.sort_unstable();
-    atoms.dedup();
-    atoms
 }
 
 fn macro_names(node: &Node, names: &mut Vec<String>) {

@@ -56,7 +56,7 @@ impl Sources {
         item: &Item,
         origin: Origin<'_>,
     ) -> Option<Explanation> {
-        let index = set.rules.iter().position(|known| known.id == rule)?;
+        let index = set.rules.iter().position(|known| *known.id == *rule)?;
         let (source, compiled) = (self.rule(index), &set.code.rules[index]);
         let mut matcher = set.matcher();
         matcher.scan.read(&set.code, item);
@@ -73,7 +73,7 @@ impl Sources {
         }
         let lines = walk.lines;
         let mut explanation = Explanation { rule: rule.to_owned(), matches, lines };
-        if let Some(filter) = &compiled.filter {
+        if let Some(filter) = set.code.filters.get(&(index as u32)) {
             let passes = matcher::passes(filter, item, origin);
             explanation.matches &= passes;
             let text = if passes {
@@ -120,7 +120,7 @@ impl Walk<'_> {
 
     fn children(&mut self, node: &Node, op: OpId, scope: Scope, depth: usize, holds: bool) {
         let code = &self.rules.code;
-        match (&node.kind, code.ops[op as usize]) {
+        match (&node.kind, code.op(op)) {
             (Kind::Or(nodes), Op::Or { first, count }) => {
                 let parts: Vec<_> = nodes.iter().zip(code.list(first, count)).collect();
                 let mut listed = 0;
@@ -162,7 +162,7 @@ impl Walk<'_> {
         let code = &self.rules.code;
         let mut evidence = Vec::new();
         self.scan.evidence(code, op, scope, &Label::Own, &mut evidence);
-        let spans = matcher::spans(code, self.scan, self.item, evidence);
+        let spans = matcher::spans(code, self.scan, self.item, &evidence);
         let mut places: Vec<String> = spans
             .iter()
             .take(MOST_PLACES)
@@ -179,7 +179,7 @@ impl Walk<'_> {
 
     fn why_not_near(&mut self, op: OpId, scope: Scope) -> String {
         let code = &self.rules.code;
-        let Op::Near { left, right, reach, ordered } = code.ops[op as usize] else {
+        let Op::Near { left, right, reach, ordered } = code.op(op) else {
             return String::new();
         };
         if !self.scan.truth(code, left, scope) || !self.scan.truth(code, right, scope) {

@@ -1,6 +1,8 @@
 //! Matching: one pass over an item's tokens finds every term of every rule, the index names the
 //! rules that may match, and only those are evaluated.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::code::{
@@ -79,6 +81,7 @@ pub struct Matcher<'r> {
     rules: &'r RuleSet,
     pub(crate) scan: Scan,
     candidates: Vec<u32>,
+    evidence: Vec<Evidence<'r>>,
     /// The item at which each rule was last a candidate.
     seen: Vec<u32>,
 }
@@ -95,6 +98,8 @@ pub(crate) struct Scan {
     heads: Vec<(u32, u32)>,
     /// The atoms that occur.
     found: Vec<AtomId>,
+    /// The same as a bit an atom: small enough to stay in the fastest memory.
+    present: Vec<u64>,
     epoch: u32,
     /// Whether each entity and macro holds anywhere in the item; valid as `heads`.
     entities: Vec<(u32, bool)>,
@@ -116,13 +121,21 @@ impl<'r> Matcher<'r> {
             rules,
             scan: Scan {
                 heads: vec![(0, NONE); code.labels.len()],
+                present: vec![0; code.labels.len().div_ceil(64)],
                 entities: vec![(0, false); code.entities.len()],
                 macros: vec![(0, false); code.macros.len()],
                 ..Scan::default()
             },
             candidates: Vec::new(),
+            evidence: Vec::new(),
             seen: vec![0; code.rules.len()],
         }
+    }
+
+    /// The atoms that occur in `item`.
+    pub(crate) fn atoms(&mut self, item: &Item) -> &[AtomId] {
+        self.scan.read(&self.rules.code, item);
+        &self.scan.found
     }
 
     /// The rules that match `item`, in the order of the rule set, with their evidence.
@@ -131,10 +144,10 @@ impl<'r> Matcher<'r> {
         self.scan.read(code, item);
         self.candidates.clear();
         for atom in &self.scan.found {
-            for posting in code.postings(*atom) {
+            for posting in code.index.postings(*atom) {
                 let seen = &mut self.seen[posting.rule as usize];
                 if *seen != self.scan.epoch
-                    && (posting.guard == NONE || self.scan.occurs(posting.guard))
+                    && code.index.passes(*posting, |atom| self.scan.occurs(atom))
                 {
                     *seen = self.scan.epoch;
                     self.candidates.push(posting.rule);
@@ -152,7 +165,7 @@ impl<'r> Matcher<'r> {
     fn evaluate(&mut self, rule: u32, item: &Item, origin: Origin<'_>) -> Option<Match> {
         let code = &self.rules.code;
         let compiled = &code.rules[rule as usize];
-        if let Some(filter) = &compiled.filter
+        if let Some(filter) = code.filters.get(&rule)
             && !passes(filter, item, origin)
         {
             return None;
@@ -164,15 +177,21 @@ impl<'r> Matcher<'r> {
             return None;
         }
         let own = self.rules.rules[rule as usize].severity;
-        let severity = compiled
-            .escalate
-            .iter()
+        let severity = code
+            .escalations
+            .get(&rule)
+            .into_iter()
+            .flatten()
             .filter(|(when, _)| scan.truth(code, *when, Scope::ITEM))
             .map(|(_, severity)| *severity)
             .fold(own, Severity::max);
-        let mut evidence = Vec::new();
-        scan.evidence(code, compiled.query, Scope::ITEM, &Label::Own, &mut evidence);
-        Some(Match { rule: rule as usize, severity, spans: spans(code, scan, item, evidence) })
+        self.evidence.clear();
+        scan.evidence(code, compiled.query, Scope::ITEM, &Label::Own, &mut self.evidence);
+        Some(Match {
+            rule: rule as usize,
+            severity,
+            spans: spans(code, scan, item, &self.evidence),
+        })
     }
 }
 
@@ -196,7 +215,7 @@ pub(crate) enum Label<'c> {
     /// As the atom is written.
     Own,
     /// A name of an entity, or a term of a macro: the term of the rule, and the alias.
-    Part(&'c str, char, Option<&'c str>),
+    Part(&'c Arc<str>, Option<&'c Arc<str>>),
 }
 
 /// An occurrence as evidence.
@@ -207,37 +226,30 @@ pub(crate) struct Evidence<'c> {
 }
 
 /// Evidence as spans of the original text, in the order of the text.
-pub(crate) fn spans(
-    code: &Code,
-    scan: &Scan,
-    item: &Item,
-    evidence: Vec<Evidence<'_>>,
-) -> Vec<Span> {
-    let mut spans: Vec<Span> = Vec::new();
-    for Evidence { occurrence, label } in evidence {
+pub(crate) fn spans(code: &Code, scan: &Scan, item: &Item, evidence: &[Evidence<'_>]) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::with_capacity(evidence.len().min(MOST_SPANS));
+    for &Evidence { occurrence, ref label } in evidence {
         let found = &scan.occurrences[occurrence as usize];
         let field = Field::ALL[found.place.field as usize];
         let text = field_text(item, field);
         let written = &code.labels[found.atom as usize];
         let (term, alias) = match label {
-            Label::Own => (written.to_string(), None),
-            Label::Part(id, mark, alias) => {
-                (format!("{mark}{id}"), Some(alias.unwrap_or(written).to_owned()))
+            Label::Own => (written.clone(), None),
+            Label::Part(term, alias) => {
+                (Arc::clone(term), Some(Arc::clone(alias.unwrap_or(written))))
             }
         };
         let (start, end) = (found.start as usize, found.end as usize);
         let before = text[..start].chars().count() as u32;
         let inside = text[start..end].chars().count() as u32;
-        let span = Span {
-            field,
-            start: before,
-            end: before + inside,
-            text: text[start..end].to_owned(),
-            term,
-            alias,
+        let place = (field, before, before + inside);
+        let known = |span: &Span| {
+            (span.field, span.start, span.end) == place && span.term == term && span.alias == alias
         };
-        if !spans.contains(&span) {
-            spans.push(span);
+        if !spans.iter().any(known) {
+            let (field, start_at, end_at) = place;
+            let text = text[start..end].to_owned();
+            spans.push(Span { field, start: start_at, end: end_at, text, term, alias });
         }
         if spans.len() == MOST_SPANS {
             break;
@@ -265,7 +277,9 @@ impl Scan {
     /// Finds every atom in an item.
     pub(crate) fn read(&mut self, code: &Code, item: &Item) {
         self.occurrences.clear();
-        self.found.clear();
+        for atom in self.found.drain(..) {
+            self.present[atom as usize / 64] = 0;
+        }
         self.epoch = self.epoch.wrapping_add(1);
         if self.epoch == 0 {
             // After four thousand million items old marks could look new.
@@ -425,6 +439,7 @@ impl Scan {
         if head.0 != self.epoch {
             *head = (self.epoch, NONE);
             self.found.push(atom);
+            self.present[atom as usize / 64] |= 1 << (atom % 64);
         } else {
             let before = &self.occurrences[head.1 as usize];
             number = before.number + 1;
@@ -438,7 +453,7 @@ impl Scan {
     }
 
     pub(crate) fn occurs(&self, atom: AtomId) -> bool {
-        self.heads[atom as usize].0 == self.epoch
+        self.present[atom as usize / 64] & (1 << (atom % 64)) != 0
     }
 
     /// The occurrences of an atom within a scope, newest first.
@@ -460,8 +475,12 @@ impl Scan {
 
     /// Whether a part of a query holds.
     pub(crate) fn truth(&mut self, code: &Code, part: OpId, scope: Scope) -> bool {
-        match code.ops[part as usize] {
-            Op::Atom(atom) => self.each(atom, scope).next().is_some(),
+        match code.op(part) {
+            Op::Atom(atom) => {
+                self.occurs(atom)
+                    && (scope == Scope::ITEM && !code.all_fields
+                        || self.each(atom, scope).next().is_some())
+            }
             Op::Or { first, count } => {
                 code.list(first, count).iter().any(|part| self.truth(code, *part, scope))
             }
@@ -552,7 +571,7 @@ impl Scan {
         code: &'c Code,
         entity: &'c EntityCode,
         scope: Scope,
-        found: &mut dyn FnMut(&Scan, u32, &'c str) -> bool,
+        found: &mut dyn FnMut(&Scan, u32, &'c Arc<str>) -> bool,
     ) -> bool {
         for block in &entity.ambiguous {
             let mut in_item = None;
@@ -583,7 +602,7 @@ impl Scan {
 
     /// The places at which a part of NEAR stands.
     fn places(&mut self, code: &Code, part: OpId, scope: Scope, places: &mut Vec<Place>) {
-        match code.ops[part as usize] {
+        match code.op(part) {
             Op::Atom(atom) => {
                 places.extend(
                     self.each(atom, scope).map(|index| self.occurrences[index as usize].place),
@@ -666,7 +685,7 @@ impl Scan {
         label: &Label<'c>,
         out: &mut Vec<Evidence<'c>>,
     ) {
-        match code.ops[part as usize] {
+        match code.op(part) {
             Op::Atom(atom) => {
                 let label = label.clone();
                 out.extend(
@@ -688,7 +707,7 @@ impl Scan {
             Op::Macro(definition) => {
                 let definition = &code.macros[definition as usize];
                 let inner = match label {
-                    Label::Own => Label::Part(&definition.id, '$', None),
+                    Label::Own => Label::Part(&definition.term, None),
                     outer => outer.clone(),
                 };
                 self.evidence(code, definition.part, scope, &inner, out);
@@ -719,17 +738,17 @@ impl Scan {
         &mut self,
         code: &'c Code,
         entity: u32,
-        outer: Option<&'c str>,
+        outer: Option<&'c Arc<str>>,
         scope: Scope,
         label: &Label<'c>,
         out: &mut Vec<Evidence<'c>>,
     ) {
         let entity = &code.entities[entity as usize];
         // An included entity's name is evidence for the one that the rule names.
-        let id = outer.unwrap_or(&entity.id);
-        let named = |alias: &'c str| match label {
-            Label::Part(id, '$', _) => Label::Part(id, '$', Some(alias)),
-            _ => Label::Part(id, '@', Some(alias)),
+        let term = outer.unwrap_or(&entity.term);
+        let named = |alias: &'c Arc<str>| match label {
+            Label::Part(term, _) => Label::Part(term, Some(alias)),
+            Label::Own => Label::Part(term, Some(alias)),
         };
         for name in &entity.names {
             out.extend(
@@ -742,7 +761,7 @@ impl Scan {
             false
         });
         for included in &entity.include {
-            self.entity_evidence(code, *included, Some(id), scope, label, out);
+            self.entity_evidence(code, *included, Some(term), scope, label, out);
         }
     }
 }

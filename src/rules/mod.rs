@@ -6,12 +6,14 @@ mod compile;
 mod definitions;
 mod explain;
 mod files;
+mod index;
 mod matcher;
 mod parse;
 #[cfg(test)]
 mod tests;
 mod tests_inside;
 
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -20,31 +22,45 @@ pub use self::explain::Explanation;
 pub use self::matcher::Matcher;
 pub use self::tests_inside::TestReport;
 
-use self::code::Code;
+use self::code::{Code, MOST_EXPECTED};
 use self::definitions::{Definitions, RuleSource};
+use self::index::Index;
 use crate::config::toml_file::Problems;
 use crate::diagnostic::{Gravity, Located, Problem, SourceFile};
 use crate::hit::Severity;
+use crate::item::Item;
 
 /// A watch rule, as lists, routes and alerts need it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// The stable name, unique over all files.
-    pub id: String,
+    pub id: Box<str>,
     /// What a reader sees.
-    pub title: String,
+    pub title: Box<str>,
     /// How much it matters.
     pub severity: Severity,
     /// For routes and lists.
-    pub tags: Vec<String>,
+    pub tags: Box<[String]>,
     /// Links for the reader of an alert.
-    pub references: Vec<String>,
+    pub references: Box<[String]>,
     /// A digest of what the rule itself says; changes when its query, exclusions or filters do.
-    pub version: String,
+    pub version: RuleVersion,
     /// Items published longer ago than this are stored and marked, not alerted.
     pub max_age: Option<SignedDuration>,
     /// Receivers by name; empty: the routes decide.
-    pub notify: Vec<String>,
+    pub notify: Box<[String]>,
+}
+
+/// A digest of what a rule says: the first six bytes of a BLAKE3 hash, `blake3:` and twelve
+/// hexadecimal digits as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RuleVersion([u8; 6]);
+
+impl fmt::Display for RuleVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("blake3:")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 /// What a rule may ask about the feed an item came from.
@@ -92,6 +108,23 @@ impl RuleSet {
     /// A matcher with its own scratch memory, for one thread.
     pub fn matcher(&self) -> Matcher<'_> {
         Matcher::new(self)
+    }
+
+    /// Files every rule anew, under the clause that is rarest in `items`: without them rarity is a
+    /// guess from how terms are written. A few thousand recent items will do. What matches does
+    /// not change, only how fast.
+    pub fn learn<'i>(&mut self, items: impl IntoIterator<Item = &'i Item>) {
+        let mut counts = vec![0_u32; self.code.labels.len()];
+        let mut matcher = self.matcher();
+        for item in items {
+            for atom in matcher.atoms(item) {
+                counts[*atom as usize] += 1;
+            }
+        }
+        for (count, expected) in counts.iter_mut().zip(&self.code.expected) {
+            *count = count.saturating_mul(MOST_EXPECTED + 1).saturating_add(*expected);
+        }
+        self.code.index = Index::build(&self.code, &counts);
     }
 }
 
@@ -147,7 +180,9 @@ fn build(definitions: Definitions, problems: Problems) -> Compiled {
     let problems = problems.take();
     let refused = problems.iter().any(|problem| problem.gravity == Gravity::Error);
     let rules = definitions.rules.iter().enumerate().filter(|(_, rule)| rule.enabled);
-    let (enabled, rules) = rules.map(|(index, rule)| (index, rule.listed())).unzip();
+    let (enabled, mut rules): (_, Vec<Rule>) =
+        rules.map(|(index, rule)| (index, rule.listed())).unzip();
+    rules.shrink_to_fit();
     let set = (!refused).then_some(RuleSet { rules, code });
     Compiled { set, sources: Sources { definitions, enabled }, problems }
 }
@@ -174,18 +209,18 @@ impl RuleSource {
 
     fn listed(&self) -> Rule {
         Rule {
-            id: self.id.text.clone(),
-            title: self.title.clone(),
+            id: self.id.text.as_str().into(),
+            title: self.title.as_str().into(),
             severity: self.severity,
-            tags: self.tags.clone(),
-            references: self.references.clone(),
+            tags: self.tags.as_slice().into(),
+            references: self.references.as_slice().into(),
             version: self.version(),
             max_age: self.max_age,
             notify: self.notify.iter().map(|name| name.text.clone()).collect(),
         }
     }
 
-    fn version(&self) -> String {
+    fn version(&self) -> RuleVersion {
         let mut hasher = blake3::Hasher::new();
         let exclude = self.exclude.as_ref().map(|exclude| exclude.node.to_string());
         for part in [self.query.node.to_string(), exclude.unwrap_or_default()] {
@@ -196,6 +231,8 @@ impl RuleSource {
             hasher.update(format!("{} {severity}\0", when.node).as_bytes());
         }
         hasher.update(format!("{:?}", self.filter).as_bytes());
-        format!("blake3:{}", &hasher.finalize().to_hex()[..12])
+        let mut version = [0; 6];
+        version.copy_from_slice(&hasher.finalize().as_bytes()[..6]);
+        RuleVersion(version)
     }
 }

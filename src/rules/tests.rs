@@ -197,7 +197,7 @@ fn an_ambiguous_name_counts_only_in_company() {
 fn an_entity_includes_another() {
     check("@russia", "Lavrov speaks", true);
     let spans = found(&query("@russia"), &item("Lavrov speaks", "")).unwrap();
-    assert_eq!((spans[0].term.as_str(), spans[0].alias.as_deref()), ("@russia", Some("en:Lavrov")));
+    assert_eq!((&*spans[0].term, spans[0].alias.as_deref()), ("@russia", Some("en:Lavrov")));
 }
 
 #[test]
@@ -241,10 +241,8 @@ fn evidence_points_at_the_words_of_the_original() {
 #[test]
 fn evidence_names_the_term_of_the_rule_and_the_alias() {
     let spans = found(&query("@lavrov AND $talks"), &item("Talks with Lavrov", "")).unwrap();
-    let named: Vec<_> = spans
-        .iter()
-        .map(|span| (span.text.as_str(), span.term.as_str(), span.alias.as_deref()))
-        .collect();
+    let named: Vec<_> =
+        spans.iter().map(|span| (span.text.as_str(), &*span.term, span.alias.as_deref())).collect();
     assert_eq!(
         named,
         [("Talks", "$talks", Some("talks")), ("Lavrov", "@lavrov", Some("en:Lavrov"))]
