@@ -1,26 +1,22 @@
 //! `newswatch match`: items through the rules, hits out. Grep for news.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead as _, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 
+use super::item_lines::{self, LineItem};
 use super::{Exit, Global, config_files, say};
 use crate::diagnostic::{Gravity, Problem};
 use crate::hit::Span;
-use crate::item::{Item, ItemKey};
 use crate::rules::{self, Compiled, Matcher, Origin, RuleSet};
 
 /// Lines that a thread matches at a time.
 const BATCH: usize = 512;
-/// The longest line, in bytes; a longer one is no item.
-const LONGEST_LINE: usize = 4 << 20;
 /// Lines that are no items and are reported one by one; the rest is only counted.
 const MOST_REPORTED: usize = 20;
 
@@ -57,26 +53,6 @@ pub(crate) struct Arguments {
     /// Exit with 4 when a line was no item
     #[arg(long)]
     strict: bool,
-}
-
-/// An item as a line gives it. Unknown fields are ignored.
-#[derive(Debug, Deserialize)]
-struct Line {
-    #[serde(default)]
-    id: Value,
-    title: Option<String>,
-    summary: Option<String>,
-    description: Option<String>,
-    content: Option<String>,
-    link: Option<String>,
-    feed: Option<String>,
-    source: Option<Value>,
-    author: Option<Value>,
-    #[serde(default)]
-    tags: Value,
-    lang: Option<String>,
-    language: Option<String>,
-    published: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -235,13 +211,7 @@ fn feed_batches(
     let files = if files.is_empty() { &stdin } else { files };
     let (mut number, mut turn, mut batch) = (0, 0, Batch::new());
     for file in files {
-        let mut reader: Box<dyn BufRead> = if file.as_os_str() == "-" {
-            Box::new(BufReader::with_capacity(1 << 18, io::stdin()))
-        } else {
-            let opened =
-                File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
-            Box::new(BufReader::with_capacity(1 << 18, opened))
-        };
+        let mut reader = item_lines::open(file)?;
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
@@ -306,7 +276,7 @@ fn match_batch(
         if line.trim().is_empty() {
             continue;
         }
-        let (id, feed, item) = match item(*number, line) {
+        let LineItem { id, feed, item } = match item_lines::read(*number, line) {
             Ok(read) => read,
             Err(why) => {
                 matched.problems.push(format!("line {number}: {why}"));
@@ -335,39 +305,4 @@ fn match_batch(
         }
     }
     matched
-}
-
-/// The id, the feed and the item of a line.
-fn item(number: u64, line: &str) -> Result<(String, String, Item), String> {
-    if line.len() > LONGEST_LINE {
-        return Err(format!("longer than {} MiB", LONGEST_LINE >> 20));
-    }
-    let line: Line = serde_json::from_str(line).map_err(|error| format!("no item: {error}"))?;
-    let Some(title) = line.title else { return Err("no item: it has no title".to_owned()) };
-    let id = match line.id {
-        Value::String(id) => id,
-        Value::Null => number.to_string(),
-        other => other.to_string(),
-    };
-    let mut item = Item::titled(ItemKey::of("line", &[&id]), title);
-    item.summary = line.summary.or(line.description).unwrap_or_default();
-    item.content = line.content.unwrap_or_default();
-    item.link = line.link;
-    item.lang = line.lang.or(line.language).map(|lang| lang.to_lowercase());
-    item.authors = line.author.map(texts).unwrap_or_default();
-    item.tags = texts(line.tags);
-    item.published = line.published.and_then(|published| published.parse().ok());
-    let source = line.source.and_then(|source| source.as_str().map(str::to_owned));
-    Ok((id, line.feed.or(source).unwrap_or_default(), item))
-}
-
-/// A text, or a list of texts.
-fn texts(value: Value) -> Vec<String> {
-    match value {
-        Value::String(text) => vec![text],
-        Value::Array(values) => {
-            values.into_iter().filter_map(|value| value.as_str().map(str::to_owned)).collect()
-        }
-        _ => Vec::new(),
-    }
 }

@@ -13,6 +13,7 @@ mod feeds;
 mod feeds_parse;
 mod generate;
 mod hits;
+mod item_lines;
 mod items;
 mod list;
 mod match_items;
