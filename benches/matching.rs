@@ -31,8 +31,6 @@ static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 const ROUNDS: usize = 5;
 /// Sizes of the rule sets that are made up.
 const SIZES: [usize; 5] = [10, 100, 1_000, 10_000, 100_000];
-/// Items from which the rules learn which terms are rare.
-const LEARNT: usize = 2_000;
 /// Items that are made up.
 const ITEMS: usize = 20_000;
 
@@ -153,7 +151,7 @@ fn compile(file: &Arc<SourceFile>, items: &[Item]) -> RuleSet {
     let mut set = compiled.set.expect("the rules compile");
     drop((compiled.sources, compiled.problems));
     let start = Instant::now();
-    set.learn(items.iter().take(LEARNT));
+    set.learn(items.iter().take(rules::ITEMS_TO_LEARN_FROM));
     let learn = start.elapsed().as_secs_f64();
     let count = set.rules().len();
     let memory = HEAP.current_usage().saturating_sub(before);

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
-use super::Global;
+use super::{Exit, Global, say};
+use crate::config::toml_file::nearest;
 use crate::config::{self, Checked, Config, Directories, Files};
 use crate::diagnostic::{Gravity, Problem, SourceFile};
-use crate::rules::Sources;
+use crate::rules::{RuleSet, Sources};
 
 /// The largest file of a configuration: a hundred thousand rules fit.
 const LARGEST_FILE: u64 = 64 << 20;
+/// Rules that are named when none is like what was asked for.
+const MOST_NAMED: usize = 20;
 const MAIN: &str = "newswatch.toml";
 /// Where packages put the configuration, what they keep, and what they log.
 const SYSTEM: (&str, &str, &str) = ("/etc/newswatch", "/var/lib/newswatch", "/var/log/newswatch");
@@ -109,13 +112,28 @@ pub(crate) fn file(path: &Path) -> anyhow::Result<Arc<SourceFile>> {
     Ok(SourceFile::new(path, text))
 }
 
-/// The rule files of a path: a file, or the TOML files of a folder.
+/// The rule files of a path: a rule file, the TOML files of a folder, or those of a configuration.
 pub(crate) fn rule_files(path: &Path) -> anyhow::Result<Vec<Arc<SourceFile>>> {
+    if path.file_name().is_some_and(|name| name == MAIN) {
+        return folder_files(&path.with_file_name("rules"));
+    }
     if path.is_dir() {
         let inner = path.join("rules");
         return folder_files(if inner.is_dir() { &inner } else { path });
     }
     Ok(vec![file(path)?])
+}
+
+/// Says that there is no such rule, and which one may be meant.
+pub(crate) fn no_such_rule(rules: &RuleSet, id: &str) -> anyhow::Result<Exit> {
+    let ids: Vec<&str> = rules.rules().iter().map(|rule| &*rule.id).collect();
+    let hint = match nearest(id, ids.iter().copied()) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None if ids.len() <= MOST_NAMED => format!("the rules are {}", ids.join(", ")),
+        None => format!("none of the {} rules has a name like it", ids.len()),
+    };
+    say(&format!("newswatch: there is no rule {id:?}; {hint}"));
+    Ok(Exit::Usage)
 }
 
 /// The configuration, checked; or all that is wrong with it, as text.

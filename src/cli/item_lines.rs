@@ -44,7 +44,7 @@ struct Line {
 }
 
 /// Opens a file of lines; `-` is standard input.
-pub(super) fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
+pub(super) fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead + Send>> {
     if file.as_os_str() == "-" {
         return Ok(Box::new(BufReader::with_capacity(1 << 18, io::stdin())));
     }

@@ -27,6 +27,14 @@ pub(crate) enum Format {
     Csv,
 }
 
+impl Format {
+    /// What was asked for, else a table on a terminal and lines for a program.
+    pub(crate) fn or_default(format: Option<Self>) -> Self {
+        let terminal = io::stdout().is_terminal();
+        format.unwrap_or(if terminal { Self::Table } else { Self::Jsonl })
+    }
+}
+
 /// The options that choose rows.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Filter {
@@ -119,7 +127,7 @@ impl<T: Serialize> Output<T> {
     /// Starts a list.
     pub(crate) fn new(format: Option<Format>, columns: &'static [Column<T>]) -> Self {
         let terminal = io::stdout().is_terminal();
-        let format = format.unwrap_or(if terminal { Format::Table } else { Format::Jsonl });
+        let format = Format::or_default(format);
         let mut table = Table::new();
         table
             .load_style(presets::NOTHING)

@@ -1,6 +1,6 @@
 //! `newswatch match`: items through the rules, hits out. Grep for news.
 
-use std::io::{self, BufRead as _, BufWriter, Write};
+use std::io::{self, BufRead, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
@@ -13,7 +13,8 @@ use super::item_lines::{self, LineItem};
 use super::{Exit, Global, config_files, say};
 use crate::diagnostic::{Gravity, Problem};
 use crate::hit::Span;
-use crate::rules::{self, Compiled, Matcher, Origin, RuleSet};
+use crate::item::Item;
+use crate::rules::{self, Compiled, ITEMS_TO_LEARN_FROM, Matcher, Origin, RuleSet, WORTH_LEARNING};
 
 /// Lines that a thread matches at a time.
 const BATCH: usize = 512;
@@ -80,13 +81,15 @@ struct Matched {
 
 /// Matches; exit code 1 when nothing matched.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let Some(set) = rule_set(global, arguments)? else { return Ok(Exit::Config) };
+    let Some(mut set) = rule_set(global, arguments)? else { return Ok(Exit::Config) };
     let wanted = wanted(&set, &arguments.only)?;
     let started = Instant::now();
     let threads = match arguments.threads {
         Some(threads) => usize::from(threads),
         None => std::thread::available_parallelism().map_or(1, usize::from),
     };
+    let mut lines = Lines::new(&arguments.files);
+    let first = learn(&mut set, &mut lines)?;
     let mut totals = Totals { hits: vec![0; set.rules().len()], ..Totals::default() };
     std::thread::scope(|scope| -> anyhow::Result<()> {
         let mut inputs = Vec::new();
@@ -108,8 +111,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
             inputs.push(to);
             outputs.push(from);
         }
-        let files = arguments.files.clone();
-        let reader = scope.spawn(move || feed_batches(&files, &inputs));
+        let reader = scope.spawn(move || feed_batches(first, lines, &inputs));
         let written = write_in_order(&outputs, &mut totals, arguments);
         // Hanging up makes the other threads end, whatever they are at.
         drop(outputs);
@@ -202,38 +204,82 @@ fn wanted(set: &RuleSet, only: &[String]) -> anyhow::Result<Vec<bool>> {
         .collect())
 }
 
-/// Reads lines and hands them to the threads in turn.
-fn feed_batches(
-    files: &[PathBuf],
-    inputs: &[std::sync::mpsc::SyncSender<Batch>],
-) -> anyhow::Result<()> {
-    let stdin = [PathBuf::from("-")];
-    let files = if files.is_empty() { &stdin } else { files };
-    let (mut number, mut turn, mut batch) = (0, 0, Batch::new());
-    for file in files {
-        let mut reader = item_lines::open(file)?;
-        let mut bytes = Vec::new();
-        loop {
+/// The lines of the files, numbered, a batch at a time.
+struct Lines {
+    files: std::vec::IntoIter<PathBuf>,
+    open: Option<(PathBuf, Box<dyn BufRead + Send>)>,
+    number: u64,
+}
+
+impl Lines {
+    fn new(files: &[PathBuf]) -> Self {
+        let files = if files.is_empty() { vec![PathBuf::from("-")] } else { files.to_vec() };
+        Self { files: files.into_iter(), open: None, number: 0 }
+    }
+
+    /// The next batch; empty at the end.
+    fn batch(&mut self) -> anyhow::Result<Batch> {
+        let (mut batch, mut bytes) = (Batch::new(), Vec::new());
+        while batch.len() < BATCH {
+            let Some((file, reader)) = &mut self.open else {
+                let Some(file) = self.files.next() else { break };
+                let reader = item_lines::open(&file)?;
+                self.open = Some((file, reader));
+                continue;
+            };
             bytes.clear();
             let read = reader.read_until(b'\n', &mut bytes);
             if read.with_context(|| format!("cannot read {}", file.display()))? == 0 {
-                break;
+                self.open = None;
+                continue;
             }
-            number += 1;
-            batch.push((number, String::from_utf8_lossy(&bytes).into_owned()));
-            if batch.len() == BATCH {
-                // A thread that is gone has met a closed output; so will we.
-                if inputs[turn % inputs.len()].send(std::mem::take(&mut batch)).is_err() {
-                    return Ok(());
-                }
-                turn += 1;
-            }
+            self.number += 1;
+            batch.push((self.number, String::from_utf8_lossy(&bytes).into_owned()));
+        }
+        Ok(batch)
+    }
+}
+
+/// Hands batches to the threads in turn.
+fn feed_batches(
+    first: Vec<Batch>,
+    mut lines: Lines,
+    inputs: &[std::sync::mpsc::SyncSender<Batch>],
+) -> anyhow::Result<()> {
+    let mut first = first.into_iter();
+    for input in inputs.iter().cycle() {
+        let batch = match first.next() {
+            Some(batch) => batch,
+            None => lines.batch()?,
+        };
+        // A thread that is gone has met a closed output; so will we.
+        if batch.is_empty() || input.send(batch).is_err() {
+            break;
         }
     }
-    if !batch.is_empty() {
-        let _ = inputs[turn % inputs.len()].send(batch);
-    }
     Ok(())
+}
+
+/// Reads the first lines, and has the rules learn from them what is rare: worth the while where
+/// there are many rules.
+fn learn(set: &mut RuleSet, lines: &mut Lines) -> anyhow::Result<Vec<Batch>> {
+    let mut first = Vec::new();
+    while set.rules().len() >= WORTH_LEARNING && first.len() * BATCH < ITEMS_TO_LEARN_FROM {
+        let batch = lines.batch()?;
+        if batch.is_empty() {
+            break;
+        }
+        first.push(batch);
+    }
+    let items: Vec<Item> = first
+        .iter()
+        .flatten()
+        .filter_map(|(number, line)| Some(item_lines::read(*number, line).ok()?.item))
+        .collect();
+    if !items.is_empty() {
+        set.learn(&items);
+    }
+    Ok(first)
 }
 
 fn write_in_order(

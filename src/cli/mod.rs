@@ -4,6 +4,7 @@
 //! contract for scripts: the commands, their options, their JSON and their exit codes.
 
 mod alerts;
+mod backtest;
 mod check;
 mod config_files;
 mod config_show;
@@ -17,6 +18,8 @@ mod item_lines;
 mod items;
 mod list;
 mod match_items;
+mod nearmiss;
+mod past;
 mod run;
 mod status;
 
@@ -36,6 +39,8 @@ pub(crate) enum Exit {
     Done = 0,
     /// The answer is no: problems were found, unhealthy, nothing matched.
     No = 1,
+    /// The command was called wrongly; the same code as for a wrong option.
+    Usage = 2,
     /// The configuration cannot be used.
     Config = 3,
     /// The database, the disk, the network of our own failed.
@@ -108,6 +113,10 @@ pub(crate) enum Command {
     Match(match_items::Arguments),
     /// Show why a rule matches a text, or why not
     Explain(explain::Arguments),
+    /// Try the rules on past items: what they would have hit, and what a change wins and loses
+    Backtest(backtest::Arguments),
+    /// List past items that lack one thing that a rule asks for
+    Nearmiss(nearmiss::Arguments),
     /// List stored hits, newest first
     Hits(hits::Arguments),
     /// List alerts, follow them, or show one
@@ -138,6 +147,8 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&cli.global, &arguments),
         Command::Match(arguments) => match_items::run(&cli.global, &arguments),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),
+        Command::Backtest(arguments) => backtest::run(&cli.global, &arguments),
+        Command::Nearmiss(arguments) => nearmiss::run(&cli.global, &arguments),
         Command::Hits(arguments) => hits::run(&cli.global, &arguments),
         Command::Alerts(arguments) => alerts::run(&cli.global, &arguments),
         Command::Items(arguments) => items::run(&cli.global, &arguments),

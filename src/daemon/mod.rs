@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::fetch::Fetcher;
 use crate::item::FeedName;
 use crate::receivers::Receiver;
+use crate::rules::{ITEMS_TO_LEARN_FROM, WORTH_LEARNING};
 use crate::schedule::State;
 use crate::store::Store;
 
@@ -161,9 +162,9 @@ struct Daemon {
 impl Daemon {
     async fn start(setup: Setup, mode: Mode) -> anyhow::Result<Self> {
         let Setup { config, read_config, clock, control } = setup;
-        let config = Arc::new(config);
         let now = clock.now();
         let store = Arc::new(Store::open(&config.store.path)?);
+        let config = Arc::new(learnt(config, &store)?);
         store.adopt_feeds(&config.feeds, now).await?;
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
         let receivers = open_receivers(&config)?;
@@ -338,7 +339,7 @@ impl Daemon {
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
         let now = self.clock.now();
         self.store.adopt_feeds(&config.feeds, now).await?;
-        let config = Arc::new(config);
+        let config = Arc::new(learnt(config, &self.store)?);
         let queue = load_queue(&self.store, &config, now)?;
         let polling = self.polling.values().map(|poll| poll.feed.name.clone()).collect();
         self.queue.replace(queue, &polling);
@@ -445,6 +446,19 @@ fn open_receivers(config: &Config) -> anyhow::Result<Vec<Receiver>> {
                 .with_context(|| format!("failed to open receiver {:?}", receiver.name))
         })
         .collect()
+}
+
+/// Has many rules learn from the newest items which of their terms are rare.
+fn learnt(mut config: Config, store: &Store) -> anyhow::Result<Config> {
+    let rules =
+        Arc::get_mut(&mut config.rules).filter(|rules| rules.rules().len() >= WORTH_LEARNING);
+    if let Some(rules) = rules {
+        let items = store.read(|reader| reader.newest_items(ITEMS_TO_LEARN_FROM))?;
+        if !items.is_empty() {
+            rules.learn(&items);
+        }
+    }
+    Ok(config)
 }
 
 fn load_queue(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<Queue> {

@@ -8,6 +8,7 @@ mod explain;
 mod files;
 mod index;
 mod matcher;
+mod nearmiss;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use jiff::SignedDuration;
 
 pub use self::explain::Explanation;
 pub use self::matcher::Matcher;
+pub use self::nearmiss::{NearMiss, NearMisses};
 pub use self::tests_inside::TestReport;
 
 use self::code::{Code, MOST_EXPECTED};
@@ -62,6 +64,11 @@ impl fmt::Display for RuleVersion {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
+
+/// From so many rules on [`RuleSet::learn`] pays.
+pub const WORTH_LEARNING: usize = 1_000;
+/// Items to learn from.
+pub const ITEMS_TO_LEARN_FROM: usize = 2_000;
 
 /// What a rule may ask about the feed an item came from.
 #[derive(Debug, Clone, Copy, Default)]
@@ -111,8 +118,8 @@ impl RuleSet {
     }
 
     /// Files every rule anew, under the clause that is rarest in `items`: without them rarity is a
-    /// guess from how terms are written. A few thousand recent items will do. What matches does
-    /// not change, only how fast.
+    /// guess from how terms are written. [`ITEMS_TO_LEARN_FROM`] recent ones will do. What matches
+    /// does not change, only how fast.
     pub fn learn<'i>(&mut self, items: impl IntoIterator<Item = &'i Item>) {
         let mut counts = vec![0_u32; self.code.labels.len()];
         let mut matcher = self.matcher();

@@ -255,6 +255,20 @@ impl Reader {
         Ok(())
     }
 
+    /// The newest items, at most so many.
+    pub fn newest_items(&self, limit: usize) -> Result<Vec<Item>, StoreError> {
+        let mut statement = self.connection.prepare(
+            "SELECT feeds.name, items.* FROM items JOIN feeds ON feeds.id = items.feed
+             WHERE pruned = 0 ORDER BY first_seen DESC LIMIT ?1",
+        )?;
+        let mut rows = statement.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next()? {
+            items.push(item_row(row)?.into());
+        }
+        Ok(items)
+    }
+
     /// Stored hits, newest first.
     pub fn hits(
         &self,

@@ -201,6 +201,66 @@ fn a_query_can_be_given_on_the_spot() {
     assert!(String::from_utf8(bad.stderr).unwrap().contains("--query:1:"));
 }
 
+const NEWS: &str = r#"{"id":"1","title":"North Korea ships shells to Russia"}
+{"id":"2","title":"Shells found in Russia","summary":"A museum in North Korea shows others."}
+{"id":"3","title":"North Korea opens a museum"}
+"#;
+
+#[test]
+fn a_backtest_lists_what_would_have_hit() {
+    let demo = Demo::new();
+    let news = demo.path("news.jsonl");
+    std::fs::write(&news, NEWS).unwrap();
+    let rules = demo.path("rules/demo.toml");
+    let text = std::fs::read_to_string(&rules).unwrap();
+    let rule = "\n[[rule]]\nid = \"museum\"\ntitle = \"Museums\"\nquery = \"\"\"museum\"\"\"\n\
+                test.match = [\"a museum\"]\ntest.no_match = [\"a house\"]\n";
+    std::fs::write(&rules, format!("{text}{rule}")).unwrap();
+    let rows = demo.list(&["backtest", "museum", "--items", news.to_str().unwrap()]);
+    let items: Vec<&Value> = rows.iter().map(|row| &row["item"]).collect();
+    assert_eq!(items, ["2", "3"]);
+    has_fields(&rows[0], "rule severity item item_id feed title link at spans");
+    let unknown = demo.run(&["backtest", "musuem", "--items", "news.jsonl"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("did you mean \"museum\"?"));
+}
+
+#[test]
+fn a_backtest_against_other_rules_lists_what_was_won_and_lost() {
+    let demo = Demo::new();
+    let (old, news) = (demo.path("old"), demo.path("news.jsonl"));
+    std::fs::write(&news, NEWS).unwrap();
+    copy(&demo.path("rules"), &old);
+    let write = |folder: &Path, query: &str| {
+        let text = format!("[[rule]]\nid = \"museum\"\ntitle = \"M\"\nquery = '{query}'\n");
+        std::fs::write(folder.join("museum.toml"), text).unwrap();
+    };
+    write(&old, "museum AND Russia");
+    write(&demo.path("rules"), "museum AND NOT Russia");
+    let (old, news) = (old.to_str().unwrap(), news.to_str().unwrap());
+    let rows = demo.list(&["backtest", "museum", "--items", news, "--against", old]);
+    let changes: Vec<_> = rows
+        .iter()
+        .map(|row| (row["change"].as_str().unwrap(), row["item"].as_str().unwrap()))
+        .collect();
+    assert_eq!(changes, [("lost", "2"), ("won", "3")]);
+}
+
+#[test]
+fn near_misses_are_grouped_by_what_they_miss() {
+    let demo = Demo::new();
+    let (rules, news) = (demo.path("rules/museum.toml"), demo.path("news.jsonl"));
+    std::fs::write(&news, NEWS).unwrap();
+    let rule = "[[rule]]\nid = \"shells\"\ntitle = \"S\"\nquery = 'shell NEAR/1 Russia AND \"North Korea\"'\n";
+    std::fs::write(rules, rule).unwrap();
+    let rows = demo.list(&["nearmiss", "shells", "--items", news.to_str().unwrap()]);
+    let misses: Vec<_> = rows
+        .iter()
+        .map(|row| (row["misses"].as_str(), row["item"].as_str(), row["gap"].as_str()))
+        .collect();
+    assert_eq!(misses, [(Some("shell NEAR/1 Russia"), Some("2"), Some("found in"))]);
+}
+
 #[test]
 fn explain_says_why_and_why_not() {
     let demo = Demo::new();
