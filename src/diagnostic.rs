@@ -83,6 +83,11 @@ impl Problem {
         Self { gravity: Gravity::Warning, ..Self::error(file, span, message) }
     }
 
+    /// The same, but the configuration works in spite of it.
+    pub fn as_warning(self) -> Self {
+        Self { gravity: Gravity::Warning, ..self }
+    }
+
     /// The same with advice.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -142,7 +142,7 @@ impl Progress {
 
     fn step(&mut self) {
         self.count += 1;
-        if !self.terminal || self.count % 1024 != 0 {
+        if !self.terminal || !self.count.is_multiple_of(1024) {
             return;
         }
         let shown = *self.shown.get_or_insert_with(Instant::now);

@@ -68,7 +68,7 @@ impl<'d> Compiler<'d> {
             .macros
             .iter()
             .enumerate()
-            .map(|(index, definition)| (definition.id.as_str(), number(index)))
+            .map(|(index, definition)| (definition.id.text.as_str(), number(index)))
             .collect();
         let mut code = Code::default();
         code.nodes.push(TrieNode::default());
@@ -181,7 +181,7 @@ impl<'d> Compiler<'d> {
         let nothing = self.op(Op::Or { first: 0, count: 0 });
         self.in_circle = vec![true; self.definitions.macros.len()];
         for definition in &self.definitions.macros {
-            let term = format!("${}", definition.id).into();
+            let term = format!("${}", definition.id.text).into();
             self.code.macros.push(MacroCode { term, part: nothing });
         }
         for index in order {
@@ -223,7 +223,7 @@ impl<'d> Compiler<'d> {
                 let source = &definition.query.source;
                 self.report(source.error(
                     0..source.text.len(),
-                    format!("macro {} uses itself, directly or through others", definition.id),
+                    format!("macro {} uses itself, directly or through others", definition.id.text),
                 ));
             }
         }

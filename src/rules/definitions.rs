@@ -43,7 +43,8 @@ pub(crate) struct Ambiguous {
 /// A named sub-query.
 #[derive(Debug, Clone)]
 pub(crate) struct Macro {
-    pub(crate) id: String,
+    /// How queries call it: `$id`.
+    pub(crate) id: Located,
     pub(crate) query: Query,
 }
 

@@ -34,8 +34,9 @@ pub(crate) fn read(files: &[Arc<SourceFile>], problems: &Problems) -> Definition
         }
         if let Some(mut table) = section.table("macro") {
             for (id, span) in table.keys() {
-                check_id(&table, &id, span, "macro");
+                check_id(&table, &id, span.clone(), "macro");
                 let query = table.text(&id).and_then(|text| query(&table, text));
+                let id = Located::new(table.file(), span, &id);
                 definitions.macros.extend(query.map(|query| Macro { id, query }));
             }
         }
@@ -49,7 +50,11 @@ pub(crate) fn read(files: &[Arc<SourceFile>], problems: &Problems) -> Definition
         section.finish();
     }
     toml_file::unique(definitions.entities.iter().map(|entity| &entity.id), "entity", problems);
-    duplicate_macros(&definitions.macros, problems);
+    toml_file::unique(
+        definitions.macros.iter().map(|definition| &definition.id),
+        "macro",
+        problems,
+    );
     toml_file::unique(definitions.rules.iter().map(|rule| &rule.id), "rule", problems);
     definitions
 }
@@ -349,10 +354,4 @@ fn one_of(section: &Section<'_>, text: &Located, known: &[&str], what: &str) {
             .with_hint(hint),
         );
     }
-}
-
-fn duplicate_macros(macros: &[Macro], problems: &Problems) {
-    let ids: Vec<Located> =
-        macros.iter().map(|definition| definition.query.source.renamed(&definition.id)).collect();
-    toml_file::unique(ids.iter(), "macro", problems);
 }

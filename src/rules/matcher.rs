@@ -772,7 +772,8 @@ fn is_whole_run(tokens: &[Token], first: usize, last: usize) -> bool {
         matches!((tokens.get(before), tokens.get(after)), (Some(before), Some(after))
             if before.script == Script::Han && after.script == Script::Han && after.gap == Gap::None)
     };
-    !(first > 0 && glued(first - 1, first)) && !glued(last, last + 1)
+    let before = first > 0 && glued(first - 1, first);
+    !before && !glued(last, last + 1)
 }
 
 /// What two or more words are when read as one.

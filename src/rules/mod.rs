@@ -7,6 +7,7 @@ mod definitions;
 mod explain;
 mod files;
 mod index;
+mod lint;
 mod matcher;
 mod nearmiss;
 mod parse;
@@ -161,6 +162,7 @@ impl Sources {
 pub fn compile(files: &[Arc<SourceFile>]) -> Compiled {
     let problems = Problems::default();
     let definitions = files::read(files, &problems);
+    lint::lint(&definitions, &problems);
     build(definitions, problems)
 }
 

@@ -381,6 +381,53 @@ fn every_mistake_in_a_rule_file_is_named_with_its_place() {
     }
 }
 
+#[track_caller]
+fn check_covered(query: &str, expected: &[&str]) {
+    let text = format!("[[rule]]\nid = \"a\"\ntitle = \"A\"\nquery = '''{query}'''\n");
+    let problems = compile(&[SourceFile::new("rules.toml", text)]).problems;
+    let covered: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.message.as_str())
+        .filter(|message| message.contains("finds nothing"))
+        .collect();
+    let expected: Vec<String> = expected
+        .iter()
+        .map(|pair| pair.replace(" by ", " finds nothing that ") + " does not find")
+        .collect();
+    assert_eq!(covered, expected, "{query}");
+}
+
+#[test]
+fn a_term_that_another_one_covers_is_pointed_out() {
+    check_covered("talk OR talks", &["talks by talk"]);
+    check_covered("sanctions OR sanction*", &["sanctions by sanction*"]);
+    check_covered("sanction* OR sanctio*", &["sanction* by sanctio*"]);
+    check_covered("Korea OR \"Korea talks\"", &["\"Korea talks\" by Korea"]);
+    check_covered("会谈 OR 举行会谈", &["举行会谈 by 会谈"]);
+    check_covered("=arms OR arms", &["=arms by arms"]);
+    check_covered("arms OR 'arms'", &["'arms' by arms"]);
+    check_covered("'arms' OR arms", &["'arms' by arms"]);
+    check_covered("talk OR 'talks' OR (talk AND Putin)", &["'talks' by talk"]);
+    check_covered(
+        "'talk' OR talks OR =US OR us OR 会谈 OR 会晤",
+        &["'talk' by talks", "=US by us"],
+    );
+    check_covered("'talk' OR 'talks' OR sanction* OR sanctuary", &[]);
+}
+
+#[test]
+fn a_definition_that_nobody_uses_is_pointed_out() {
+    let text = "[macro]\nused = 'a1 OR @b'\nspare = 'c1'\n[entity.b]\nnames.en = [\"B1\"]\n\
+                [entity.d]\nnames.en = [\"D1\"]\n[[rule]]\nid = \"a\"\ntitle = \"A\"\nquery = '$used'\n";
+    let problems = compile(&[SourceFile::new("rules.toml", text)]).problems;
+    let unused: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.message.as_str())
+        .filter(|message| message.contains("no query uses"))
+        .collect();
+    assert_eq!(unused, ["no query uses the entity d", "no query uses the macro spare"]);
+}
+
 #[test]
 fn two_rules_of_one_id_are_an_error() {
     let (_, problems) = rules(&format!("{RULE}{RULE}"));
