@@ -130,10 +130,9 @@ fn lex(query: &str) -> Result<Vec<Lexeme>, QueryError> {
                 let span = at..at + 1 + name.len();
                 if name.is_empty() {
                     let what = if character == '@' { "an entity" } else { "a macro" };
-                    return Err(QueryError::new(
-                        span,
-                        format!("{character} without the name of {what}"),
-                    ));
+                    let message = format!("{character} without the name of {what}");
+                    return Err(QueryError::new(span, message)
+                        .hint(format!("write the name right after it: {character}lavrov")));
                 }
                 at = span.end;
                 let token = if character == '@' { Token::Entity(name) } else { Token::Macro(name) };
@@ -244,6 +243,10 @@ fn word(query: &str, start: usize) -> Result<(Lexeme, usize), QueryError> {
             }
         }
     }
+    if text.starts_with('/') {
+        return Err(QueryError::new(at, format!("{text:?} is no word"))
+            .hint("there are no regular expressions: write words, and * for their endings"));
+    }
     let lower = text.to_ascii_lowercase();
     if lower.starts_with("near/") || lower.starts_with("before/") {
         return Err(QueryError::new(at, format!("{text:?} is neither an operator nor quoted"))
@@ -280,7 +283,9 @@ fn field(text: &str, at: Range<usize>, end: usize) -> Result<(Lexeme, usize), Qu
             let names = Field::ALL.map(Field::as_str);
             let hint = match nearest(text, names.into_iter()) {
                 Some(near) => format!("did you mean {near}:?"),
-                None => format!("the fields are {}", names.join(", ")),
+                None => {
+                    format!("the fields are {}; a text with : stands in quotes", names.join(", "))
+                }
             };
             Err(QueryError::new(at, format!("there is no field {text:?}")).hint(hint))
         }
@@ -320,7 +325,11 @@ fn near(
         "s" | "S" => Reach::Sentence,
         digits => match digits.parse() {
             Ok(words) if words <= FARTHEST => Reach::Words(words),
-            _ => {
+            Ok(_) => {
+                return Err(QueryError::new(at, format!("more than {FARTHEST} words between"))
+                    .hint("write /s for the same sentence, or AND for anywhere"));
+            }
+            Err(_) => {
                 return Err(QueryError::new(at, "the distance is no number of words")
                     .hint(format!("write /0 to /{FARTHEST}, or /s for the same sentence")));
             }
@@ -361,6 +370,7 @@ impl Parser<'_> {
                 .hint("write AND or OR between terms"),
             Token::And | Token::Or | Token::Near { .. } => {
                 QueryError::new(at, format!("{text} without a term before it"))
+                    .hint(format!("write a word before {text}, or remove it"))
             }
             Token::Of => {
                 QueryError::new(at, "OF without a number before it").hint("write 2 OF (a, b, c)")
@@ -431,7 +441,8 @@ impl Parser<'_> {
 
     fn primary(&mut self) -> Result<Node, QueryError> {
         let Some((token, at)) = self.peek().cloned() else {
-            return Err(QueryError::new(self.end(), "the query ends where a term should stand"));
+            return Err(QueryError::new(self.end(), "the query ends where a term should stand")
+                .hint("write a word after the last operator, or remove the operator"));
         };
         self.next += 1;
         let kind = match token {

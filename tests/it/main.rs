@@ -10,6 +10,7 @@ mod layers;
 mod old_stores;
 mod polling;
 mod program;
+mod rules_doc;
 mod server;
 mod shipped;
 mod world;
