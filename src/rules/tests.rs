@@ -775,5 +775,67 @@ mod properties {
             let set = query("(@wang-yi NEAR/s @lavrov) OR (2 OF (@china, $talks, 미사일*, =US))");
             let _ = found(&set, &item(&text, &text));
         }
+
+        #[test]
+        fn evidence_is_what_stands_in_the_text(
+            pieces in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..40),
+        ) {
+            let text = pieces.concat();
+            let set = query("us OR =US OR wang OR @lavrov OR 王 OR 왕이 OR lav* OR \"u s\" OR @north-korea");
+            for span in found(&set, &item(&text, "")).unwrap_or_default() {
+                let (start, length) = (span.start as usize, (span.end - span.start) as usize);
+                let stands: String = text.chars().skip(start).take(length).collect();
+                prop_assert_eq!(&stands, &span.text, "in {:?}", text);
+                prop_assert!(!stands.is_empty());
+            }
+        }
     }
+
+    /// What is hard on a tokeniser, beside what the query looks for.
+    const PIECES: [&str; 44] = [
+        ".",
+        "．",
+        "。",
+        "｡",
+        "'",
+        "’",
+        "-",
+        "‑",
+        "·",
+        "ㆍ",
+        "…",
+        " ",
+        "\u{a0}",
+        "\n",
+        "“",
+        ";",
+        "\u{301}",
+        "\u{306}",
+        "\u{3099}",
+        "\u{200b}",
+        "\u{ad}",
+        "\u{202e}",
+        "\u{fe0f}",
+        "u",
+        "U",
+        "S",
+        "us",
+        "wang",
+        "Lavrov",
+        "Лавров",
+        "Ð›Ð°Ð²Ñ€Ð¾Ð²",
+        "Ð",
+        "â€™s",
+        "王",
+        "왕이",
+        "北",
+        "ab",
+        "Ａ",
+        "ß",
+        "İ",
+        "ﾊ",
+        "ﾞ",
+        "😀",
+        "3",
+    ];
 }

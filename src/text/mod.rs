@@ -6,6 +6,7 @@
 pub(crate) mod clean;
 mod fold;
 pub(crate) mod inflect;
+mod mojibake;
 mod tokens;
 
 #[cfg(test)]

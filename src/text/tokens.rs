@@ -1,6 +1,7 @@
 //! Cutting a text into tokens and sentences, in one pass and without an allocation a token.
 
 use super::fold::{self, Class, Folded};
+use super::mojibake;
 
 /// The half-words that a word takes up; a Han or kana character takes up one.
 const WORD_WIDTH: u32 = 2;
@@ -258,15 +259,25 @@ impl Pass<'_> {
     fn run(&mut self) {
         let bytes = self.original.as_bytes();
         let mut at = 0;
+        // Where the last character ended that was encoded twice.
+        let mut decoded_to = usize::MAX;
         while at < bytes.len() && self.out.tokens.len() < MOST_TOKENS {
             let run = ascii_run(&bytes[at..]);
             if run > 0 {
                 self.ascii(at, at + run);
                 at += run;
             } else {
-                let character = self.original[at..].chars().next().expect("at is a boundary");
-                self.character(at, character);
-                at += character.len_utf8();
+                let rest = &self.original[at..];
+                let written = rest.chars().next().expect("at is a boundary");
+                let decoded = matches!(written, 'Â'..='ï')
+                    .then(|| mojibake::decode(rest, decoded_to == at))
+                    .flatten();
+                let (character, length) = decoded.unwrap_or((written, written.len_utf8()));
+                self.character(at, character, length);
+                at += length;
+                if decoded.is_some() {
+                    decoded_to = at;
+                }
             }
         }
         self.close(Here { at, folded: self.out.folded.len() });
@@ -292,13 +303,13 @@ impl Pass<'_> {
             } else if class == Class::Space {
                 self.separate(here, Gap::Space);
             } else {
-                self.mark(here, class);
+                self.mark(here, class, 1);
             }
         }
     }
 
-    /// Takes in a character beyond ASCII.
-    fn character(&mut self, at: usize, character: char) {
+    /// Takes in a character beyond ASCII that takes up `length` bytes of the original.
+    fn character(&mut self, at: usize, character: char, length: usize) {
         let here = Here { at, folded: self.out.folded.len() };
         let Folded { class, single } = fold::folded(character);
         match class {
@@ -317,16 +328,16 @@ impl Pass<'_> {
                 self.open(here, Script::Han);
                 self.push(character, single);
                 let folded = self.out.folded.len();
-                self.close(Here { at: at + character.len_utf8(), folded });
+                self.close(Here { at: at + length, folded });
             }
             Class::Mark => self.combine(single.unwrap_or(character)),
             Class::Dropped => {}
-            class => self.mark(here, class),
+            class => self.mark(here, class, length),
         }
     }
 
     /// Takes in a character that is no part of a word.
-    fn mark(&mut self, here: Here, class: Class) {
+    fn mark(&mut self, here: Here, class: Class, length: usize) {
         match class {
             Class::Newline | Class::SentenceEnd => self.end_sentence(here),
             Class::Apostrophe => {
@@ -339,7 +350,7 @@ impl Pass<'_> {
                 let joins = self.open.is_some() || self.gap <= Gap::Joint;
                 self.separate(here, if joins { Gap::Joint } else { Gap::Break });
             }
-            Class::Stop => self.stop(here),
+            Class::Stop => self.stop(here, length),
             Class::Space | Class::Quote => self.separate(here, Gap::Space),
             _ => self.separate(here, Gap::Break),
         }
@@ -458,8 +469,9 @@ impl Pass<'_> {
 
     /// A full stop: within an acronym (U.S.), after an abbreviation or an initial, within a number
     /// or a name (3.5, example.org), or at the end of a sentence.
-    fn stop(&mut self, here: Here) {
-        let rest = &self.original[here.at + 1..];
+    fn stop(&mut self, here: Here, length: usize) {
+        let end = here.at + length;
+        let rest = &self.original[end..];
         let after = rest.chars().next();
         if let Some(open) = self.open.as_mut().filter(|open| open.script == Script::Word) {
             let piece = &self.original[open.piece..here.at];
@@ -467,7 +479,7 @@ impl Pass<'_> {
             let acronym = open.piece != open.start;
             if after.is_some_and(|next| fold::folded(next).class == Class::Letter) {
                 if initial && is_acronym(rest) {
-                    open.piece = here.at + 1;
+                    open.piece = end;
                 } else {
                     self.separate(here, Gap::Space);
                 }
@@ -476,7 +488,8 @@ impl Pass<'_> {
             if acronym {
                 // The last stop of U.S. belongs to it, and may end a sentence too: with a capital
                 // after it we cannot know, and a sentence too long is the smaller mistake.
-                self.close(Here { at: here.at + 1, folded: here.folded + 1 });
+                // Only an ASCII stop stands in the folded text.
+                self.close(Here { at: end, folded: here.folded + usize::from(length == 1) });
                 return;
             }
             let form = &self.out.folded[open.form..here.folded];
@@ -653,6 +666,21 @@ mod tests {
         tokens.read("Putin 访华 now");
         let places: Vec<u32> = tokens.all().iter().map(|token| token.at).collect();
         assert_eq!(places, [0, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_full_width_stop_is_a_stop() {
+        check("ab．cd", &["ab", "cd"]);
+        check("the U．S． and U．S．-led", &["the", "us", "and", "us", "led"]);
+        check_sentences("It ended． New one", &[0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn text_that_was_encoded_twice_is_read_as_what_was_meant() {
+        check("Ð›Ð°Ð²Ñ€Ð¾Ð² Putinâ€™s", &["лавров", "putin"]);
+        let mut tokens = Tokens::default();
+        tokens.read("Ð›Ð°Ð²Ñ€Ð¾Ð²!");
+        assert_eq!(tokens.all()[0].end as usize, "Ð›Ð°Ð²Ñ€Ð¾Ð²".len());
     }
 
     #[test]
