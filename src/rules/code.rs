@@ -18,6 +18,10 @@ pub(crate) type OpId = u32;
 pub(crate) const ATOM: u32 = 1 << 31;
 /// See [`Code::expected`]: less than what one item of those learnt from counts.
 pub(crate) const MOST_EXPECTED: u32 = 999;
+/// A place in [`Code::gates`], or [`NONE`].
+pub(crate) type GateId = u32;
+/// A folded word in UTF-8; most are short enough to stand in the dictionary itself.
+pub(crate) type Word = SmallVec<[u8; 16]>;
 /// A set of words that a phrase may have at one place.
 pub(crate) type ClassId = u32;
 /// A state of the phrase trie; 0 is none.
@@ -36,6 +40,7 @@ pub(crate) enum Op {
     Or {
         first: u32,
         count: u32,
+        gate: GateId,
     },
     And {
         first: u32,
@@ -83,6 +88,7 @@ pub(crate) struct EntityCode {
     pub(crate) include: Vec<u32>,
     /// Within an occurrence of these the entity's own names do not count.
     pub(crate) not_in: Vec<AtomId>,
+    pub(crate) gate: GateId,
 }
 
 /// Names that need company.
@@ -99,6 +105,7 @@ pub(crate) struct MacroCode {
     /// How evidence calls it: `$id`.
     pub(crate) term: Arc<str>,
     pub(crate) part: OpId,
+    pub(crate) gate: GateId,
 }
 
 /// A compiled rule.
@@ -117,6 +124,43 @@ pub(crate) struct TrieNode {
     pub(crate) goes_on: bool,
 }
 
+/// What must occur for parts of queries to hold, as bits of atoms: most parts are ruled out by a
+/// look at a few words of bits, however many terms they have.
+#[derive(Debug, Default)]
+pub(crate) struct Gates {
+    /// Where the bits of each gate end.
+    ends: Vec<u32>,
+    /// A place in the bits of an item's atoms, and the bits there.
+    bits: Vec<(u32, u64)>,
+}
+
+impl Gates {
+    /// A gate that any of these atoms opens.
+    pub(crate) fn add(&mut self, atoms: &[AtomId]) -> GateId {
+        let start = self.bits.len();
+        for atom in atoms {
+            let (place, bit) = (atom / 64, 1 << (atom % 64));
+            match self.bits[start..].last_mut() {
+                Some(last) if last.0 == place => last.1 |= bit,
+                _ => self.bits.push((place, bit)),
+            }
+        }
+        self.ends.push(u32::try_from(self.bits.len()).expect("rules have fewer terms"));
+        u32::try_from(self.ends.len() - 1).expect("rules have fewer parts")
+    }
+
+    /// Whether a gate lets an item with these atoms through.
+    pub(crate) fn open(&self, gate: GateId, present: &[u64]) -> bool {
+        if gate == NONE {
+            return true;
+        }
+        let gate = gate as usize;
+        let start = if gate == 0 { 0 } else { self.ends[gate - 1] };
+        let bits = &self.bits[start as usize..self.ends[gate] as usize];
+        bits.iter().any(|(place, bits)| present[*place as usize] & bits != 0)
+    }
+}
+
 /// A prefix and the class of words that start with it.
 #[derive(Debug)]
 pub(crate) struct Prefix {
@@ -128,9 +172,12 @@ pub(crate) struct Prefix {
 #[derive(Debug, Default)]
 pub(crate) struct Code {
     /// Folded word to the classes it belongs to.
-    pub(crate) words: FxHashMap<Box<str>, SmallVec<[ClassId; 2]>>,
+    pub(crate) words: FxHashMap<Word, SmallVec<[ClassId; 2]>>,
     /// Prefixes by their first letters.
     pub(crate) prefixes: FxHashMap<Box<str>, Vec<Prefix>>,
+    /// Whether there are prefixes whose first letters, as their key, are one, two or three, of
+    /// words and of Hangul.
+    pub(crate) prefix_keys: [[bool; 3]; 2],
     /// Classes of Hangul words that take particles.
     pub(crate) takes_particles: Vec<bool>,
     /// The trie: from the start by class, and on by state and class.
@@ -157,6 +204,7 @@ pub(crate) struct Code {
     /// How often each atom is expected, by how it is written, at most [`MOST_EXPECTED`].
     pub(crate) expected: Vec<u32>,
     pub(crate) index: Index,
+    pub(crate) gates: Gates,
     /// A rule looks at authors, tags or links.
     pub(crate) all_fields: bool,
 }

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 
 use super::ast::{Kind as NodeKind, Node, Reach, Style, Term};
 use super::code::{
-    ATOM, AmbiguousCode, AtomId, ClassId, Code, EntityCode, MacroCode, NONE, NameCode, NodeId, Op,
-    OpId, Prefix, RuleCode, SENTENCE, TrieNode,
+    ATOM, AmbiguousCode, AtomId, ClassId, Code, EntityCode, GateId, Gates, MacroCode, NONE,
+    NameCode, NodeId, Op, OpId, Prefix, RuleCode, SENTENCE, TrieNode,
 };
 use super::definitions::{Definitions, Entity, Name, Query, RuleSource};
-use super::index::{Clauses, Index};
+use super::index::{Clause, Clauses, Index};
 use crate::config::toml_file::{Problems, nearest};
 use crate::diagnostic::{Located, Problem};
 use crate::item::Field;
@@ -18,6 +18,9 @@ use crate::text::{Gap, Script, Tokens};
 
 /// Letters of a word by which its prefixes are found: the shortest a prefix of an alphabet may be.
 pub(crate) const PREFIX_KEY: usize = 3;
+
+/// Terms of a part from which on a gate is quicker than a look at each.
+const WORTH_A_GATE: usize = 4;
 
 /// Compiles all definitions. What does not fit together is reported.
 pub(crate) fn compile(definitions: &Definitions, problems: &Problems) -> Code {
@@ -104,6 +107,7 @@ impl<'d> Compiler<'d> {
                 ambiguous: Vec::new(),
                 include,
                 not_in,
+                gate: NONE,
             });
         }
         self.refuse_include_cycles();
@@ -178,11 +182,11 @@ impl<'d> Compiler<'d> {
     fn macros(&mut self) {
         let order = self.macro_order();
         // What stands in a circle matches nothing; the circle is reported.
-        let nothing = self.op(Op::Or { first: 0, count: 0 });
+        let nothing = self.op(Op::Or { first: 0, count: 0, gate: NONE });
         self.in_circle = vec![true; self.definitions.macros.len()];
         for definition in &self.definitions.macros {
             let term = format!("${}", definition.id.text).into();
-            self.code.macros.push(MacroCode { term, part: nothing });
+            self.code.macros.push(MacroCode { term, part: nothing, gate: NONE });
         }
         for index in order {
             self.in_circle[index] = false;
@@ -285,7 +289,7 @@ impl<'d> Compiler<'d> {
         let op = match &node.kind {
             NodeKind::Or(nodes) => {
                 let (first, count) = self.parts(nodes, source, literal);
-                Op::Or { first, count }
+                Op::Or { first, count, gate: NONE }
             }
             NodeKind::And(nodes) => {
                 let (first, count) = self.parts(nodes, source, literal);
@@ -317,13 +321,13 @@ impl<'d> Compiler<'d> {
                 Some(id) => Op::Entity(*id),
                 None => {
                     self.unknown(source, node.at.clone(), "entity", name);
-                    Op::Or { first: 0, count: 0 }
+                    Op::Or { first: 0, count: 0, gate: NONE }
                 }
             },
             NodeKind::Macro(name) => match self.macro_ids.get(name.as_str()) {
                 Some(id) => {
                     if self.in_circle[*id as usize] {
-                        Op::Or { first: 0, count: 0 }
+                        Op::Or { first: 0, count: 0, gate: NONE }
                     } else if literal {
                         // The macro's own entities must be literal here too.
                         return self.query(&self.definitions.macros[*id as usize].query, true);
@@ -333,7 +337,7 @@ impl<'d> Compiler<'d> {
                 }
                 None => {
                     self.unknown(source, node.at.clone(), "macro", name);
-                    Op::Or { first: 0, count: 0 }
+                    Op::Or { first: 0, count: 0, gate: NONE }
                 }
             },
         };
@@ -464,6 +468,8 @@ impl<'d> Compiler<'d> {
         match &key {
             ClassKey::Prefix(text) => {
                 let start: String = text.chars().take(prefix_key_length(text)).collect();
+                let keys = &mut self.code.prefix_keys[usize::from(script == Script::Hangul)];
+                keys[start.chars().count() - 1] = true;
                 let prefix = Prefix { text: text.as_str().into(), class };
                 self.code.prefixes.entry(start.into()).or_default().push(prefix);
             }
@@ -479,7 +485,7 @@ impl<'d> Compiler<'d> {
     }
 
     fn add_word(&mut self, word: &str, class: ClassId) {
-        self.code.words.entry(word.into()).or_default().push(class);
+        self.code.words.entry(word.as_bytes().into()).or_default().push(class);
     }
 
     fn extend_trie(&mut self, sequence: &[ClassId], atom: AtomId) {
@@ -521,13 +527,46 @@ impl<'d> Compiler<'d> {
         (4096 * prefix / (letters * wide * letters * wide * words)).max(1)
     }
 
+    /// Gives every part of many terms a gate.
+    fn set_gates(&mut self) {
+        let mut gates = Gates::default();
+        let mut clauses = Clauses::new(&self.code, &self.code.expected);
+        let mut gate = |clause: Option<Clause>| match clause {
+            Some(clause) if clause.len() >= WORTH_A_GATE => gates.add(&clause),
+            _ => NONE,
+        };
+        let number = |index: usize| u32::try_from(index).expect("rules have fewer parts");
+        let of_ops: Vec<(usize, GateId)> = (0..self.code.ops.len())
+            .filter(|op| matches!(self.code.ops[*op], Op::Or { .. }))
+            .map(|op| (op, gate(clauses.of(number(op)))))
+            .collect();
+        let of_entities: Vec<GateId> = (0..self.code.entities.len())
+            .map(|id| gate(Some(Clause::from_slice(&clauses.entity(number(id))))))
+            .collect();
+        let macros = self.code.macros.iter().map(|definition| definition.part);
+        let of_macros: Vec<GateId> = macros.map(|part| gate(clauses.of(part))).collect();
+        for (op, found) in of_ops {
+            if let Op::Or { gate, .. } = &mut self.code.ops[op] {
+                *gate = found;
+            }
+        }
+        for (entity, gate) in self.code.entities.iter_mut().zip(of_entities) {
+            entity.gate = gate;
+        }
+        for (definition, gate) in self.code.macros.iter_mut().zip(of_macros) {
+            definition.gate = gate;
+        }
+        self.code.gates = gates;
+    }
+
     fn finish(mut self) -> Code {
         for (node, ends) in self.ends.iter().enumerate() {
             self.code.nodes[node].first_end = u32::try_from(self.code.ends.len()).unwrap_or(NONE);
             self.code.nodes[node].ends = u32::try_from(ends.len()).unwrap_or(NONE);
             self.code.ends.extend(ends);
         }
-        self.code.expected = self.costs;
+        self.code.expected = std::mem::take(&mut self.costs);
+        self.set_gates();
         self.code.index = Index::build(&self.code, &self.code.expected);
         self.code.shrink();
         self.code

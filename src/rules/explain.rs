@@ -121,7 +121,7 @@ impl Walk<'_> {
     fn children(&mut self, node: &Node, op: OpId, scope: Scope, depth: usize, holds: bool) {
         let code = &self.rules.code;
         match (&node.kind, code.op(op)) {
-            (Kind::Or(nodes), Op::Or { first, count }) => {
+            (Kind::Or(nodes), Op::Or { first, count, .. }) => {
                 let parts: Vec<_> = nodes.iter().zip(code.list(first, count)).collect();
                 let mut listed = 0;
                 for (node, part) in &parts {

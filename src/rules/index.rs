@@ -129,12 +129,12 @@ impl<'c> Clauses<'c> {
     }
 
     /// The rarest clause of a part.
-    fn of(&mut self, part: OpId) -> Option<Clause> {
+    pub(crate) fn of(&mut self, part: OpId) -> Option<Clause> {
         match self.code.op(part) {
             Op::Atom(atom) => Some(Clause::from_slice(&[atom])),
             Op::Not(_) => None,
             Op::Field { part, .. } => self.of(part),
-            Op::Or { first, count } => {
+            Op::Or { first, count, .. } => {
                 let mut union = Clause::new();
                 for part in self.code.list(first, count) {
                     union.extend(self.of(*part)?);
@@ -170,7 +170,8 @@ impl<'c> Clauses<'c> {
         }
     }
 
-    fn entity(&mut self, id: u32) -> Rc<[AtomId]> {
+    /// Every name of an entity.
+    pub(crate) fn entity(&mut self, id: u32) -> Rc<[AtomId]> {
         if let Some(atoms) = self.entities.get(&id) {
             return atoms.clone();
         }

@@ -94,14 +94,14 @@ pub(crate) struct Scan {
     classes: Vec<ClassId>,
     starts: Vec<u32>,
     pub(crate) occurrences: Vec<Occurrence>,
-    /// The first occurrence of each atom, valid when its epoch is the item's.
-    heads: Vec<(u32, u32)>,
+    /// The last occurrence of each atom that is present.
+    heads: Vec<u32>,
     /// The atoms that occur.
     found: Vec<AtomId>,
     /// The same as a bit an atom: small enough to stay in the fastest memory.
     present: Vec<u64>,
     epoch: u32,
-    /// Whether each entity and macro holds anywhere in the item; valid as `heads`.
+    /// Whether each entity and macro holds anywhere in the item, and in which item that was so.
     entities: Vec<(u32, bool)>,
     macros: Vec<(u32, bool)>,
 }
@@ -120,7 +120,7 @@ impl<'r> Matcher<'r> {
         Self {
             rules,
             scan: Scan {
-                heads: vec![(0, NONE); code.labels.len()],
+                heads: vec![NONE; code.labels.len()],
                 present: vec![0; code.labels.len().div_ceil(64)],
                 entities: vec![(0, false); code.entities.len()],
                 macros: vec![(0, false); code.macros.len()],
@@ -145,10 +145,12 @@ impl<'r> Matcher<'r> {
         self.candidates.clear();
         for atom in &self.scan.found {
             for posting in code.index.postings(*atom) {
+                // The guard first: its bits are at hand, what was seen is far away.
+                if !code.index.passes(*posting, |atom| self.scan.occurs(atom)) {
+                    continue;
+                }
                 let seen = &mut self.seen[posting.rule as usize];
-                if *seen != self.scan.epoch
-                    && code.index.passes(*posting, |atom| self.scan.occurs(atom))
-                {
+                if *seen != self.scan.epoch {
                     *seen = self.scan.epoch;
                     self.candidates.push(posting.rule);
                 }
@@ -283,7 +285,6 @@ impl Scan {
         self.epoch = self.epoch.wrapping_add(1);
         if self.epoch == 0 {
             // After four thousand million items old marks could look new.
-            self.heads.fill((0, NONE));
             self.entities.fill((0, false));
             self.macros.fill((0, false));
             self.epoch = 1;
@@ -322,25 +323,35 @@ impl Scan {
     fn look_up(&mut self, code: &Code, tokens: &Tokens) {
         self.classes.clear();
         self.starts.clear();
+        let prefixes = code.prefix_keys[0].contains(&true);
         for token in tokens.all() {
             self.starts.push(self.classes.len() as u32);
             let form = tokens.form(token);
-            if let Some(classes) = code.words.get(form) {
+            if let Some(classes) = code.words.get(form.as_bytes()) {
                 self.classes.extend(classes);
             }
             if token.script == Script::Hangul {
                 hangul_classes(code, form, |class| self.classes.push(class));
             }
-            if !code.prefixes.is_empty() && token.script != Script::Han {
-                self.look_up_prefixes(code, form);
+            match token.script {
+                Script::Word if prefixes => self.look_up_prefixes(code, form, code.prefix_keys[0]),
+                Script::Hangul => self.look_up_prefixes(code, form, code.prefix_keys[1]),
+                Script::Word | Script::Han => {}
             }
         }
         self.starts.push(self.classes.len() as u32);
     }
 
-    fn look_up_prefixes(&mut self, code: &Code, form: &str) {
-        for (number, (start, letter)) in form.char_indices().enumerate().take(PREFIX_KEY) {
-            let key = &form[..start + letter.len_utf8()];
+    /// Adds the prefixes that a word starts with; `keys` says how many letters their keys have.
+    fn look_up_prefixes(&mut self, code: &Code, form: &str, keys: [bool; PREFIX_KEY]) {
+        let mut end = 0;
+        for (number, is_key) in keys.into_iter().enumerate() {
+            let Some(letter) = form[end..].chars().next() else { return };
+            end += letter.len_utf8();
+            if !is_key {
+                continue;
+            }
+            let key = &form[..end];
             for prefix in code.prefixes.get(key).into_iter().flatten() {
                 // A key shorter than PREFIX_KEY is a whole prefix.
                 if (number + 1 == PREFIX_KEY || prefix.text.len() == key.len())
@@ -434,22 +445,22 @@ impl Scan {
             at: all[first].at,
             until: all[last].until(),
         };
-        let head = &mut self.heads[atom as usize];
-        let mut number = 0;
-        if head.0 != self.epoch {
-            *head = (self.epoch, NONE);
+        let (mut number, mut next) = (0, NONE);
+        let present = &mut self.present[atom as usize / 64];
+        if *present & (1 << (atom % 64)) == 0 {
+            *present |= 1 << (atom % 64);
             self.found.push(atom);
-            self.present[atom as usize / 64] |= 1 << (atom % 64);
         } else {
-            let before = &self.occurrences[head.1 as usize];
+            next = self.heads[atom as usize];
+            let before = &self.occurrences[next as usize];
             number = before.number + 1;
             if before.place == place || number == MOST_OF_ONE {
                 return;
             }
         }
         let (start, end) = (all[first].start, all[last].end);
-        self.occurrences.push(Occurrence { atom, place, start, end, next: head.1, number });
-        head.1 = (self.occurrences.len() - 1) as u32;
+        self.heads[atom as usize] = self.occurrences.len() as u32;
+        self.occurrences.push(Occurrence { atom, place, start, end, next, number });
     }
 
     pub(crate) fn occurs(&self, atom: AtomId) -> bool {
@@ -458,8 +469,7 @@ impl Scan {
 
     /// The occurrences of an atom within a scope, newest first.
     fn each(&self, atom: AtomId, scope: Scope) -> impl Iterator<Item = u32> + '_ {
-        let (epoch, head) = self.heads[atom as usize];
-        let mut next = if epoch == self.epoch { head } else { NONE };
+        let mut next = if self.occurs(atom) { self.heads[atom as usize] } else { NONE };
         std::iter::from_fn(move || {
             while next != NONE {
                 let index = next;
@@ -481,8 +491,9 @@ impl Scan {
                     && (scope == Scope::ITEM && !code.all_fields
                         || self.each(atom, scope).next().is_some())
             }
-            Op::Or { first, count } => {
-                code.list(first, count).iter().any(|part| self.truth(code, *part, scope))
+            Op::Or { first, count, gate } => {
+                code.gates.open(gate, &self.present)
+                    && code.list(first, count).iter().any(|part| self.truth(code, *part, scope))
             }
             Op::And { first, count } => {
                 code.list(first, count).iter().all(|part| self.truth(code, *part, scope))
@@ -500,6 +511,9 @@ impl Scan {
             }
             Op::Literal(entity) => self.literal_truth(code, entity, scope),
             Op::Entity(entity) => {
+                if !code.gates.open(code.entities[entity as usize].gate, &self.present) {
+                    return false;
+                }
                 let known = self.entities[entity as usize];
                 if scope == Scope::ITEM && known.0 == self.epoch {
                     return known.1;
@@ -511,6 +525,9 @@ impl Scan {
                 truth
             }
             Op::Macro(definition) => {
+                if !code.gates.open(code.macros[definition as usize].gate, &self.present) {
+                    return false;
+                }
                 let known = self.macros[definition as usize];
                 if scope == Scope::ITEM && known.0 == self.epoch {
                     return known.1;
@@ -546,6 +563,9 @@ impl Scan {
 
     fn literal_truth(&self, code: &Code, entity: u32, scope: Scope) -> bool {
         let entity = &code.entities[entity as usize];
+        if !code.gates.open(entity.gate, &self.present) {
+            return false;
+        }
         let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
         entity
             .names
@@ -608,14 +628,19 @@ impl Scan {
                     self.each(atom, scope).map(|index| self.occurrences[index as usize].place),
                 );
             }
-            Op::Or { first, count } => {
-                for part in code.list(first, count) {
-                    self.places(code, *part, scope, places);
+            Op::Or { first, count, gate } => {
+                if code.gates.open(gate, &self.present) {
+                    for part in code.list(first, count) {
+                        self.places(code, *part, scope, places);
+                    }
                 }
             }
             Op::Field { mask, part } => self.places(code, part, scope.fields(mask), places),
             Op::Macro(definition) => {
-                self.places(code, code.macros[definition as usize].part, scope, places);
+                let definition = &code.macros[definition as usize];
+                if code.gates.open(definition.gate, &self.present) {
+                    self.places(code, definition.part, scope, places);
+                }
             }
             Op::Entity(entity) => self.entity_places(code, entity, scope, places),
             Op::Literal(entity) => {
@@ -661,6 +686,9 @@ impl Scan {
 
     fn entity_places(&mut self, code: &Code, entity: u32, scope: Scope, places: &mut Vec<Place>) {
         let entity = &code.entities[entity as usize];
+        if !code.gates.open(entity.gate, &self.present) {
+            return;
+        }
         for name in &entity.names {
             places.extend(
                 self.each_name(entity, name.atom, scope)
@@ -693,7 +721,10 @@ impl Scan {
                         .map(|occurrence| Evidence { occurrence, label: label.clone() }),
                 );
             }
-            Op::Or { first, count } | Op::And { first, count } | Op::Count { first, count, .. } => {
+            Op::Or { gate, .. } if !code.gates.open(gate, &self.present) => {}
+            Op::Or { first, count, .. }
+            | Op::And { first, count }
+            | Op::Count { first, count, .. } => {
                 for part in code.list(first, count) {
                     if self.truth(code, *part, scope) {
                         self.evidence(code, *part, scope, label, out);
@@ -780,7 +811,7 @@ fn is_whole_run(tokens: &[Token], first: usize, last: usize) -> bool {
 fn joined_classes(code: &Code, tokens: &Tokens, joined: &Joined) -> SmallVec<[ClassId; 4]> {
     let form = tokens.joined_form(joined);
     let mut classes: SmallVec<[ClassId; 4]> =
-        code.words.get(form).into_iter().flatten().copied().collect();
+        code.words.get(form.as_bytes()).into_iter().flatten().copied().collect();
     if joined.script == Script::Hangul {
         hangul_classes(code, form, |class| classes.push(class));
     }
@@ -790,7 +821,7 @@ fn joined_classes(code: &Code, tokens: &Tokens, joined: &Joined) -> SmallVec<[Cl
 /// A Hangul word is also the term that it starts with, when a particle or title follows.
 fn hangul_classes(code: &Code, form: &str, mut found: impl FnMut(ClassId)) {
     for (end, _) in form.char_indices().skip(1).take(LONGEST_HANGUL) {
-        if let Some(classes) = code.words.get(&form[..end]) {
+        if let Some(classes) = code.words.get(&form.as_bytes()[..end]) {
             let takes = |class: &&ClassId| code.takes_particles[**class as usize];
             if classes.iter().any(|class| takes(&class)) && korean::is_suffix(&form[end..]) {
                 classes.iter().filter(takes).for_each(|class| found(*class));

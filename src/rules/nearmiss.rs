@@ -213,7 +213,7 @@ impl<'r> NearMisses<'r> {
     // Taking the query apart.
 
     fn alternative(&mut self, node: &Node, op: OpId) {
-        if let (Kind::Or(nodes), Op::Or { first, count }) = (&node.kind, self.set.code.op(op))
+        if let (Kind::Or(nodes), Op::Or { first, count, .. }) = (&node.kind, self.set.code.op(op))
             && self.alternatives.len() + nodes.len() <= MOST_ALTERNATIVES
         {
             let parts = self.set.code.list(first, count);
