@@ -7,6 +7,7 @@ mod crash;
 mod daemon;
 mod delivery;
 mod layers;
+mod names;
 mod old_stores;
 mod polling;
 mod program;
