@@ -54,7 +54,9 @@ const TEXTS: [(&str, &str); 10] = [
 fn main() {
     let named = std::env::args().skip(1).any(|argument| argument != "--bench");
     let files = if named {
-        Input::from_arguments().sets.remove(0)
+        let Input { items, mut sets } = Input::from_arguments();
+        drop(items);
+        sets.remove(0)
     } else {
         vec![SourceFile::new("hostile.toml", RULES)]
     };

@@ -8,6 +8,8 @@ use serde_json::json;
 use super::{Exit, Global, colour, config_files, say};
 use crate::config::{self, Checked, Counts};
 use crate::diagnostic::{Gravity, Problem};
+use crate::rules::ITEMS_TO_LEARN_FROM;
+use crate::store::Reader;
 
 /// How problems are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -39,7 +41,14 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
             return Ok(Exit::Config);
         }
     };
-    let checked = config::check(&files);
+    let mut checked = config::check(&files);
+    if let Some(config) = &checked.config {
+        // What is stored is the best judge of a rule; without a store there is none.
+        let path = global.database.as_ref().unwrap_or(&config.store.path);
+        let items = Reader::open(path).and_then(|reader| reader.newest_items(ITEMS_TO_LEARN_FROM));
+        let frequent = checked.sources.frequent(&config.rules, &items.unwrap_or_default());
+        checked.problems.extend(frequent);
+    }
     let errors = count(&checked, Gravity::Error);
     let warnings = count(&checked, Gravity::Warning);
     let Counts { feeds, rules, entities } = checked.counts;

@@ -7,12 +7,15 @@ use clap::Args;
 
 use super::{Exit, Global, config_files, list, say};
 use crate::item::{Item, ItemKey};
-use crate::rules::Origin;
+use crate::rules::{ITEMS_TO_LEARN_FROM, Origin};
 
 /// The arguments of `explain`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["text", "item"]), after_help = "\
-Example:
+#[command(group = clap::ArgGroup::new("what").args(["text", "item"]), after_help = "\
+With neither --text nor --item it shows what the rule's terms expand to, and how often each occurs
+in the newest stored items.
+Examples:
+  newswatch explain wang-yi-lavrov
   newswatch explain wang-yi-lavrov --text 'Wang Yi meets Lavrov in Moscow'")]
 pub(crate) struct Arguments {
     /// The rule's id
@@ -57,7 +60,19 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
                 return Ok(Exit::No);
             }
         },
-        (None, None) => unreachable!("the argument group requires one of them"),
+        (None, None) => {
+            // Without a store there is nothing to count in.
+            let items = list::reader(global)
+                .and_then(|reader| Ok(reader.newest_items(ITEMS_TO_LEARN_FROM)?))
+                .unwrap_or_default();
+            return match sources.describe(&config.rules, &arguments.rule, &items) {
+                Some(text) => {
+                    write!(std::io::stdout(), "{text}")?;
+                    Ok(Exit::Done)
+                }
+                None => config_files::no_such_rule(&config.rules, &arguments.rule),
+            };
+        }
     };
     let region = config
         .feeds

@@ -83,17 +83,13 @@ impl fmt::Display for Node {
             Kind::And(parts) => join(f, parts, " AND "),
             Kind::Not(part) => write!(f, "NOT {}", Operand(part)),
             Kind::Near { left, right, reach, ordered } => {
-                let word = if *ordered { "BEFORE" } else { "NEAR" };
                 let left_near = matches!(left.kind, Kind::Near { .. });
                 if left_near {
                     write!(f, "{left}")?
                 } else {
                     write!(f, "{}", Operand(left))?
                 }
-                match reach {
-                    Reach::Words(words) => write!(f, " {word}/{words} ")?,
-                    Reach::Sentence => write!(f, " {word}/s ")?,
-                }
+                write!(f, " {} ", operator(*reach, *ordered))?;
                 write!(f, "{}", Operand(right))
             }
             Kind::Count(count, parts) => {
@@ -123,6 +119,15 @@ impl fmt::Display for Term {
             }
             Style::Verbatim => write!(f, "={}", self.text),
         }
+    }
+}
+
+/// NEAR or BEFORE as it is written.
+pub(crate) fn operator(reach: Reach, ordered: bool) -> String {
+    let word = if ordered { "BEFORE" } else { "NEAR" };
+    match reach {
+        Reach::Words(words) => format!("{word}/{words}"),
+        Reach::Sentence => format!("{word}/s"),
     }
 }
 

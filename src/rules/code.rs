@@ -230,6 +230,18 @@ impl Code {
         self.expected.shrink_to_fit();
     }
 
+    /// The parts of a part.
+    pub(crate) fn parts(&self, id: OpId) -> SmallVec<[OpId; 4]> {
+        match self.op(id) {
+            Op::Or { first, count, .. }
+            | Op::And { first, count }
+            | Op::Count { first, count, .. } => self.list(first, count).into(),
+            Op::Near { left, right, .. } => [left, right].into_iter().collect(),
+            Op::Not(part) | Op::Field { part, .. } => std::iter::once(part).collect(),
+            Op::Atom(_) | Op::Entity(_) | Op::Literal(_) | Op::Macro(_) => SmallVec::new(),
+        }
+    }
+
     /// A part of a query.
     pub(crate) fn op(&self, id: OpId) -> Op {
         if id & ATOM != 0 { Op::Atom(id & !ATOM) } else { self.ops[id as usize] }

@@ -110,6 +110,19 @@ struct Words {
     han: Option<String>,
 }
 
+/// The forms of each word of a term; of a prefix the prefix alone.
+pub(crate) fn forms_of(term: &Term) -> Vec<Vec<String>> {
+    let mut tokens = Tokens::default();
+    tokens.read(&term.text);
+    let all = tokens.all();
+    let words = all.iter().enumerate().map(|(index, token)| {
+        let form = tokens.form(token);
+        let original = &term.text[token.start as usize..token.end as usize];
+        forms(term, form, original, token.script, term.prefix && index + 1 == all.len())
+    });
+    words.collect()
+}
+
 /// The words of a part that is a term.
 fn words(node: &Node) -> Option<(&Node, Words)> {
     let Kind::Term(term) = &node.kind else { return None };
@@ -117,16 +130,10 @@ fn words(node: &Node) -> Option<(&Node, Words)> {
     tokens.read(&term.text);
     let all = tokens.all();
     let han = all.iter().all(|token| token.script == Script::Han);
-    let last = all.len().checked_sub(1)?;
-    let words = all.iter().enumerate().map(|(index, token)| {
-        let form = tokens.form(token);
-        let original = &term.text[token.start as usize..token.end as usize];
-        forms(term, form, original, token.script, term.prefix && index == last)
-    });
     Some((
         node,
         Words {
-            words: words.collect(),
+            words: forms_of(term),
             prefix: term.prefix,
             verbatim: term.style == Style::Verbatim,
             han: han.then(|| all.iter().map(|token| tokens.form(token)).collect()),

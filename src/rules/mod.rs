@@ -4,6 +4,7 @@ mod ast;
 mod code;
 mod compile;
 mod definitions;
+mod describe;
 mod explain;
 mod files;
 mod index;

@@ -652,6 +652,34 @@ fn an_explanation_says_what_was_found_and_what_was_not() {
     assert!(explained.contains("✔ @lavrov: title \"Lavrov\" as en:Lavrov"), "{explained}");
 }
 
+#[test]
+fn a_description_shows_forms_and_how_often_each_part_occurs() {
+    let (set, sources) = compiled("@lavrov AND $talks AND (visit OR NOT china)");
+    let items = [item("Lavrov visits China", ""), item("Lavrov, talks", ""), item("Weather", "")];
+    let text = sources.describe(&set, "query", &items).unwrap();
+    for expected in [
+        "would hit 1 of the 3 newest stored items\n",
+        "    @lavrov (4 terms): in 2 items, most \"Lavrov\" 2\n",
+        "    $talks (4 terms): in 1 items, most talks 1\n",
+        "      visit (visit visits visited visiting): in 1 items\n",
+    ] {
+        assert!(text.contains(expected), "no {expected:?} in\n{text}");
+    }
+    assert!(!sources.describe(&set, "query", &[]).unwrap().contains("items"));
+}
+
+#[test]
+fn a_rule_that_hits_too_much_of_what_is_stored_is_pointed_out() {
+    let (set, sources) = compiled("weather");
+    let items = |hits: usize| -> Vec<Item> {
+        let title = |index| if index < hits { "Weather" } else { "News" };
+        (0..1000).map(|index| item(title(index), "")).collect()
+    };
+    assert_eq!(sources.frequent(&set, &items(10)), []);
+    assert_eq!(sources.frequent(&set, &items(11)).len(), 1);
+    assert_eq!(sources.frequent(&set, &items(1000)[..499]), [], "too few to tell");
+}
+
 mod properties {
     use proptest::prelude::*;
 

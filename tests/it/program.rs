@@ -274,6 +274,16 @@ fn explain_says_why_and_why_not() {
 }
 
 #[test]
+fn explain_without_a_text_shows_what_a_rule_comes_to() {
+    let demo = Demo::new();
+    assert!(!demo.out(0, &["explain", "russia-nk-arms"]).contains("items"));
+    demo.out(0, &["run", "--once"]);
+    let shown = demo.out(0, &["explain", "russia-nk-arms"]);
+    assert!(shown.contains("newest stored items"), "{shown}");
+    assert!(shown.contains("@north-korea (10 terms): in "), "{shown}");
+}
+
+#[test]
 fn check_reports_every_mistake_of_every_file_with_its_place() {
     let demo = Demo::new();
     demo.out(0, &["check"]);
