@@ -106,13 +106,17 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
             }
         },
     };
-    let rules = &config.rules;
+    let alone = match &arguments.rule {
+        Some(rule) => rules::compile_rule(rule, &config_files::read(global)?.rules).set,
+        None => None,
+    };
+    let rules = alone.as_ref().unwrap_or(&config.rules);
     let names = |set: &RuleSet, rule: &str| set.rules().iter().any(|known| *known.id == *rule);
     if let Some(rule) = &arguments.rule
         && !names(rules, rule)
         && !old.as_ref().is_some_and(|old| names(old, rule))
     {
-        return config_files::no_such_rule(rules, rule);
+        return config_files::no_such_rule(&config.rules, rule);
     }
     let only = |id: &str| arguments.rule.as_ref().is_none_or(|rule| rule == id);
     let started = std::time::Instant::now();

@@ -12,6 +12,7 @@ use super::past::Past;
 use super::{Exit, Global, config_files, say};
 use crate::clock::Clock;
 use crate::hit::Span;
+use crate::rules::{self, Compiled};
 
 /// The arguments of `nearmiss`.
 #[derive(Debug, Args)]
@@ -59,15 +60,19 @@ const COLUMNS: &[Column<Row>] = &[
 
 /// Lists near misses; exit code 1 when there is none.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let (config, sources) = match config_files::load_with_sources(global)? {
-        Ok(loaded) => loaded,
+    let config = match config_files::load(global)? {
+        Ok(config) => config,
         Err(problems) => {
             say(&problems);
             return Ok(Exit::Config);
         }
     };
-    let Some(mut misses) = sources.near_misses(&config.rules, &arguments.rule) else {
-        return config_files::no_such_rule(&config.rules, &arguments.rule);
+    let rule = &arguments.rule;
+    let Compiled { set, sources, .. } =
+        rules::compile_rule(rule, &config_files::read(global)?.rules);
+    let set = set.unwrap_or_default();
+    let Some(mut misses) = sources.near_misses(&set, rule) else {
+        return config_files::no_such_rule(&config.rules, rule);
     };
     let most = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
     let mut groups: Vec<(usize, Vec<Row>)> = Vec::new();

@@ -242,7 +242,7 @@ impl Reader {
             filter.severity.map(Severity::as_str),
         );
         let sql = format!(
-            "SELECT feeds.name, items.* FROM items JOIN feeds ON feeds.id = items.feed
+            "SELECT {ITEM_COLUMNS} FROM items JOIN feeds ON feeds.id = items.feed
              WHERE pruned = 0 AND {} ORDER BY first_seen DESC, items.id DESC LIMIT {}",
             conditions.sql,
             Conditions::limit(filter)
@@ -257,10 +257,10 @@ impl Reader {
 
     /// The newest items, at most so many.
     pub fn newest_items(&self, limit: usize) -> Result<Vec<Item>, StoreError> {
-        let mut statement = self.connection.prepare(
-            "SELECT feeds.name, items.* FROM items JOIN feeds ON feeds.id = items.feed
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT {ITEM_COLUMNS} FROM items JOIN feeds ON feeds.id = items.feed
              WHERE pruned = 0 ORDER BY first_seen DESC LIMIT ?1",
-        )?;
+        ))?;
         let mut rows = statement.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
         let mut items = Vec::new();
         while let Some(row) = rows.next()? {
@@ -361,12 +361,12 @@ impl Reader {
     pub fn item(&self, name: &str) -> Result<Option<ItemRow>, StoreError> {
         let (feed, key) = name.rsplit_once('/').unwrap_or(("", name));
         let key = ItemKey::from_hex(key).map(|key| key.as_bytes().to_vec());
-        let mut statement = self.connection.prepare(
-            "SELECT feeds.name, items.* FROM items JOIN feeds ON feeds.id = items.feed
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT {ITEM_COLUMNS} FROM items JOIN feeds ON feeds.id = items.feed
              WHERE pruned = 0
                AND (items.key = ?1 AND ?2 IN ('', feeds.name) OR given_id = ?3 OR link = ?3)
              ORDER BY first_seen DESC LIMIT 1",
-        )?;
+        ))?;
         let mut rows = statement.query(rusqlite::params![key, feed, name])?;
         rows.next()?.map(item_row).transpose()
     }
@@ -471,24 +471,28 @@ impl Reader {
     }
 }
 
+/// What [`item_row`] reads, in its order: by number, as names are looked up for every row.
+const ITEM_COLUMNS: &str = "feeds.name, items.key, given_id, items.title, summary, content, link, lang, \
+     authors, tags, published, first_seen, revision, baseline, late";
+
 fn item_row(row: &Row<'_>) -> Result<ItemRow, StoreError> {
     let feed: String = row.get(0)?;
-    let authors: Vec<String> = strings(row.get("authors")?)?;
-    let flags = [("baseline", row.get("baseline")?), ("late", row.get("late")?)];
+    let authors: Vec<String> = strings(row.get(8)?)?;
+    let flags = [("baseline", row.get(13)?), ("late", row.get(14)?)];
     Ok(ItemRow {
-        key: item_name(&feed, row.get("key")?),
+        key: item_name(&feed, row.get(1)?),
         feed,
-        id: row.get("given_id")?,
-        title: row.get("title")?,
-        summary: row.get("summary")?,
-        content: row.get("content")?,
-        link: row.get("link")?,
-        lang: row.get("lang")?,
+        id: row.get(2)?,
+        title: row.get(3)?,
+        summary: row.get(4)?,
+        content: row.get(5)?,
+        link: row.get(6)?,
+        lang: row.get(7)?,
         author: (!authors.is_empty()).then(|| authors.join("\n")),
-        tags: strings(row.get("tags")?)?,
-        published: maybe_time(row, "published")?,
-        first_seen: time(row, "first_seen")?,
-        revision: row.get("revision")?,
+        tags: strings(row.get(9)?)?,
+        published: maybe_time(row, 10)?,
+        first_seen: time(row, 11)?,
+        revision: row.get(12)?,
         flags: flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect(),
     })
 }
@@ -523,5 +527,8 @@ fn json(text: String, what: &'static str) -> Result<Value, StoreError> {
 }
 
 fn strings(text: String) -> Result<Vec<String>, StoreError> {
+    if text == "[]" {
+        return Ok(Vec::new());
+    }
     serde_json::from_str(&text).map_err(|_| StoreError::Corrupt { what: "list", value: text })
 }
