@@ -22,7 +22,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make deliveries that were given up due again; the running daemon sends them
+    /// Make deliveries that were given up due again; a running daemon sends them within
+    /// seconds
     Retry {
         /// The deliveries, as the list names them
         #[arg(required = true, value_name = "ID")]

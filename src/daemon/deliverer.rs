@@ -19,6 +19,8 @@ const BATCH: u32 = 64;
 /// A receiver that could not be reached is left alone for so long at most, whatever the delivery
 /// that failed: the next one may fare better.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+/// The outbox is looked into at least this often: `deliveries retry` makes rows due from outside.
+const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(5);
 /// How long to wait when the store cannot be read or written.
 const STORE_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
@@ -184,18 +186,14 @@ impl Outbox {
         let (store, receiver) = (self.store.clone(), self.receiver.clone());
         let next =
             blocking(move || store.read(|reader| reader.next_attempt(receiver.name()))).await;
+        let now = self.clock.now();
         let next = match next {
-            Ok(Some(next)) => Some(next.max(self.paused_until.unwrap_or(next))),
-            Ok(None) => None,
-            Err(_) => Some(self.clock.now() + STORE_PAUSE),
+            Ok(Some(next)) => next.max(self.paused_until.unwrap_or(next)).min(now + LOOK_EVERY),
+            Ok(None) => now + LOOK_EVERY,
+            Err(_) => now + STORE_PAUSE,
         };
         let paused_until = self.paused_until;
-        let asleep = async {
-            match next {
-                Some(next) => self.clock.sleep_until(next).await,
-                None => std::future::pending().await,
-            }
-        };
+        let asleep = self.clock.sleep_until(next);
         tokio::pin!(asleep);
         loop {
             tokio::select! {

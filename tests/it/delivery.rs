@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::server::Answer;
-use super::world::{HOOK, World};
+use super::world::{HOOK, World, path};
 
 const NEWS: &str = "Wang Yi meets Lavrov in Moscow";
 
@@ -34,6 +34,24 @@ async fn an_alert_that_will_never_be_taken_is_given_up_and_shown() {
     assert_eq!((delivery.state.as_str(), delivery.attempts), ("dead", 1));
     let why = delivery.last_error.as_deref().unwrap();
     assert!(why.contains("400") && why.contains("no such room"), "{why}");
+}
+
+#[tokio::test]
+async fn a_daemon_that_runs_sends_what_is_to_be_retried_within_seconds() {
+    let mut world = World::new().await;
+    world.publish("alpha", NEWS);
+    world.server.once(HOOK, Answer::status("400 Bad Request", "", ""));
+    world.tick().await;
+    let dead = world.deliveries()[0].id;
+    let daemon = world.start();
+    world.advance(SignedDuration::from_hours(1));
+    world.server.asked(&path("alpha"), 2).await;
+    // The poll brought nothing new, so that nobody wakes the deliverer.
+    newswatch::store::retry_dead(&world.database(), &[dead], world.clock.now()).unwrap();
+    world.advance(SignedDuration::from_secs(5));
+    world.server.asked(HOOK, 2).await;
+    daemon.stop().await;
+    assert_eq!(world.deliveries()[0].state, "sent");
 }
 
 #[tokio::test]
