@@ -88,40 +88,25 @@ fn follow(
     filter: &crate::store::AlertFilter,
 ) -> anyhow::Result<Exit> {
     let format = arguments.filter.format.unwrap_or(Format::Table);
-    let mut last = reader.newest_alert()?;
-    let mut shown = Vec::new();
     let first = crate::store::AlertFilter { limit: Some(FOLLOW_SHOWS), ..filter.clone() };
-    reader.alerts(&first, |record| {
-        shown.push(record);
-        Ok(())
-    })?;
-    for record in shown.into_iter().rev() {
-        print(record, format)?;
-    }
+    let rest = crate::store::AlertFilter { limit: None, ..filter.clone() };
+    let (mut shown, mut filter) = (0, &first);
     loop {
-        for (sequence, record) in reader.alerts_after(last)? {
-            last = sequence;
-            if passes(&record, filter) {
+        // What is raised while this is read comes with the next look.
+        let newest = reader.newest_alert()?;
+        if newest > shown {
+            let mut records = Vec::new();
+            reader.alerts_between(shown, newest, filter, |record| {
+                records.push(record);
+                Ok(())
+            })?;
+            for record in records.into_iter().rev() {
                 print(record, format)?;
             }
         }
+        (shown, filter) = (newest, &rest);
         std::thread::sleep(FOLLOW_EVERY);
     }
-}
-
-/// Whether a new alert is one of those asked for.
-fn passes(record: &Value, filter: &crate::store::AlertFilter) -> bool {
-    let is = |wanted: &Option<String>, path| {
-        wanted.as_ref().is_none_or(|wanted| text(record, path) == *wanted)
-    };
-    is(&filter.rule, "/data/rule/id")
-        && is(&filter.feed, "/data/item/feed/id")
-        && filter.severity.is_none_or(|severity| {
-            text(record, "/severitytext").eq_ignore_ascii_case(severity.as_str())
-        })
-        && filter.search.as_ref().is_none_or(|search| {
-            text(record, "/data/item/title").to_lowercase().contains(&search.to_lowercase())
-        })
 }
 
 fn print(record: Value, format: Format) -> anyhow::Result<()> {

@@ -53,7 +53,7 @@ pub(crate) struct Filter {
     /// Only before this time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
-    /// Only with this text in it, whatever its case
+    /// Only with this text in it, whatever its case, in any script
     #[arg(long, value_name = "TEXT")]
     pub(crate) search: Option<String>,
     /// At most so many, the newest; 0 for all

@@ -9,6 +9,7 @@ use super::read::{maybe_time, time};
 use super::{Reader, StoreError};
 use crate::hit::Severity;
 use crate::item::{Item, ItemKey};
+use crate::text;
 
 /// Which rows a list shows. `None` and empty mean all.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +24,7 @@ pub struct ItemFilter {
     pub since: Option<Timestamp>,
     /// Before this time.
     pub until: Option<Timestamp>,
-    /// With this text, whatever its case, in a text of the item or the title of the hit.
+    /// With this text, compared as rules compare it, in a text of the item or the title of the hit.
     pub search: Option<String>,
     /// At most so many.
     pub limit: Option<usize>,
@@ -210,7 +211,7 @@ impl Conditions {
     }
 }
 
-/// A LIKE pattern that finds `text` anywhere.
+/// A LIKE pattern that finds `text` anywhere, for ids.
 fn containing(text: &str) -> String {
     format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
 }
@@ -227,9 +228,8 @@ impl Reader {
         conditions.add("first_seen >= ?", filter.since.map(Timestamp::as_millisecond));
         conditions.add("first_seen < ?", filter.until.map(Timestamp::as_millisecond));
         conditions.add(
-            "(items.title LIKE ? ESCAPE '\\' OR summary LIKE ? ESCAPE '\\' \
-             OR content LIKE ? ESCAPE '\\')",
-            filter.search.as_deref().map(containing),
+            "(holds(items.title, ?) OR holds(summary, ?) OR holds(content, ?))",
+            filter.search.as_deref().map(text::fold),
         );
         conditions.add(
             "EXISTS (SELECT 1 FROM hits WHERE hits.feed = feeds.name \
@@ -281,7 +281,7 @@ impl Reader {
         conditions.add("severity = ?", filter.severity.map(Severity::as_str));
         conditions.add("matched_at >= ?", filter.since.map(Timestamp::as_millisecond));
         conditions.add("matched_at < ?", filter.until.map(Timestamp::as_millisecond));
-        conditions.add("title LIKE ? ESCAPE '\\'", filter.search.as_deref().map(containing));
+        conditions.add("holds(title, ?)", filter.search.as_deref().map(text::fold));
         let sql = format!(
             "SELECT * FROM hits WHERE {} ORDER BY seq DESC LIMIT {}",
             conditions.sql,
@@ -299,17 +299,30 @@ impl Reader {
     pub fn alerts(
         &self,
         filter: &AlertFilter,
+        each: impl FnMut(Value) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.alerts_between(0, i64::MAX, filter, each)
+    }
+
+    /// The same for those whose sequence numbers are greater than `after` and at most `newest`.
+    pub fn alerts_between(
+        &self,
+        after: i64,
+        newest: i64,
+        filter: &AlertFilter,
         mut each: impl FnMut(Value) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut conditions = Conditions::new();
+        conditions.add("seq > ?", Some(after));
+        conditions.add("seq <= ?", Some(newest));
         conditions.add("feed = ?", filter.feed.clone());
         conditions.add("rule = ?", filter.rule.clone());
         conditions.add("severity = ?", filter.severity.map(Severity::as_str));
         conditions.add("created >= ?", filter.since.map(Timestamp::as_millisecond));
         conditions.add("created < ?", filter.until.map(Timestamp::as_millisecond));
         conditions.add(
-            "record ->> '$.data.item.title' LIKE ? ESCAPE '\\'",
-            filter.search.as_deref().map(containing),
+            "holds(record ->> '$.data.item.title', ?)",
+            filter.search.as_deref().map(text::fold),
         );
         let sql = format!(
             "SELECT record FROM alerts WHERE {} ORDER BY seq DESC LIMIT {}",
@@ -322,20 +335,6 @@ impl Reader {
             each(json(row.get(0)?, "alert record")?)?;
         }
         Ok(())
-    }
-
-    /// The records of alerts raised after the one with sequence number `after`, oldest first, each
-    /// with its number.
-    pub fn alerts_after(&self, after: i64) -> Result<Vec<(i64, Value)>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT seq, record FROM alerts WHERE seq > ?1 ORDER BY seq LIMIT 1000",
-        )?;
-        let mut rows = statement.query([after])?;
-        let mut alerts = Vec::new();
-        while let Some(row) = rows.next()? {
-            alerts.push((row.get(0)?, json(row.get(1)?, "alert record")?));
-        }
-        Ok(alerts)
     }
 
     /// The sequence number of the newest alert, 0 when there is none.
@@ -385,7 +384,7 @@ impl Reader {
         conditions.add("alerts.severity = ?", filter.severity.map(Severity::as_str));
         conditions.add("alerts.created >= ?", filter.since.map(Timestamp::as_millisecond));
         conditions.add("alerts.created < ?", filter.until.map(Timestamp::as_millisecond));
-        conditions.add("last_error LIKE ? ESCAPE '\\'", filter.search.as_deref().map(containing));
+        conditions.add("holds(last_error, ?)", filter.search.as_deref().map(text::fold));
         let sql = format!(
             "SELECT deliveries.id, alerts.id, receiver, state, attempts, last_error, next_attempt
              FROM deliveries JOIN alerts ON alerts.seq = deliveries.alert

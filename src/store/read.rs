@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::{DueDelivery, StoreError, schema};
@@ -12,6 +13,7 @@ use crate::fetch::Validators;
 use crate::item::{FeedName, ItemKey};
 use crate::pipeline::{Fingerprint, KnownItem};
 use crate::schedule::{FeedState, State};
+use crate::text;
 
 /// A read-only connection. It sees what was committed when each query starts.
 #[derive(Debug)]
@@ -45,6 +47,7 @@ impl Reader {
         if found == 0 {
             return Err(StoreError::Missing { path: path.to_owned() });
         }
+        add_holds(&connection)?;
         Ok(Self { connection })
     }
 
@@ -149,6 +152,16 @@ impl Reader {
             .optional()?;
         fact.map(|(value, at)| Ok(Fact { value, at: timestamp(at)? })).transpose()
     }
+}
+
+/// Adds the SQL function `holds(text, form)`: SQLite's own LIKE knows no case but that of ASCII.
+fn add_holds(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("holds", 2, flags, |context| {
+        let text = |index| context.get_raw(index).as_str_or_null();
+        let (text, form) = (text(0)?, text(1)?);
+        Ok(text.zip(form).is_some_and(|(text, form)| text::holds(text, form)))
+    })
 }
 
 fn feed_state(row: &Row<'_>) -> Result<FeedState, StoreError> {

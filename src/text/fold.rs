@@ -167,7 +167,6 @@ fn classify(original: char, folded: char) -> Class {
     }
 }
 
-#[cfg(test)]
 /// The form in which a whole text is compared: that of [`super::Tokens`], marks and all left out.
 pub(crate) fn fold(text: &str) -> String {
     let mut form = String::with_capacity(text.len());
@@ -185,6 +184,14 @@ pub(crate) fn fold(text: &str) -> String {
         }
     }
     form
+}
+
+/// Whether a text holds another, which is given in its form.
+pub(crate) fn holds(text: &str, form: &str) -> bool {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase().contains(form);
+    }
+    fold(text).contains(form)
 }
 
 /// Whether a mark that NFKC could not compose says something after this letter.
@@ -221,6 +228,19 @@ mod tests {
         check("김정은", "김정은");
         check("\u{1100}\u{1175}\u{11b7}", "김");
         check("が", "が");
+    }
+
+    #[test]
+    fn a_text_holds_another_whatever_the_case_of_either() {
+        for (text, searched) in [
+            ("Лавров прибыл в Пекин", "ЛАВРОВ"),
+            ("LAVROV in Beijing", "lavrov IN"),
+            ("Élysée: STRASSE", "elysee: straße"),
+            ("王毅访俄", "王毅"),
+        ] {
+            assert!(holds(text, &fold(searched)), "{text} {searched}");
+        }
+        assert!(!holds("Lavrov", &fold("Лавров")));
     }
 
     #[test]

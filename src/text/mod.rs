@@ -9,6 +9,5 @@ pub(crate) mod inflect;
 mod mojibake;
 mod tokens;
 
-#[cfg(test)]
-pub(crate) use fold::fold;
+pub(crate) use fold::{fold, holds};
 pub(crate) use tokens::{Gap, Joined, Script, Token, Tokens};

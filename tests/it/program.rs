@@ -1,5 +1,6 @@
 //! The program as its users and their scripts call it: commands, formats, exit codes.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -20,9 +21,10 @@ impl Demo {
         self.0.path().join(name)
     }
 
-    /// Runs newswatch with `input` on its standard input.
-    fn run_with(&self, input: &str, arguments: &[&str]) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_newswatch"))
+    /// A call of newswatch.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_newswatch"));
+        command
             .arg("--config")
             .arg(self.0.path())
             .args(arguments)
@@ -30,15 +32,30 @@ impl Demo {
             .env_remove("LOGS_DIRECTORY")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs newswatch with `input` on its standard input.
+    fn run_with(&self, input: &str, arguments: &[&str]) -> Output {
+        let mut child = self.command(arguments).spawn().unwrap();
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).ok();
         child.wait_with_output().unwrap()
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
         self.run_with("", arguments)
+    }
+
+    /// Stores another alert like one that is stored, about an item with this title.
+    fn raise(&self, like: &Value, title: &str) {
+        let mut record = like.clone();
+        record["data"]["item"]["title"] = title.into();
+        let database = rusqlite::Connection::open(self.path("newswatch.db")).unwrap();
+        let sql = "INSERT INTO alerts (id, rule, severity, feed, created, record)
+                   SELECT ?2, rule, severity, feed, created, ?3 FROM alerts WHERE id = ?1";
+        let id = like["id"].as_str().unwrap();
+        assert_eq!(database.execute(sql, (id, title, record.to_string())).unwrap(), 1);
     }
 
     /// Standard output of a run that must end with this code.
@@ -154,6 +171,35 @@ fn lists_are_filtered_limited_and_printed_in_four_formats() {
     let csv = demo.out(0, &["hits", "--format", "csv"]);
     assert!(csv.starts_with("id,rule,"), "{csv}");
     assert!(demo.out(0, &["hits", "--format", "table"]).contains("russia-nk-arms"));
+}
+
+#[test]
+fn a_search_finds_text_of_any_script_whatever_its_case() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    for search in ["кремле опровергли", "КРЕМЛЕ ОПРОВЕРГЛИ", "Кремле опровергли"]
+    {
+        for list in ["items", "hits", "alerts"] {
+            assert_eq!(demo.list(&[list, "--search", search]).len(), 1, "{list} {search}");
+        }
+    }
+    assert_eq!(demo.list(&["items", "--search", "100%"]).len(), 0, "a sign stands for itself");
+}
+
+#[test]
+fn alerts_are_followed_through_the_same_search_as_they_are_listed() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    let mut following = demo.command(&["alerts", "--follow", "--search", "КРЕМЛЕ"]);
+    let mut following = following.args(["--format", "jsonl"]).spawn().unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
+    let first = next();
+    demo.raise(&first, "Кремль молчит");
+    demo.raise(&first, "В кремле молчат");
+    assert_eq!(next()["data"]["item"]["title"], "В кремле молчат");
+    following.kill().unwrap();
+    following.wait().unwrap();
 }
 
 #[test]
