@@ -44,7 +44,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     }
     let mut output = Output::new(arguments.format, COLUMNS);
     for row in list::reader(global)?.feeds(Clock::System.now())? {
-        if !arguments.trouble || !matches!(row.state.as_str(), "new" | "active" | "disabled") {
+        if !arguments.trouble || row.is_in_trouble() {
             output.row(&row)?;
         }
     }

@@ -11,15 +11,20 @@ use serde_json::Value;
 use super::list::{self, short_time};
 use super::{Exit, Global};
 use crate::clock::Clock;
-use crate::store::{Reader, Totals};
+use crate::store::{FeedRow, Reader, Totals};
 use crate::text::clean::clean;
 
-/// A daemon that has not shown itself for so long is not running.
-const HEARTBEAT_LIMIT: SignedDuration = SignedDuration::from_mins(2);
+/// A daemon that has not shown itself for so long does not run, or cannot write: three heartbeats.
+const HEARTBEAT_LIMIT: SignedDuration = SignedDuration::from_mins(1);
 /// Somebody who calls `run --once` again and again does so at least this often.
 const ONCE_LIMIT: SignedDuration = SignedDuration::from_hours(24);
 /// A delivery that has waited for so long is a problem.
 const OUTBOX_LIMIT: SignedDuration = SignedDuration::from_mins(30);
+
+/// A daemon without a good poll for so long is in trouble, if a feed is overdue.
+const POLL_LIMIT: SignedDuration = SignedDuration::from_hours(1);
+/// A feed is overdue when it should have been polled so long ago.
+const OVERDUE: SignedDuration = SignedDuration::from_mins(10);
 
 /// How the status is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,7 +59,7 @@ struct Status {
 
 /// Says whether all is well; exit code 1 when not.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let status = gather(&list::reader(global)?, Clock::System.now())?;
+    let status = gather(&list::reader(global)?, Clock::System.now(), is_daemon)?;
     let mut out = std::io::stdout().lock();
     match arguments.format {
         Format::Json => writeln!(out, "{}", serde_json::to_string(&status)?)?,
@@ -63,7 +68,17 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     Ok(if status.healthy { Exit::Done } else { Exit::No })
 }
 
-fn gather(reader: &Reader, now: Timestamp) -> anyhow::Result<Status> {
+/// Whether that process is a newswatch of this machine. False where it cannot be seen.
+fn is_daemon(pid: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/comm"))
+        .is_ok_and(|name| name.trim_end() == env!("CARGO_PKG_NAME"))
+}
+
+fn gather(
+    reader: &Reader,
+    now: Timestamp,
+    is_daemon: impl Fn(&str) -> bool,
+) -> anyhow::Result<Status> {
     let feeds = reader.feeds(now)?;
     let mut by_state = BTreeMap::new();
     for feed in &feeds {
@@ -90,6 +105,12 @@ fn gather(reader: &Reader, now: Timestamp) -> anyhow::Result<Status> {
             (_, Some(at)) if event == Some("once") => {
                 format!("the last `run --once` was at {}", short_time(Some(at)))
             }
+            (Some(fact), _) if is_daemon(&fact.value) => format!(
+                "the daemon (process {}) has written nothing since {}: is the disk full, the \
+                 database locked? Its log says why",
+                fact.value,
+                short_time(Some(fact.at))
+            ),
             (Some(fact), _) => {
                 format!("the daemon has not shown itself since {}", short_time(Some(fact.at)))
             }
@@ -99,11 +120,7 @@ fn gather(reader: &Reader, now: Timestamp) -> anyhow::Result<Status> {
     if let Some(refused) = configuration.as_ref().and_then(|config| config["problems"].as_str()) {
         problems.push(format!("the last reload was refused:\n{refused}"));
     }
-    if !feeds.is_empty()
-        && feeds.iter().all(|feed| !matches!(feed.state.as_str(), "new" | "active" | "disabled"))
-    {
-        problems.push("no feed is well; see `newswatch feeds`".to_owned());
-    }
+    problems.extend(polls_fail(&feeds, running, now));
     if totals.deliveries_dead > 0 {
         problems.push(format!(
             "{} deliveries were given up; see `newswatch deliveries --dead`",
@@ -129,6 +146,24 @@ fn gather(reader: &Reader, now: Timestamp) -> anyhow::Result<Status> {
         configuration,
         configuration_at,
         totals,
+    })
+}
+
+/// Why nothing can be expected of the polls.
+fn polls_fail(feeds: &[FeedRow], running: bool, now: Timestamp) -> Option<String> {
+    let enabled: Vec<&FeedRow> = feeds.iter().filter(|feed| feed.is_enabled()).collect();
+    if !enabled.is_empty() && enabled.iter().all(|feed| feed.is_in_trouble()) {
+        let count = enabled.len();
+        return Some(format!(
+            "none of the {count} enabled feeds is well; see `newswatch feeds --trouble`"
+        ));
+    }
+    let last_ok = enabled.iter().filter_map(|feed| feed.last_ok).max();
+    let overdue = enabled.iter().filter(|feed| now.duration_since(feed.next_due) > OVERDUE).count();
+    let late = last_ok.is_none_or(|at| now.duration_since(at) > POLL_LIMIT);
+    (running && late && overdue > 0).then(|| {
+        let last_ok = short_time(last_ok);
+        format!("the last good poll was at {last_ok}, and {overdue} feeds are overdue")
     })
 }
 
@@ -164,4 +199,79 @@ fn text(status: &Status) -> String {
         totals.deliveries_due, totals.deliveries_dead
     ));
     lines.iter().flat_map(|line| line.lines()).map(|line| clean(line).into_owned() + "\n").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    fn time(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    /// What `status` finds wrong at 0 s when the daemon's last heartbeat was at `heartbeat`.
+    async fn problems(heartbeat: i64, alive: bool) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("newswatch.db");
+        let store = Store::open(&path).unwrap();
+        store.note("config", r#"{"event":"started"}"#, time(-1000)).await.unwrap();
+        store.note("heartbeat", "7", time(heartbeat)).await.unwrap();
+        let reader = Reader::open(&path).unwrap();
+        gather(&reader, time(0), |pid| alive && pid == "7").unwrap().problems
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_runs_and_cannot_write_is_told_from_one_that_is_gone() {
+        assert_eq!(problems(-50, true).await, Vec::<String>::new());
+        let cannot_write = problems(-70, true).await.join("");
+        assert!(cannot_write.contains("process 7) has written nothing since"), "{cannot_write}");
+        let gone = problems(-70, false).await.join("");
+        assert!(gone.contains("has not shown itself since"), "{gone}");
+    }
+
+    fn feed(state: &str, last_ok: Option<i64>, next_due: i64) -> FeedRow {
+        FeedRow {
+            name: "f".to_owned(),
+            url: String::new(),
+            effective_url: String::new(),
+            state: state.to_owned(),
+            state_since: time(0),
+            why: None,
+            last_ok: last_ok.map(time),
+            last_new_item: None,
+            next_due: time(next_due),
+            interval_s: Some(60),
+            items: 0,
+            items_per_day: 0.0,
+            failures: 0,
+        }
+    }
+
+    #[track_caller]
+    fn check(feeds: &[FeedRow], expected: Option<&str>) {
+        let found = polls_fail(feeds, true, time(0));
+        match (found, expected) {
+            (None, None) => {}
+            (Some(found), Some(expected)) if found.contains(expected) => {}
+            (found, _) => panic!("{found:?} instead of {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn disabled_feeds_do_not_hide_that_all_others_fail() {
+        let (off, failing) = (feed("disabled", None, -9999), feed("retry", Some(-60), 60));
+        check(&[off.clone(), failing.clone()], Some("none of the 1 enabled feeds"));
+        check(&[off.clone(), failing, feed("active", Some(-60), 60)], None);
+        check(&[off], None);
+        check(&[], None);
+    }
+
+    #[test]
+    fn a_daemon_that_polls_nothing_is_unhealthy_and_one_with_patient_feeds_is_not() {
+        check(&[feed("active", Some(-4000), -700)], Some("1 feeds are overdue"));
+        check(&[feed("new", None, -700)], Some("1 feeds are overdue"));
+        check(&[feed("active", Some(-4000), 9000)], None);
+        check(&[feed("active", Some(-4000), -700), feed("active", Some(-60), 60)], None);
+    }
 }

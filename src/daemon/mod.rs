@@ -3,6 +3,7 @@
 
 mod deliverer;
 mod poller;
+mod pulse;
 mod queue;
 mod signals;
 mod systemd;
@@ -19,6 +20,7 @@ use tracing::{error, info, warn};
 
 use self::deliverer::Deliverer;
 use self::poller::{Poller, Report};
+use self::pulse::{Beat, Pulse};
 use self::queue::{Poll, Queue};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -27,7 +29,7 @@ use crate::item::FeedName;
 use crate::receivers::Receiver;
 use crate::rules::{ITEMS_TO_LEARN_FROM, WORTH_LEARNING};
 use crate::schedule::State;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 pub use self::signals::forward as forward_signals;
 
@@ -44,7 +46,8 @@ const STOP_DELIVERIES: Duration = Duration::from_millis(1_500);
 const ONCE_DELIVERIES: Duration = Duration::from_secs(60);
 /// When a feed is tried again whose poll could not be committed.
 const AFTER_STORE_FAILURE: SignedDuration = SignedDuration::from_mins(1);
-/// How often the daemon shows that it is alive where systemd does not ask for more.
+/// How often the daemon shows that it is alive, where systemd does not ask for more; `status` takes
+/// three that are missing for trouble.
 const HEARTBEAT: Duration = Duration::from_secs(20);
 /// How often old items are emptied.
 const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -133,6 +136,8 @@ enum Event {
     Control(Option<Control>),
     /// Time to show that we are alive.
     Heartbeat,
+    /// The database has answered a heartbeat.
+    Beaten(Result<Result<(), StoreError>, JoinError>),
     /// Nothing is left to do (`run --once`).
     Finished,
 }
@@ -153,6 +158,9 @@ struct Daemon {
     slow_sender: mpsc::Sender<FeedName>,
     slow_receiver: mpsc::Receiver<FeedName>,
     heartbeat: tokio::time::Interval,
+    /// The heartbeat that waits for the database; one at most.
+    beats: JoinSet<Result<(), StoreError>>,
+    pulse: Pulse,
     next_prune: Timestamp,
     /// Why the last reload was refused.
     refused: Option<String>,
@@ -186,7 +194,11 @@ impl Daemon {
             slow: HashSet::new(),
             slow_sender,
             slow_receiver,
-            heartbeat: tokio::time::interval(systemd::watchdog_interval().unwrap_or(HEARTBEAT)),
+            heartbeat: tokio::time::interval(
+                systemd::watchdog_interval().map_or(HEARTBEAT, |asked| asked.min(HEARTBEAT)),
+            ),
+            beats: JoinSet::new(),
+            pulse: Pulse::default(),
             next_prune: now,
             refused: None,
             summary: Summary::default(),
@@ -204,6 +216,8 @@ impl Daemon {
                 Event::Control(Some(Control::Reopen)) => self.deliverer.reopen(),
                 Event::Control(Some(Control::Stop) | None) => return,
                 Event::Heartbeat => self.beat(),
+                Event::Beaten(Ok(result)) => self.beaten(result),
+                Event::Beaten(Err(panic)) => error!("the heartbeat failed: {panic}"),
                 Event::Finished => return,
             }
         }
@@ -220,6 +234,7 @@ impl Daemon {
             biased;
             control = self.control.recv() => Event::Control(control),
             _ = self.heartbeat.tick() => Event::Heartbeat,
+            Some(result) = self.beats.join_next() => Event::Beaten(result),
             Some(ended) = self.polls.join_next_with_id() => Event::Polled(Box::new(ended)),
             Some(name) = self.slow_receiver.recv() => Event::Slow(name),
             () = async { clock.sleep_until(due.unwrap_or(Timestamp::MAX)).await },
@@ -364,33 +379,51 @@ impl Daemon {
         }
     }
 
-    /// Shows that the event loop and the writer are alive: systemd hears of it only after the
-    /// writer has answered.
+    /// Writes down that the daemon is alive; systemd hears of it when the writer has answered.
     fn beat(&mut self) {
         let (store, now) = (self.store.clone(), self.clock.now());
-        let status = self.status_line();
-        let prune = (now >= self.next_prune).then(|| {
-            self.next_prune = now + PRUNE_EVERY;
-            let keep = SignedDuration::try_from(self.config.store.keep_items);
-            keep.ok().and_then(|keep| now.checked_sub(keep).ok())
-        });
-        let forever = self.mode == Mode::Forever;
-        tokio::spawn(async move {
-            if forever {
-                let pid = std::process::id().to_string();
-                if let Err(error) = store.note("heartbeat", &pid, now).await {
-                    error!("failed to write to the database: {:#}", anyhow::Error::from(error));
-                }
-                systemd::alive(&status);
+        self.prune(now);
+        if self.mode == Mode::Once {
+            return;
+        }
+        if !self.beats.is_empty() {
+            error!("the database has not answered since the last heartbeat");
+            return;
+        }
+        let pid = std::process::id().to_string();
+        self.beats.spawn(async move { store.note("heartbeat", &pid, now).await });
+    }
+
+    fn beaten(&mut self, result: Result<(), StoreError>) {
+        let before = self.pulse.failing().map(|(since, _)| since);
+        let beat = self.pulse.take(result, self.clock.now());
+        match (before, self.pulse.failing()) {
+            (None, Some((_, why))) => error!("the database cannot be written: {why}"),
+            (Some(since), None) => {
+                info!("the database can be written again; it failed since {since}")
             }
-            if let Some(Some(before)) = prune {
-                match store.prune(before).await {
-                    Ok(0) => {}
-                    Ok(items) => info!(items, "emptied {items} items older than store.keep_items"),
-                    Err(error) => {
-                        error!("failed to prune: {:#}", anyhow::Error::from(error));
-                    }
-                }
+            _ => {}
+        }
+        match beat {
+            Beat::Alive => systemd::alive(&self.status_line()),
+            Beat::Broken => systemd::status(&self.status_line()),
+        }
+    }
+
+    /// Empties old items, once in a while.
+    fn prune(&mut self, now: Timestamp) {
+        if now < self.next_prune {
+            return;
+        }
+        self.next_prune = now + PRUNE_EVERY;
+        let keep = SignedDuration::try_from(self.config.store.keep_items);
+        let Some(before) = keep.ok().and_then(|keep| now.checked_sub(keep).ok()) else { return };
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            match store.prune(before).await {
+                Ok(0) => {}
+                Ok(items) => info!(items, "emptied {items} items older than store.keep_items"),
+                Err(error) => error!("failed to prune: {:#}", anyhow::Error::from(error)),
             }
         });
     }
@@ -409,6 +442,10 @@ impl Daemon {
         if let Some(problems) = &self.refused {
             let first = problems.lines().next().unwrap_or_default();
             line = format!("RELOAD REFUSED, running with the old configuration: {first}; {line}");
+        }
+        if let Some((since, why)) = self.pulse.failing() {
+            let since = since.strftime("%H:%M UTC");
+            line = format!("CANNOT WRITE to the database since {since}: {why}; {line}");
         }
         line
     }

@@ -27,6 +27,11 @@ pub(super) fn alive(status: &str) {
     tell(&[NotifyState::Watchdog, NotifyState::Status(status)]);
 }
 
+/// How things are. When this is all that it hears, systemd ends and restarts the daemon.
+pub(super) fn status(status: &str) {
+    tell(&[NotifyState::Status(status)]);
+}
+
 /// The daemon has begun to stop.
 pub(super) fn stopping() {
     tell(&[NotifyState::Stopping]);

@@ -168,6 +168,18 @@ pub struct FeedRow {
     pub failures: u32,
 }
 
+impl FeedRow {
+    /// Whether it is polled at all.
+    pub fn is_enabled(&self) -> bool {
+        self.state != "disabled"
+    }
+
+    /// Whether it is polled and its last poll did not go well.
+    pub fn is_in_trouble(&self) -> bool {
+        !matches!(self.state.as_str(), "new" | "active" | "disabled")
+    }
+}
+
 /// How much there is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Totals {

@@ -90,6 +90,21 @@ pub enum StoreError {
     Stopped,
 }
 
+impl StoreError {
+    /// Whether the disk or another process is to blame: it passes when they let it, and a restart
+    /// would not help.
+    pub fn is_from_outside(&self) -> bool {
+        use rusqlite::ErrorCode::{
+            DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly, SystemIoFailure,
+        };
+        let StoreError::Sqlite(error) = self else { return false };
+        matches!(
+            error.sqlite_error_code(),
+            Some(DiskFull | DatabaseBusy | DatabaseLocked | ReadOnly | SystemIoFailure)
+        )
+    }
+}
+
 /// The way to write. There is one for a database at a time, held by a lock file beside it.
 #[derive(Debug)]
 pub struct Store {

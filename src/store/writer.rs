@@ -56,7 +56,9 @@ fn transact(
     {
         Ok(transaction) => transaction,
         Err(error) => {
-            answers.extend(next.map(refuse));
+            // It may have been waited for long; the others would only wait as long again.
+            let waiting = queue.try_iter().take(MOST_PER_TRANSACTION);
+            answers.extend(next.into_iter().chain(waiting).map(refuse));
             return Err(error);
         }
     };

@@ -13,5 +13,6 @@ mod polling;
 mod program;
 mod rules_doc;
 mod server;
+mod service;
 mod shipped;
 mod world;

@@ -8,21 +8,21 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A copy of the demonstration, so that its database is the test's own.
-struct Demo(TempDir);
+pub(crate) struct Demo(TempDir);
 
 impl Demo {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config/demo"), folder.path());
         Self(folder)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// A call of newswatch.
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_newswatch"));
         command
             .arg("--config")
