@@ -56,13 +56,21 @@ pub(crate) fn init(verbose: u8, quiet: bool, format: Option<LogFormat>, daemon: 
             .with_priority_mappings(mappings);
         registry.with(layer).init();
     } else if format == LogFormat::Json {
-        let layer =
-            fmt::layer().json().with_span_events(FmtSpan::NONE).with_writer(std::io::stderr);
+        let layer = fmt::layer()
+            .json()
+            .with_span_events(FmtSpan::NONE)
+            .log_internal_errors(false)
+            .with_writer(std::io::stderr);
         registry.with(layer).init();
     } else {
         let colour = std::io::stderr().is_terminal()
             && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let layer = fmt::layer().with_ansi(colour).with_target(false).with_writer(std::io::stderr);
+        // The complaint about a closed standard error would itself go there, and panic.
+        let layer = fmt::layer()
+            .with_ansi(colour)
+            .with_target(false)
+            .log_internal_errors(false)
+            .with_writer(std::io::stderr);
         registry.with(layer).init();
     }
 }

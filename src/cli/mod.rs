@@ -23,7 +23,7 @@ mod past;
 mod run;
 mod status;
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -170,10 +170,10 @@ pub fn run() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-/// Says something to the person at the terminal, on standard error.
-#[expect(clippy::print_stderr, reason = "the command line talks to a person")]
+/// Says something to the person at the terminal, on standard error. When that is closed, nobody
+/// wants to know.
 pub(crate) fn say(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Whether to use colour on standard output (<https://no-color.org>).
@@ -181,10 +181,20 @@ pub(crate) fn colour() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && io::stdout().is_terminal()
 }
 
+/// Whether the reader of our output has gone. What writes JSON and CSV wraps the error.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        let kind = if let Some(error) = cause.downcast_ref::<io::Error>() {
+            Some(error.kind())
+        } else if let Some(error) = cause.downcast_ref::<serde_json::Error>() {
+            error.io_error_kind()
+        } else if let Some(csv::ErrorKind::Io(error)) =
+            cause.downcast_ref::<csv::Error>().map(csv::Error::kind)
+        {
+            Some(error.kind())
+        } else {
+            None
+        };
+        kind == Some(io::ErrorKind::BrokenPipe)
     })
 }

@@ -367,6 +367,37 @@ fn what_a_feed_document_holds_is_printed_as_json() {
     demo.out(4, &["feeds", "parse", bad.to_str().unwrap()]);
 }
 
+/// The end of a pipe that nobody reads any more.
+fn unread() -> std::io::PipeWriter {
+    std::io::pipe().unwrap().1
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    for format in ["jsonl", "json", "csv", "table"] {
+        for list in ["items", "hits", "alerts", "feeds", "deliveries"] {
+            let mut command = demo.command(&[list, "--format", format]);
+            let output = command.stdout(unread()).output().unwrap();
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert_eq!((output.status.code(), &*error), (Some(0), ""), "{list} {format}");
+        }
+    }
+}
+
+#[test]
+fn a_closed_standard_error_ends_nothing() {
+    let demo = Demo::new();
+    let code = |arguments: &[&str]| {
+        let mut command = demo.command(arguments);
+        command.stdout(unread()).stderr(unread()).status().unwrap().code()
+    };
+    assert_eq!(code(&["-vv", "check"]), Some(0));
+    assert_eq!(code(&["alerts"]), Some(4), "there is no database yet");
+    assert_eq!(code(&["-vv", "run", "--once"]), Some(0));
+}
+
 #[test]
 fn status_says_whether_it_is_healthy() {
     let demo = Demo::new();
