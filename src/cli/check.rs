@@ -5,7 +5,7 @@ use std::io::Write as _;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::{Exit, Global, colour, config_files, say};
+use super::{Exit, Global, colour, config_files};
 use crate::config::{self, Checked, Counts};
 use crate::diagnostic::{Gravity, Problem};
 use crate::rules::ITEMS_TO_LEARN_FROM;
@@ -34,13 +34,7 @@ pub(crate) struct Arguments {
 
 /// Checks everything and prints every problem.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let files = match config_files::read(global) {
-        Ok(files) => files,
-        Err(error) => {
-            say(&format!("newswatch: {error:#}"));
-            return Ok(Exit::Config);
-        }
-    };
+    let files = config_files::read(global)?;
     let mut checked = config::check(&files);
     if let Some(config) = &checked.config {
         // What is stored is the best judge of a rule; without a store there is none.

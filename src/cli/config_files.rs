@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
-use super::{Exit, Global, say};
+use super::{Global, Refused};
 use crate::config::toml_file::nearest;
 use crate::config::{self, Checked, Config, Directories, Files};
 use crate::diagnostic::{Gravity, Problem, SourceFile};
@@ -46,6 +46,10 @@ fn find(global: &Global) -> anyhow::Result<PathBuf> {
 
 /// Reads all files of the configuration. A file that cannot be read is an error that names it.
 pub(crate) fn read(global: &Global) -> anyhow::Result<Files> {
+    read_all(global).map_err(|error| Refused::config(format!("{error:#}")))
+}
+
+fn read_all(global: &Global) -> anyhow::Result<Files> {
     let main = find(global)?;
     let folder = main.parent().map_or_else(PathBuf::new, Path::to_owned);
     let directories = directories(&folder)?;
@@ -124,16 +128,15 @@ pub(crate) fn rule_files(path: &Path) -> anyhow::Result<Vec<Arc<SourceFile>>> {
     Ok(vec![file(path)?])
 }
 
-/// Says that there is no such rule, and which one may be meant.
-pub(crate) fn no_such_rule(rules: &RuleSet, id: &str) -> anyhow::Result<Exit> {
+/// The error that there is no such rule, and which one may be meant.
+pub(crate) fn no_such_rule<T>(rules: &RuleSet, id: &str) -> anyhow::Result<T> {
     let ids: Vec<&str> = rules.rules().iter().map(|rule| &*rule.id).collect();
     let hint = match nearest(id, ids.iter().copied()) {
         Some(near) => format!("did you mean {near:?}?"),
         None if ids.len() <= MOST_NAMED => format!("the rules are {}", ids.join(", ")),
         None => format!("none of the {} rules has a name like it", ids.len()),
     };
-    say(&format!("newswatch: there is no rule {id:?}; {hint}"));
-    Ok(Exit::Usage)
+    Err(Refused::usage(format!("there is no rule {id:?}; {hint}")))
 }
 
 /// The configuration, checked; or all that is wrong with it, as text.
@@ -145,10 +148,7 @@ pub(crate) fn load(global: &Global) -> anyhow::Result<Result<Config, String>> {
 pub(crate) fn load_with_sources(
     global: &Global,
 ) -> anyhow::Result<Result<(Config, Sources), String>> {
-    let files = match read(global) {
-        Ok(files) => files,
-        Err(error) => return Ok(Err(format!("{error:#}"))),
-    };
+    let files = read(global)?;
     let Checked { config, sources, problems, .. } = config::check(&files);
     for warning in problems.iter().filter(|problem| problem.gravity == Gravity::Warning) {
         let first = warning.render();

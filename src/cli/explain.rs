@@ -2,10 +2,9 @@
 
 use std::io::Write as _;
 
-use anyhow::Context as _;
 use clap::Args;
 
-use super::{Exit, Global, config_files, list, say};
+use super::{Exit, Global, Refused, config_files, list, say};
 use crate::item::{Item, ItemKey};
 use crate::rules::{ITEMS_TO_LEARN_FROM, Origin};
 
@@ -56,8 +55,10 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
                 (row.into(), feed)
             }
             None => {
-                say(&format!("no stored item is {name:?}; `newswatch items` lists them"));
-                return Ok(Exit::No);
+                // Not 1, which says that the rule does not match.
+                return Err(Refused::usage(format!(
+                    "no stored item is {name:?}; `newswatch items` lists them"
+                )));
             }
         },
         (None, None) => {
@@ -79,9 +80,10 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         .iter()
         .find(|known| known.name.as_str() == feed)
         .and_then(|known| known.region.as_deref());
-    let explanation = sources
-        .explain(&config.rules, &arguments.rule, &item, Origin { feed: &feed, region })
-        .with_context(|| format!("there is no rule {:?}", arguments.rule))?;
+    let origin = Origin { feed: &feed, region };
+    let Some(explanation) = sources.explain(&config.rules, &arguments.rule, &item, origin) else {
+        return config_files::no_such_rule(&config.rules, &arguments.rule);
+    };
     writeln!(std::io::stdout(), "{}", explanation.render().trim_end())?;
     Ok(if explanation.matches() { Exit::Done } else { Exit::No })
 }

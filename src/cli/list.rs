@@ -5,11 +5,13 @@ use std::io::{self, IsTerminal as _, Write as _};
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
+use jiff::civil::Date;
+use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Global;
+use super::{Global, Refused};
 use crate::hit::Severity;
 use crate::store::{ItemFilter, Reader};
 use crate::text::clean::clean;
@@ -67,14 +69,15 @@ pub(crate) struct Filter {
 impl Filter {
     /// The filter as the store takes it.
     pub(crate) fn checked(&self, now: Timestamp) -> anyhow::Result<ItemFilter> {
-        let time =
-            |text: &Option<String>| text.as_deref().map(|text| moment(text, now)).transpose();
+        let time = |option: &'static str, text: &Option<String>| {
+            text.as_deref().map(|text| moment(text, now).context(option)).transpose()
+        };
         Ok(ItemFilter {
             feed: self.feed.clone(),
             rule: self.rule.clone(),
             severity: self.severity,
-            since: time(&self.since)?,
-            until: time(&self.until)?,
+            since: time("--since", &self.since)?,
+            until: time("--until", &self.until)?,
             search: self.search.clone(),
             limit: (self.limit > 0).then_some(self.limit),
         })
@@ -88,16 +91,16 @@ fn severity(name: &str) -> Result<Severity, String> {
 /// A time as a person writes it: how long ago, a day, or a full time.
 pub(crate) fn moment(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
     if let Ok(ago) = crate::config::duration(text) {
-        let ago = SignedDuration::try_from(ago).map_err(|_| anyhow!("{text:?} is too long ago"))?;
-        return now.checked_sub(ago).with_context(|| format!("{text:?} is too long ago"));
+        let then = SignedDuration::try_from(ago).ok().and_then(|ago| now.checked_sub(ago).ok());
+        return then.ok_or_else(|| Refused::usage(format!("{text:?} is too long ago")));
     }
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    let day: jiff::civil::Date = text.parse().map_err(|_| {
-        anyhow!("{text:?} is no time: write 30m, 12h, 7d, 2023-09-18 or 2023-09-18T10:00:00Z")
-    })?;
-    Ok(jiff::tz::Offset::UTC.to_timestamp(day.at(0, 0, 0, 0))?)
+    let day = || text.parse().map(|day: Date| day.at(0, 0, 0, 0));
+    let time = text.parse().or_else(|_| day().and_then(|day| Offset::UTC.to_timestamp(day)));
+    time.map_err(|_| {
+        Refused::usage(format!(
+            "{text:?} is no time: write 30m, 12h, 7d, 2023-09-18 or 2023-09-18T10:00:00Z"
+        ))
+    })
 }
 
 /// Opens the database that the options or the configuration name.

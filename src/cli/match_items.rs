@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 
@@ -194,7 +194,7 @@ fn rule_set(global: &Global, arguments: &Arguments) -> anyhow::Result<Option<Rul
 fn wanted(set: &RuleSet, only: &[String]) -> anyhow::Result<Vec<bool>> {
     for id in only {
         if !set.rules().iter().any(|rule| *rule.id == **id) {
-            bail!("there is no rule {id:?}");
+            return config_files::no_such_rule(set, id);
         }
     }
     Ok(set

@@ -47,6 +47,26 @@ pub(crate) enum Exit {
     Failure = 4,
 }
 
+/// An error that decides the exit code; any other is a [`Exit::Failure`].
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Refused {
+    exit: Exit,
+    message: String,
+}
+
+impl Refused {
+    /// The command was called wrongly.
+    pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
+        Self { exit: Exit::Usage, message: message.into() }.into()
+    }
+
+    /// There is no configuration, or none that can be read.
+    pub(crate) fn config(message: impl Into<String>) -> anyhow::Error {
+        Self { exit: Exit::Config, message: message.into() }.into()
+    }
+}
+
 const AFTER_HELP: &str = "\
 Examples:
   newswatch --config config/demo run --once   try it: no network needed
@@ -165,7 +185,7 @@ pub fn run() -> ExitCode {
             return Exit::Done;
         }
         say(&format!("newswatch: {error:#}"));
-        Exit::Failure
+        error.downcast_ref::<Refused>().map_or(Exit::Failure, |refused| refused.exit)
     });
     ExitCode::from(exit as u8)
 }

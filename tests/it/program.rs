@@ -367,6 +367,55 @@ fn what_a_feed_document_holds_is_printed_as_json() {
     demo.out(4, &["feeds", "parse", bad.to_str().unwrap()]);
 }
 
+/// The exit code of a call, and what it says.
+fn said(demo: &Demo, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = demo.run(arguments);
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn wrong_values_of_arguments_are_wrong_usage_and_the_right_one_is_named() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    for (arguments, part) in [
+        (["items", "--since", "garbage"].as_slice(), "--since: \"garbage\" is no time"),
+        (&["hits", "--until", "2023-13-45"], "--until: \"2023-13-45\" is no time"),
+        (&["match", "--rule", "wang-yi-lavrv"], "did you mean \"wang-yi-lavrov\"?"),
+        (&["explain", "wang-yi-lavrv", "--text", "a"], "did you mean \"wang-yi-lavrov\"?"),
+        (&["explain", "wang-yi-lavrov", "--item", "nope"], "no stored item"),
+    ] {
+        let (code, error) = said(&demo, arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {error}");
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn every_command_that_needs_a_configuration_says_when_there_is_none() {
+    let demo = Demo::new();
+    std::fs::remove_file(demo.path("newswatch.toml")).unwrap();
+    for arguments in [
+        ["run", "--once"].as_slice(),
+        &["check"],
+        &["match"],
+        &["explain", "x", "--text", "y"],
+        &["backtest"],
+        &["nearmiss", "x"],
+        &["hits"],
+        &["alerts"],
+        &["items"],
+        &["feeds"],
+        &["deliveries"],
+        &["deliveries", "retry", "1"],
+        &["status"],
+        &["config", "show"],
+    ] {
+        let (code, error) = said(&demo, arguments);
+        assert_eq!(code, Some(3), "{arguments:?}: {error}");
+        assert!(error.starts_with("newswatch: there is no configuration at"), "{error}");
+    }
+}
+
 /// The end of a pipe that nobody reads any more.
 fn unread() -> std::io::PipeWriter {
     std::io::pipe().unwrap().1
