@@ -1,7 +1,10 @@
 //! The log of the program itself, on standard error or in the journal. Alerts are not part of it:
 //! they go to receivers.
 
+use std::fs::File;
 use std::io::IsTerminal as _;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt as _;
 
 use clap::ValueEnum;
 use tracing::Level;
@@ -12,6 +15,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt};
 
+use crate::diagnostic::Gravity;
+
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
@@ -21,6 +26,24 @@ pub(crate) enum LogFormat {
     Json,
     /// The systemd journal, with fields.
     Journald,
+}
+
+/// Whether a stream of ours ends in the journal. Programs started from a desktop inherit the
+/// variable without the stream (systemd.exec(5), JOURNAL_STREAM).
+pub(crate) fn is_journal(stream: &impl AsFd) -> bool {
+    let Some(named) = std::env::var("JOURNAL_STREAM").ok() else { return false };
+    let metadata = stream.as_fd().try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
+    metadata.is_ok_and(|stream| named == format!("{}:{}", stream.dev(), stream.ino()))
+}
+
+/// A text with each line marked for the journal (sd-daemon(3)), where all lines would else have
+/// the priority of information.
+pub(crate) fn marked(text: &str, gravity: Gravity) -> String {
+    let mark = match gravity {
+        Gravity::Error => "<3>",
+        Gravity::Warning => "<4>",
+    };
+    text.lines().map(|line| format!("{mark}{line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// Sets the log up. `NEWSWATCH_LOG` overrides the level, in the syntax of tracing's filters.
@@ -37,7 +60,7 @@ pub(crate) fn init(verbose: u8, quiet: bool, format: Option<LogFormat>, daemon: 
     let filter = EnvFilter::try_from_env("NEWSWATCH_LOG").unwrap_or_else(|_| {
         EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).parse_lossy(default)
     });
-    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
+    let journal = is_journal(&std::io::stderr());
     let format = format.unwrap_or(if journal { LogFormat::Journald } else { LogFormat::Text });
     let registry = tracing_subscriber::registry().with(filter);
     if format == LogFormat::Journald

@@ -10,6 +10,7 @@ use crate::config::{self, Checked, Counts};
 use crate::diagnostic::{Gravity, Problem};
 use crate::rules::ITEMS_TO_LEARN_FROM;
 use crate::store::Reader;
+use crate::telemetry;
 
 /// How problems are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -63,8 +64,17 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
             writeln!(out, "{value}")?;
         }
         Format::Text => {
+            // systemd runs `check` before a start and a reload: the journal is where its report is
+            // looked for then.
+            let journal = telemetry::is_journal(&out);
             for problem in &checked.problems {
-                writeln!(out, "{}", painted(&problem.render()))?;
+                let report = problem.render();
+                let report = if journal {
+                    telemetry::marked(&report, problem.gravity)
+                } else {
+                    painted(&report)
+                };
+                writeln!(out, "{report}")?;
             }
             writeln!(
                 out,

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use clap::{Args, Subcommand};
 use toml::{Table, Value};
 
-use super::{Exit, Global, config_files, say};
+use super::{Exit, Global, complain, config_files};
 use crate::config::{Config, Feed, FirstRun, Receiver, ReceiverKind, Route, write_duration};
 
 /// The arguments of `config`.
@@ -30,7 +30,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
             Ok(Exit::Done)
         }
         Err(problems) => {
-            say(&problems);
+            complain(&problems);
             Ok(Exit::Config)
         }
     }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use clap::Args;
 
-use super::{Exit, Global, Refused, config_files, list, say};
+use super::{Exit, Global, Refused, complain, config_files, list};
 use crate::item::{Item, ItemKey};
 use crate::rules::{ITEMS_TO_LEARN_FROM, Origin};
 
@@ -38,7 +38,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     let (config, sources) = match config_files::load_with_sources(global)? {
         Ok(loaded) => loaded,
         Err(problems) => {
-            say(&problems);
+            complain(&problems);
             return Ok(Exit::Config);
         }
     };

@@ -29,6 +29,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+use crate::diagnostic::Gravity;
 use crate::telemetry::{self, LogFormat};
 
 /// How a command ended.
@@ -184,7 +185,7 @@ pub fn run() -> ExitCode {
         if is_broken_pipe(&error) {
             return Exit::Done;
         }
-        say(&format!("newswatch: {error:#}"));
+        complain(&format!("newswatch: {error:#}"));
         error.downcast_ref::<Refused>().map_or(Exit::Failure, |refused| refused.exit)
     });
     ExitCode::from(exit as u8)
@@ -194,6 +195,15 @@ pub fn run() -> ExitCode {
 /// wants to know.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// The same for what went wrong; the journal hears that it is an error.
+pub(crate) fn complain(text: &str) {
+    if telemetry::is_journal(&io::stderr()) {
+        say(&telemetry::marked(text, Gravity::Error));
+    } else {
+        say(text);
+    }
 }
 
 /// Whether to use colour on standard output (<https://no-color.org>).

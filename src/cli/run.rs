@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{Exit, Global, config_files, say};
+use super::{Exit, Global, complain, config_files};
 use crate::clock::Clock;
 use crate::daemon::{self, Setup, Summary};
 
@@ -26,7 +26,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     let config = match config_files::load(global)? {
         Ok(config) => config,
         Err(problems) => {
-            say(&problems);
+            complain(&problems);
             return Ok(Exit::Config);
         }
     };

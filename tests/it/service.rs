@@ -1,5 +1,9 @@
-//! What systemd hears of the daemon.
+//! What systemd and the journal hear of the program.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -73,4 +77,59 @@ fn systemd_hears_no_sign_of_life_while_the_database_cannot_be_written() {
     service.database("DROP TRIGGER refuse");
     let mended = service.hear("WATCHDOG=1");
     assert!(!mended.contains("CANNOT WRITE"), "{mended}");
+}
+
+/// What a call writes to a stream that it may take for the journal's.
+fn written(demo: &Demo, arguments: &[&str], journal: bool) -> String {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let stream = File::from(OwnedFd::from(writer.try_clone().unwrap())).metadata().unwrap();
+    let inode = if journal { stream.ino() } else { stream.ino() + 1 };
+    let mut command = demo.command(arguments);
+    command
+        .env("JOURNAL_STREAM", format!("{}:{inode}", stream.dev()))
+        .stdout(writer.try_clone().unwrap())
+        .stderr(writer);
+    assert_ne!(command.status().unwrap().code(), Some(0));
+    // Its ends of the pipe are ours too.
+    drop(command);
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[track_caller]
+fn check_priorities(demo: &Demo, arguments: &[&str], part: &str) {
+    let text = written(demo, arguments, true);
+    let line = text.lines().find(|line| line.contains(part));
+    let line = line.unwrap_or_else(|| panic!("nothing has {part}: {text}"));
+    assert!(line.starts_with("<3>"), "{line}");
+    let plain = written(demo, arguments, false);
+    assert!(plain.contains(part) && !plain.contains("<3>"), "{plain}");
+}
+
+#[test]
+fn the_journal_hears_why_a_start_or_a_reload_was_refused_as_errors() {
+    let demo = Demo::new();
+    std::fs::write(demo.path("rules/bad.toml"), "[[rule]]\nid = \"x\"\nquery = 'a AND ('\n")
+        .unwrap();
+    for arguments in [["--quiet", "check"].as_slice(), &["run"]] {
+        check_priorities(&demo, arguments, "rules/bad.toml:3:16: error");
+        check_priorities(&demo, arguments, "query = 'a AND ('");
+    }
+    std::fs::remove_file(demo.path("newswatch.toml")).unwrap();
+    check_priorities(&demo, &["run"], "there is no configuration at");
+}
+
+#[test]
+fn the_journal_hears_warnings_as_warnings() {
+    let demo = Demo::new();
+    std::fs::write(demo.path("rules/bad.toml"), "[[rule]]\nid = \"x\"\nquery = 'a AND ('\n")
+        .unwrap();
+    std::fs::write(
+        demo.path("feeds/fast.toml"),
+        "[[feed]]\nname = \"fast\"\nurl = \"https://example.org/\"\ninterval = \"2s\"\n",
+    )
+    .unwrap();
+    let text = written(&demo, &["check"], true);
+    assert!(text.lines().any(|line| line.starts_with("<4>") && line.contains("warning: polling")));
 }
