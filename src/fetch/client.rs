@@ -11,6 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use url::Url;
 
+use super::blocks::Blocks;
+use super::decode::TooLarge;
 use super::{
     Body, Failure, FailureKind, Freshness, Outcome, Request, Validators, address, decode, file,
     headers,
@@ -232,15 +234,19 @@ impl Fetcher {
         if response.content_length().is_some_and(|length| length > WIRE_LIMIT as u64) {
             return Err(too_large());
         }
-        let (started, mut bytes, mut permit) = (Instant::now(), Vec::new(), None);
+        let (started, mut bytes, mut permit) = (Instant::now(), Blocks::default(), None);
         loop {
             let chunk = match timeout(self.limits.idle, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => chunk,
-                Ok(Ok(None)) => return Ok(Wire { bytes, complete: true, permit }),
-                Ok(Err(error)) if bytes.is_empty() => {
+                Ok(Ok(None)) => {
+                    return Ok(Wire { bytes: bytes.into_vec(), complete: true, permit });
+                }
+                Ok(Err(error)) if bytes.len() == 0 => {
                     return Err(failure(FailureKind::Broken, address::chain(&error)));
                 }
-                Ok(Err(_)) => return Ok(Wire { bytes, complete: false, permit }),
+                Ok(Err(_)) => {
+                    return Ok(Wire { bytes: bytes.into_vec(), complete: false, permit });
+                }
                 Err(_) => {
                     return Err(failure(
                         FailureKind::Timeout,
@@ -251,7 +257,7 @@ impl Fetcher {
             if bytes.len() + chunk.len() > LARGE_BODY && permit.is_none() {
                 permit = Some(self.place().await);
             }
-            bytes.extend_from_slice(&chunk);
+            bytes.extend(&chunk);
             if bytes.len() > WIRE_LIMIT {
                 return Err(too_large());
             }
@@ -274,15 +280,23 @@ impl Fetcher {
         if codings.is_empty() {
             return Ok((bytes, complete, permit));
         }
-        // What is small on the wire may be large when unpacked.
-        if permit.is_none() && bytes.len() > LARGE_BODY / 16 {
-            permit = Some(self.place().await);
-        }
-        let work = tokio::task::spawn_blocking(move || decode::decode(bytes, &codings, complete));
-        match work.await {
-            Ok(Ok(decoded)) => Ok((decoded.bytes, decoded.complete, permit)),
-            Ok(Err(too_large)) => Err(failure(FailureKind::TooLarge, too_large.to_string())),
-            Err(panic) => Err(failure(FailureKind::Broken, format!("unpacking failed: {panic}"))),
+        let (bytes, codings) = (Arc::new(bytes), Arc::new(codings));
+        loop {
+            // What is small on the wire may be large when unpacked.
+            let most = if permit.is_some() { decode::DECODED_LIMIT } else { LARGE_BODY };
+            let (input, codings) = (bytes.clone(), codings.clone());
+            let work = move || decode::decode(&input, &codings, complete, most);
+            let failed = match tokio::task::spawn_blocking(work).await {
+                Ok(Ok(Some(decoded))) => return Ok((decoded.bytes, decoded.complete, permit)),
+                Ok(Ok(None)) => return Ok((Arc::unwrap_or_clone(bytes), complete, permit)),
+                Ok(Err(TooLarge::ForNow)) if permit.is_none() => {
+                    permit = Some(self.place().await);
+                    continue;
+                }
+                Ok(Err(too_large)) => failure(FailureKind::TooLarge, too_large.to_string()),
+                Err(panic) => failure(FailureKind::Broken, format!("unpacking failed: {panic}")),
+            };
+            return Err(failed);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Conditional GET with limits: from a feed's address to a typed outcome.
 
 pub(crate) mod address;
+mod blocks;
 mod client;
 mod decode;
 mod file;
