@@ -35,9 +35,10 @@ pub use self::signals::forward as forward_signals;
 
 /// A poll that has run for so long gives its place under `poll.concurrency` to another, so that
 /// slow servers cannot hold up the rest.
-const SLOW_POLL: Duration = Duration::from_secs(3);
-/// Polls under way at most, slow ones included, as a multiple of `poll.concurrency`.
-const SLOW_FACTOR: usize = 8;
+const SLOW_POLL: Duration = Duration::from_secs(1);
+/// Slow polls under way at most. Each holds a connection, of which most systems allow a process
+/// some thousand, and up to 512 KiB of a body: 256 MiB, if all of them mean harm.
+const MOST_SLOW: usize = 512;
 /// How long a stop waits for polls under way; they are made again at the next start.
 const STOP_POLLS: Duration = Duration::from_secs(2);
 /// How long a stop waits for deliveries; the rest stays in the outbox.
@@ -244,8 +245,8 @@ impl Daemon {
 
     /// Whether another poll may run now.
     fn may_start(&self) -> bool {
-        let limit = self.config.poll.concurrency;
-        self.polls.len() - self.slow.len() < limit && self.polls.len() < limit * SLOW_FACTOR
+        let brisk = self.polls.len() - self.slow.len();
+        brisk < self.config.poll.concurrency && self.slow.len() < MOST_SLOW
     }
 
     fn start_polls(&mut self) {

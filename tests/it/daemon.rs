@@ -70,6 +70,23 @@ async fn a_feed_that_hangs_holds_up_neither_the_others_nor_the_stop() {
 }
 
 #[tokio::test]
+async fn feeds_that_hang_take_no_place_from_one_that_works_even_when_there_is_one_place() {
+    let mut world = World::new().await;
+    world.edit_main("[poll]", "[poll]\nconcurrency = 1");
+    let elsewhere = Server::start_on("127.0.0.2:0").await;
+    elsewhere.set("/hangs.xml", Answer::Hang);
+    let url = elsewhere.url("/hangs.xml");
+    world.add_feed_elsewhere("a-hangs", &format!("url = \"{url}\"\nallow_private = true"));
+    world.publish("works", NEWS);
+    let daemon = world.start();
+    elsewhere.asked("/hangs.xml", 1).await;
+    world.server.asked(HOOK, 1).await;
+    assert_eq!(elsewhere.requests("/hangs.xml").len(), 1, "it still hangs");
+    daemon.stop().await;
+    assert_eq!(world.alerted(), [NEWS]);
+}
+
+#[tokio::test]
 async fn a_second_daemon_on_the_same_database_is_refused() {
     let mut world = World::new().await;
     world.publish("alpha", NEWS);
