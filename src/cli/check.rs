@@ -10,7 +10,7 @@ use crate::config::{self, Checked, Counts};
 use crate::diagnostic::{Gravity, Problem};
 use crate::rules::ITEMS_TO_LEARN_FROM;
 use crate::store::Reader;
-use crate::telemetry;
+use crate::{fetch, telemetry};
 
 /// How problems are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,6 +43,10 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         let items = Reader::open(path).and_then(|reader| reader.newest_items(ITEMS_TO_LEARN_FROM));
         let frequent = checked.sources.frequent(&config.rules, &items.unwrap_or_default());
         checked.problems.extend(frequent);
+    }
+    // A warning, as the daemon may run on another machine.
+    if let Some(Err(error)) = checked.config.as_ref().map(fetch::check_system) {
+        checked.problems.push(Problem::warning(&files.main, 0..0, error.to_string()));
     }
     let errors = count(&checked, Gravity::Error);
     let warnings = count(&checked, Gravity::Warning);

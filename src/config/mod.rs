@@ -65,6 +65,21 @@ pub struct Config {
     pub rules: Arc<RuleSet>,
 }
 
+impl Config {
+    /// Something that is asked over https: a feed that is polled, or a receiver.
+    pub fn first_https(&self) -> Option<String> {
+        let feed = self.feeds.iter().find(|feed| feed.enabled && feed.url.scheme() == "https");
+        let receiver = || {
+            self.receivers.iter().find(|receiver| match &receiver.kind {
+                ReceiverKind::Webhook { url, .. } => url.scheme() == "https",
+                ReceiverKind::Stdout | ReceiverKind::Journald | ReceiverKind::Jsonl { .. } => false,
+            })
+        };
+        feed.map(|feed| format!("feed {}", feed.name))
+            .or_else(|| receiver().map(|receiver| format!("receiver {}", receiver.name)))
+    }
+}
+
 /// `[store]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreSettings {

@@ -24,7 +24,7 @@ use self::pulse::{Beat, Pulse};
 use self::queue::{Poll, Queue};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::fetch::Fetcher;
+use crate::fetch::{self, Fetcher};
 use crate::item::FeedName;
 use crate::receivers::Receiver;
 use crate::rules::{ITEMS_TO_LEARN_FROM, WORTH_LEARNING};
@@ -172,6 +172,7 @@ impl Daemon {
     async fn start(setup: Setup, mode: Mode) -> anyhow::Result<Self> {
         let Setup { config, read_config, clock, control } = setup;
         let now = clock.now();
+        fetch::check_system(&config)?;
         let store = Arc::new(Store::open(&config.store.path)?);
         let config = Arc::new(learnt(config, &store)?);
         store.adopt_feeds(&config.feeds, now).await?;
@@ -351,6 +352,7 @@ impl Daemon {
                 "store.path takes effect at the next start; still using {}",
                 self.config.store.path.display());
         }
+        fetch::check_system(&config)?;
         let receivers = open_receivers(&config)?;
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
         let now = self.clock.now();

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
@@ -106,24 +107,38 @@ impl Resolve for PublicOnly {
     }
 }
 
-/// A client that asks public addresses only, or any.
+/// A client that asks public addresses only, or any. Where the system has no certificates of
+/// authorities it can ask over http alone; [`check_certificates`] says so.
 pub(crate) fn client(
     allow_private: bool,
-    connect_timeout: std::time::Duration,
+    connect_timeout: Duration,
 ) -> Result<reqwest::Client, reqwest::Error> {
+    builder(allow_private, connect_timeout)
+        .build()
+        .or_else(|_| builder(allow_private, connect_timeout).tls_certs_only([]).build())
+}
+
+/// The system has no certificates of authorities, without which no https server can be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this system has no certificates of authorities: install the package ca-certificates")]
+pub(crate) struct NoCertificates;
+
+/// Whether https servers can be asked at all.
+pub(crate) fn check_certificates() -> Result<(), NoCertificates> {
+    builder(true, Duration::ZERO).build().map(|_| ()).map_err(|_| NoCertificates)
+}
+
+fn builder(allow_private: bool, connect_timeout: Duration) -> reqwest::ClientBuilder {
     // An error means that another part of the process has chosen a provider, which will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
+    let builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .no_proxy()
         .connect_timeout(connect_timeout)
         .pool_max_idle_per_host(1)
-        .pool_idle_timeout(std::time::Duration::from_secs(90));
-    if !allow_private {
-        builder = builder.dns_resolver(Arc::new(PublicOnly));
-    }
-    builder.build()
+        .pool_idle_timeout(Duration::from_secs(90));
+    if allow_private { builder } else { builder.dns_resolver(Arc::new(PublicOnly)) }
 }
 
 /// An error with all its causes, without repeating what a cause already said.

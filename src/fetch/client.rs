@@ -69,17 +69,15 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Sets HTTP up. An error is not about any feed: most often the system has no certificates of
-    /// authorities (package ca-certificates).
+    /// Sets HTTP up. An error is not about any feed.
     pub fn new(settings: &PollSettings) -> anyhow::Result<Self> {
         Self::with_limits(settings, Limits::DEFAULT)
     }
 
     pub(crate) fn with_limits(settings: &PollSettings, limits: Limits) -> anyhow::Result<Self> {
         let client = |allow_private| {
-            address::client(allow_private, limits.connect).map_err(|error| {
-                anyhow::anyhow!("{}; is ca-certificates installed?", address::chain(&error))
-            })
+            address::client(allow_private, limits.connect)
+                .map_err(|error| anyhow::anyhow!("{}", address::chain(&error)))
         };
         let contact = settings.user_agent_contact.as_deref();
         let contact = contact.map(|contact| format!(" (+{contact})")).unwrap_or_default();
@@ -384,6 +382,9 @@ fn unreachable_server(url: &Url, error: &reqwest::Error) -> Box<Failure> {
     } else if causes.iter().any(|cause| cause.is::<rustls::Error>())
         || lower.contains("certificate")
     {
+        if let Err(none) = address::check_certificates() {
+            return failure(FailureKind::Certificate, none.to_string());
+        }
         FailureKind::Certificate
     } else if lower.contains("dns error") || lower.contains("failed to lookup address") {
         FailureKind::Dns

@@ -12,7 +12,15 @@ use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 pub use self::client::Fetcher;
+use crate::config::Config;
 pub use crate::poll::{Failure, FailureKind, Freshness, Validators};
+
+/// Whether what a configuration names can be asked from this system at all: https servers need
+/// certificates of authorities to be believed.
+pub fn check_system(config: &Config) -> anyhow::Result<()> {
+    let Some(who) = config.first_https() else { return Ok(()) };
+    address::check_certificates().map_err(|error| anyhow::anyhow!("{who} is https, but {error}"))
+}
 
 /// One poll to be made.
 #[derive(Debug, Clone)]

@@ -416,6 +416,31 @@ fn every_command_that_needs_a_configuration_says_when_there_is_none() {
     }
 }
 
+/// A call on a system without certificates of authorities.
+fn without_certificates(demo: &Demo, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = demo.command(arguments);
+    command.env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent");
+    let output = command.output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn certificates_are_needed_for_https_alone_and_the_package_is_named() {
+    let demo = Demo::new();
+    let (code, text) = without_certificates(&demo, &["run", "--once"]);
+    assert_eq!(code, Some(0), "{text}");
+    // Nobody listens there; what is missing is found before anybody is asked.
+    let feed = "[[feed]]\nname = \"tls\"\nurl = \"https://127.0.0.1:1/\"\n";
+    std::fs::write(demo.path("feeds/tls.toml"), feed).unwrap();
+    let (code, text) = without_certificates(&demo, &["run", "--once"]);
+    assert_eq!(code, Some(4), "{text}");
+    assert!(text.contains("feed tls is https") && text.contains("ca-certificates"), "{text}");
+    let (code, text) = without_certificates(&demo, &["check"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("warning: feed tls is https"), "{text}");
+}
+
 /// The end of a pipe that nobody reads any more.
 fn unread() -> std::io::PipeWriter {
     std::io::pipe().unwrap().1
