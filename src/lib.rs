@@ -16,6 +16,7 @@ pub mod poll;
 pub mod alert;
 pub mod config;
 pub mod feed;
+pub mod opml;
 pub mod pipeline;
 pub mod rules;
 pub mod schedule;

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::list::{self, Column, Format, Output, short_time};
-use super::{Exit, Global, feeds_parse};
+use super::{Exit, Global, feeds_opml, feeds_parse};
 use crate::clock::Clock;
 use crate::store::FeedRow;
 
@@ -25,6 +25,10 @@ pub(crate) struct Arguments {
 enum Command {
     /// Show how newswatch understands a feed document
     Parse(feeds_parse::Arguments),
+    /// Write the feeds of an OPML document as TOML, to review
+    Import(feeds_opml::Import),
+    /// Write the configuration's feeds as OPML
+    Export(feeds_opml::Export),
 }
 
 const COLUMNS: &[Column<FeedRow>] = &[
@@ -39,8 +43,11 @@ const COLUMNS: &[Column<FeedRow>] = &[
 
 /// Lists the feeds, or parses documents.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    if let Some(Command::Parse(arguments)) = &arguments.command {
-        return feeds_parse::run(arguments);
+    match &arguments.command {
+        Some(Command::Parse(arguments)) => return feeds_parse::run(arguments),
+        Some(Command::Import(arguments)) => return feeds_opml::import(global, arguments),
+        Some(Command::Export(arguments)) => return feeds_opml::export(global, arguments),
+        None => {}
     }
     let mut output = Output::new(arguments.format, COLUMNS);
     for row in list::reader(global)?.feeds(Clock::System.now())? {

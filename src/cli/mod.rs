@@ -11,6 +11,7 @@ mod config_show;
 mod deliveries;
 mod explain;
 mod feeds;
+mod feeds_opml;
 mod feeds_parse;
 mod generate;
 mod hits;

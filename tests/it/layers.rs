@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The pure core.
-const CORE: [&str; 12] = [
+const CORE: [&str; 13] = [
     "item.rs",
     "hit.rs",
     "poll.rs",
@@ -11,6 +11,7 @@ const CORE: [&str; 12] = [
     "schedule.rs",
     "pipeline.rs",
     "feed",
+    "opml",
     "text",
     "rules",
     "alert",

@@ -473,6 +473,26 @@ fn a_closed_standard_error_ends_nothing() {
 }
 
 #[test]
+fn a_list_of_feeds_is_imported_for_review_and_exported() {
+    let demo = Demo::new();
+    let opml = "<opml><body><outline text='Asia'><outline text='Harbour Times' \
+                xmlUrl='https://times.example/rss?a=1&amp;b=2'/><outline text='王报' \
+                xmlUrl='https://www.wang.example/'/></outline></body></opml>";
+    let output = demo.run_with(opml, &["feeds", "import", "-"]);
+    let toml = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    for expected in ["name = \"harbour-times\"", "name = \"wang-example\"", "tags = [\"Asia\"]"] {
+        assert!(toml.contains(expected), "{toml}");
+    }
+    std::fs::write(demo.path("feeds/imported.toml"), &toml).unwrap();
+    demo.out(0, &["check"]);
+    let exported = demo.out(0, &["feeds", "export"]);
+    assert!(exported.contains("xmlUrl=\"https://times.example/rss?a=1&amp;b=2\""), "{exported}");
+    let again = demo.run_with(&exported, &["feeds", "import", "-"]);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("2 were there already"));
+}
+
+#[test]
 fn status_says_whether_it_is_healthy() {
     let demo = Demo::new();
     assert_ne!(demo.run(&["status"]).status.code(), Some(0), "it has never run");
