@@ -1,9 +1,12 @@
 //! The next poll of a feed: a pure function of what is known about it and how the last one went.
 
+pub mod rate;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use self::rate::{Arrivals, Limits};
 use crate::poll::{Failure, FailureKind, Freshness, Validators};
 
 /// The condition a feed is in.
@@ -50,6 +53,14 @@ pub struct FeedState {
     pub next_due: Timestamp,
     /// The interval that is kept while all is well; `None` before the first poll.
     pub interval: Option<Duration>,
+    /// How often it brings something new; `None` before the first success.
+    pub arrivals: Option<Arrivals>,
+    /// How many items it showed when it last changed.
+    pub window: u32,
+    /// Bodies in a row that were the same, from a server that gives no validators.
+    pub same_bodies: u32,
+    /// When a poll last found nothing but new items, so that others may have been lost.
+    pub gap_at: Option<Timestamp>,
 }
 
 impl State {
@@ -90,6 +101,10 @@ impl FeedState {
             baseline_at: None,
             next_due: due,
             interval: None,
+            arrivals: None,
+            window: 0,
+            same_bodies: 0,
+            gap_at: None,
         }
     }
 }
@@ -105,8 +120,8 @@ pub enum Polled<'a> {
         body_hash: Option<[u8; 32]>,
         /// When to come back.
         freshness: Freshness,
-        /// How many items were new.
-        new_items: usize,
+        /// What it showed.
+        seen: &'a Seen,
     },
     /// 304, or the same body again.
     Unchanged {
@@ -119,11 +134,29 @@ pub enum Polled<'a> {
     Failed(&'a Failure),
 }
 
+/// The items of a body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// How many there were.
+    pub shown: usize,
+    /// When each of those that were new was published, by its own account.
+    pub new: Vec<Option<Timestamp>>,
+}
+
 /// What the configuration says about one feed's schedule.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// The time between two polls when all is well.
-    pub interval: Duration,
+    /// The time between two polls when all is well; what the feed does decides when absent.
+    pub fixed: Option<Duration>,
+    /// Between what the time must lie that is decided so.
+    pub limits: Limits,
+}
+
+impl Pace {
+    /// The time between two polls of a feed while all is well.
+    fn interval(self, feed: &FeedState) -> Duration {
+        self.fixed.or(feed.interval).unwrap_or(self.limits.min)
+    }
 }
 
 /// What follows from a poll.
@@ -153,6 +186,13 @@ const GONE: &[i64] = &[DAY, 7 * DAY, 7 * DAY, 7 * DAY, 7 * DAY, 30 * DAY];
 /// How long a feed may fail before it is tried more rarely still.
 const LONG_TRANSIENT: SignedDuration = SignedDuration::from_hours(7 * 24);
 const LONG_NOT_FOUND: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Items below which a feed that shows only new ones may just be small.
+const SMALLEST_WINDOW: usize = 5;
+/// A server that gives no validators sends everything every time: it is not asked more often.
+const WITHOUT_VALIDATORS: Duration = Duration::from_secs(3600);
+/// After so many equal bodies from such a server it is asked half as often, up to once a day.
+const SAME_BODIES: u32 = 24;
+const LONGEST_SAME: Duration = Duration::from_secs(24 * 3600);
 /// A throttled host's wish is heard up to this; a lifetime of the refusal counts too.
 const LONGEST_WISH: i64 = 2 * DAY;
 /// Jitter adds up to this part of a pause, in per mille. It only ever delays.
@@ -161,11 +201,12 @@ const JITTER: i64 = 100;
 /// Marks a poll as started. Committed before the request is sent, so that a restart in the middle
 /// waits as after a first failure and cannot hammer the server.
 pub fn lease(before: &FeedState, pace: Pace, now: Timestamp) -> FeedState {
-    let pause = TRANSIENT[0].min(seconds(pace.interval).max(1));
+    let interval = pace.interval(before);
+    let pause = TRANSIENT[0].min(seconds(interval).max(1));
     FeedState {
         last_request: Some(now),
         next_due: now + SignedDuration::from_secs(pause),
-        interval: Some(pace.interval),
+        interval: Some(interval),
         ..before.clone()
     }
 }
@@ -182,15 +223,17 @@ pub fn advance(
     let mut feed = before.clone();
     let failure = match polled {
         Polled::Failed(failure) => failure,
-        Polled::Changed { validators, body_hash, freshness, new_items } => {
+        Polled::Changed { validators, body_hash, freshness, seen } => {
+            let whole = body_hash.is_some();
             // What a damaged body left out must not be taken for seen.
             feed.body_hash = body_hash;
-            if new_items > 0 {
-                feed.last_new_item = Some(now);
-            }
+            feed.same_bodies = 0;
+            take_note(&mut feed, seen, whole, now);
             return went_well(feed, validators, freshness, pace, now, seed);
         }
         Polled::Unchanged { validators, freshness } => {
+            let without = validators.etag.is_none() && validators.last_modified.is_none();
+            feed.same_bodies = if without { feed.same_bodies.saturating_add(1) } else { 0 };
             return went_well(feed, validators, freshness, pace, now, seed);
         }
     };
@@ -220,7 +263,7 @@ pub fn advance(
         _ => step(TRANSIENT, feed.failures),
     };
     // A feed that is polled every minute is not left for hours after one slip of the network.
-    let interval = seconds(pace.interval);
+    let interval = seconds(pace.interval(before));
     let passing = !matches!(failure.kind, FailureKind::NotFound | FailureKind::Gone);
     let brief = state == State::Retry && feed.failures == 1 && passing;
     let pause = if brief { pause.min(interval.max(1)) } else { pause };
@@ -228,6 +271,48 @@ pub fn advance(
     let throttled = state == State::Throttled;
     let host_not_before = throttled.then(|| now + SignedDuration::from_secs(pause));
     Next { feed, host_not_before }
+}
+
+/// Counts what was new, and notices when nothing else was there.
+fn take_note(feed: &mut FeedState, seen: &Seen, whole: bool, now: Timestamp) {
+    if !seen.new.is_empty() {
+        feed.last_new_item = Some(now);
+    }
+    let window = u32::try_from(seen.shown).unwrap_or(u32::MAX);
+    let Some(arrivals) = &mut feed.arrivals else {
+        // What the first poll brings has gathered since nobody knows when.
+        feed.arrivals = Some(Arrivals::new(now));
+        feed.window = window;
+        return;
+    };
+    seen.new.iter().for_each(|published| arrivals.record(*published, now));
+    if whole {
+        feed.window = window;
+        if seen.shown >= SMALLEST_WINDOW && seen.new.len() == seen.shown {
+            feed.gap_at = Some(now);
+        }
+    }
+}
+
+/// The time until the next poll of a feed that is well.
+fn pause(feed: &FeedState, pace: Pace, now: Timestamp) -> Duration {
+    if let Some(fixed) = pace.fixed {
+        return fixed;
+    }
+    let Some(arrivals) = &feed.arrivals else { return pace.limits.min };
+    let mut pause = rate::interval(arrivals, feed.window, pace.limits, now);
+    if feed.gap_at == Some(now) {
+        let before = feed.interval.unwrap_or(pause).min(pause);
+        pause = (before / 2).max(pace.limits.min);
+    }
+    if feed.validators.etag.is_none() && feed.validators.last_modified.is_none() {
+        pause = pause.max(WITHOUT_VALIDATORS);
+        if feed.same_bodies >= SAME_BODIES {
+            let doublings = (feed.same_bodies / SAME_BODIES).min(5);
+            pause = (pause * 2_u32.pow(doublings)).min(LONGEST_SAME.max(pause));
+        }
+    }
+    pause
 }
 
 fn went_well(
@@ -247,7 +332,9 @@ fn went_well(
     // Intervals are counted from request to request, or slow answers would stretch them.
     let start = feed.last_request.unwrap_or(now).min(now);
     let fresh = freshness.lifetime.map_or(0, seconds);
-    feed.next_due = (start + jittered(seconds(pace.interval).max(fresh), seed)).max(now);
+    let pause = pause(&feed, pace, now);
+    feed.interval = Some(pause);
+    feed.next_due = (start + jittered(seconds(pause).max(fresh), seed)).max(now);
     Next { feed, host_not_before: None }
 }
 
@@ -287,7 +374,10 @@ mod tests {
         Failure { kind, message: "why".to_owned(), freshness }
     }
 
-    const PACE: Pace = Pace { interval: Duration::from_secs(900) };
+    const LIMITS: Limits =
+        Limits { min: Duration::from_secs(900), max: Duration::from_secs(6 * 3600) };
+    const PACE: Pace = Pace { fixed: Some(Duration::from_secs(900)), limits: LIMITS };
+    const LEARNT: Pace = Pace { fixed: None, limits: LIMITS };
 
     /// The pauses that follow failures of one kind, one right after the other.
     #[track_caller]
@@ -362,7 +452,7 @@ mod tests {
             validators: &validators,
             body_hash: Some([1; 32]),
             freshness: Freshness::default(),
-            new_items: 2,
+            seen: &Seen { shown: 2, new: vec![None; 2] },
         };
         feed = advance(&lease(&feed, PACE, time(10)), polled, PACE, time(12), 0).feed;
         assert_eq!((feed.state, feed.failures, feed.why.as_deref()), (State::Active, 0, None));
@@ -396,12 +486,69 @@ mod tests {
         }
     }
 
+    const WITH_ETAG: &[u8] = b"\"v\"";
+
+    fn validators() -> Validators {
+        Validators { etag: Some(WITH_ETAG.to_vec()), ..Validators::default() }
+    }
+
+    /// A poll that was answered with a whole body.
+    fn poll(feed: &FeedState, shown: usize, new: usize, now: Timestamp) -> FeedState {
+        let seen = Seen { shown, new: vec![None; new] };
+        let polled = Polled::Changed {
+            validators: &validators(),
+            body_hash: Some([1; 32]),
+            freshness: Freshness::default(),
+            seen: &seen,
+        };
+        advance(&lease(feed, LEARNT, now), polled, LEARNT, now, 0).feed
+    }
+
+    #[test]
+    fn a_feed_without_an_interval_is_asked_as_often_as_it_brings_something() {
+        let mut feed = poll(&FeedState::new(time(0), time(0)), 30, 30, time(0));
+        assert_eq!(feed.interval, Some(Duration::from_secs(3600)), "nothing is known of it yet");
+        for hour in 1..24 {
+            feed = poll(&feed, 30, 1, time(hour * HOUR));
+        }
+        let interval = feed.interval.unwrap();
+        assert!((1800..1900).contains(&interval.as_secs()), "{interval:?}");
+        assert_eq!(feed.gap_at, None);
+    }
+
+    #[test]
+    fn a_feed_that_shows_nothing_known_may_have_lost_items_and_is_asked_twice_as_often() {
+        let first = poll(&FeedState::new(time(0), time(0)), 30, 30, time(0));
+        assert_eq!(first.gap_at, None, "the first poll has nothing before it");
+        let whole = poll(&first, 30, 29, time(HOUR));
+        assert_eq!(whole.gap_at, None);
+        let gap = poll(&first, 30, 30, time(HOUR));
+        assert_eq!((gap.gap_at, gap.interval), (Some(time(HOUR)), Some(Duration::from_secs(1800))));
+        assert_eq!(poll(&first, 4, 4, time(HOUR)).gap_at, None, "it may just be small");
+    }
+
+    #[test]
+    fn a_server_without_validators_is_asked_once_an_hour_and_less_when_nothing_changes() {
+        let mut feed = poll(&FeedState::new(time(0), time(0)), 30, 30, time(0));
+        let without = Validators::default();
+        let polled = Polled::Unchanged { validators: &without, freshness: Freshness::default() };
+        let mut intervals = Vec::new();
+        for hour in 1..=48 {
+            let now = time(hour * 12 * HOUR);
+            feed = advance(&lease(&feed, LEARNT, now), polled, LEARNT, now, 0).feed;
+            intervals.push(feed.interval.unwrap().as_secs() / 3600);
+        }
+        assert_eq!((intervals[22], intervals[23], intervals[47]), (6, 12, 24));
+        let changed = poll(&feed, 30, 1, time(600 * HOUR));
+        assert_eq!((changed.same_bodies, changed.interval), (0, Some(LIMITS.max)));
+    }
+
     #[test]
     fn a_poll_that_a_crash_cut_off_waits_as_after_a_first_failure() {
         let fresh = FeedState::new(time(0), time(0));
         let feed = lease(&fresh, PACE, time(5));
         assert_eq!((feed.last_request, feed.next_due), (Some(time(5)), time(305)));
-        let often = Pace { interval: Duration::from_secs(20) };
+        let often = Pace { fixed: Some(Duration::from_secs(20)), ..PACE };
         assert_eq!(lease(&fresh, often, time(5)).next_due, time(25));
     }
 }

@@ -322,6 +322,8 @@ pub(crate) mod tests {
             region: None,
             tags: Vec::new(),
             interval: None,
+            min_interval: None,
+            max_interval: None,
             enabled: true,
             encoding: None,
             utc_offset: None,

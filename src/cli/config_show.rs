@@ -56,7 +56,11 @@ fn table(config: &Config) -> Table {
         FirstRun::AlertRecent(within) => format!("alert-recent:{}", write_duration(within)),
     };
     set(&mut table, "first_run", first_run);
-    set(&mut table, "interval", write_duration(poll.interval));
+    if let Some(interval) = poll.interval {
+        set(&mut table, "interval", write_duration(interval));
+    }
+    set(&mut table, "min_interval", write_duration(poll.min_interval));
+    set(&mut table, "max_interval", write_duration(poll.max_interval));
     set(&mut table, "host_gap", write_duration(poll.host_gap));
     out.insert("poll".to_owned(), Value::Table(table));
     let tables = |tables: Vec<Table>| Value::Array(tables.into_iter().map(Value::Table).collect());
@@ -129,7 +133,15 @@ fn feed(feed: &Feed, config: &Config) -> Table {
         }
     }
     set_list(&mut table, "tags", &feed.tags);
-    set(&mut table, "interval", write_duration(feed.interval.unwrap_or(config.poll.interval)));
+    for (key, value) in [
+        ("interval", feed.interval.or(config.poll.interval)),
+        ("min_interval", feed.min_interval),
+        ("max_interval", feed.max_interval),
+    ] {
+        if let Some(value) = value {
+            set(&mut table, key, write_duration(value));
+        }
+    }
     if let Some(seconds) = feed.utc_offset {
         let sign = if seconds < 0 { '-' } else { '+' };
         let minutes = seconds.abs() / 60;

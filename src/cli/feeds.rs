@@ -1,10 +1,13 @@
 //! `newswatch feeds`: how every feed is doing; `feeds parse`: how a document is understood.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 
 use super::list::{self, Column, Format, Output, short_time};
 use super::{Exit, Global, feeds_opml, feeds_parse};
 use crate::clock::Clock;
+use crate::config;
 use crate::store::FeedRow;
 
 /// The arguments of `feeds`.
@@ -38,8 +41,17 @@ const COLUMNS: &[Column<FeedRow>] = &[
     Column { heading: "NEXT", cell: |row| short_time(Some(row.next_due)) },
     Column { heading: "ITEMS", cell: |row| row.items.to_string() },
     Column { heading: "A DAY", cell: |row| format!("{:.1}", row.items_per_day) },
+    Column { heading: "EVERY", cell: every },
+    Column { heading: "GAP", cell: |row| short_time(row.gap_at) },
     Column { heading: "WHY", cell: |row| row.why.clone().unwrap_or_default() },
 ];
+
+fn every(row: &FeedRow) -> String {
+    row.interval_s.map_or_else(
+        || "-".to_owned(),
+        |seconds| config::write_duration(Duration::from_secs(seconds.into())),
+    )
+}
 
 /// Lists the feeds, or parses documents.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {

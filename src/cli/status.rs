@@ -245,6 +245,7 @@ mod tests {
             items: 0,
             items_per_day: 0.0,
             failures: 0,
+            gap_at: None,
         }
     }
 

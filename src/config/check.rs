@@ -158,7 +158,9 @@ fn poll(section: Option<Section<'_>>) -> PollSettings {
         user_agent_contact: None,
         concurrency: 16,
         first_run: FirstRun::Record,
-        interval: Duration::from_secs(15 * 60),
+        interval: None,
+        min_interval: Duration::from_secs(15 * 60),
+        max_interval: Duration::from_secs(6 * 3600),
         host_gap: Duration::from_secs(2),
     };
     let Some(mut section) = section else { return settings };
@@ -185,7 +187,19 @@ fn poll(section: Option<Section<'_>>) -> PollSettings {
             ),
         }
     }
-    set_duration(&mut section, "interval", SHORTEST_INTERVAL, &mut settings.interval);
+    if let Some(text) = section.text("interval") {
+        settings.interval = self::interval(&section, &text, None);
+    }
+    set_duration(&mut section, "min_interval", SHORTEST_INTERVAL, &mut settings.min_interval);
+    let longest = section.text("max_interval");
+    if let Some(text) = &longest {
+        settings.max_interval =
+            self::interval(&section, text, None).unwrap_or(settings.max_interval);
+    }
+    if settings.max_interval < settings.min_interval {
+        let place = longest.map_or(section.span(), |text| text.span);
+        section.error(place, "max_interval is shorter than min_interval");
+    }
     set_duration(&mut section, "host_gap", Duration::ZERO, &mut settings.host_gap);
     section.finish();
     settings
@@ -398,6 +412,11 @@ fn feed(mut section: Section<'_>, current: &Path) -> Option<(Located, Feed)> {
     if let Some(text) = section.text("interval") {
         interval = self::interval(&section, &text, url.as_ref());
     }
+    let mut limit = |key| {
+        let text = section.text(key)?;
+        self::interval(&section, &text, url.as_ref())
+    };
+    let (min_interval, max_interval) = (limit("min_interval"), limit("max_interval"));
     let enabled = section.boolean("enabled").unwrap_or(true);
     let encoding = section.text("encoding").and_then(|label| {
         let known = encoding_rs::Encoding::for_label(label.text.as_bytes()).is_some();
@@ -440,6 +459,8 @@ fn feed(mut section: Section<'_>, current: &Path) -> Option<(Located, Feed)> {
         region,
         tags,
         interval,
+        min_interval,
+        max_interval,
         enabled,
         encoding,
         utc_offset,

@@ -109,8 +109,12 @@ pub struct PollSettings {
     pub concurrency: usize,
     /// What the first poll of a feed does.
     pub first_run: FirstRun,
-    /// How often a feed is polled that says nothing of its own.
-    pub interval: Duration,
+    /// How often a feed is polled that says nothing of its own; what it does decides when absent.
+    pub interval: Option<Duration>,
+    /// The shortest interval that is decided so.
+    pub min_interval: Duration,
+    /// The longest.
+    pub max_interval: Duration,
     /// The time between two requests to one host.
     pub host_gap: Duration,
 }
@@ -136,6 +140,10 @@ pub struct Feed {
     pub tags: Vec<String>,
     /// A fixed interval of its own.
     pub interval: Option<Duration>,
+    /// The shortest interval, where none is fixed.
+    pub min_interval: Option<Duration>,
+    /// The longest.
+    pub max_interval: Option<Duration>,
     /// Whether it is polled.
     pub enabled: bool,
     /// The character set to read it in, whatever it says.

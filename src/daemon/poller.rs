@@ -15,11 +15,15 @@ use crate::feed::{self, Document, ParseError, ParsedFeed};
 use crate::fetch::{Body, Failure, FailureKind, Fetcher, Freshness, Outcome, Request};
 use crate::item::ItemKey;
 use crate::pipeline::{self, Arrival, Batch, Ingested};
-use crate::schedule::{self, FeedState, Pace, Polled};
+use crate::schedule::rate::Limits;
+use crate::schedule::{self, FeedState, Pace, Polled, Seen};
 use crate::store::Store;
 
 /// How long the reading of one document may take before its poll counts as failed.
 const PARSE_BUDGET: Duration = Duration::from_secs(30);
+
+/// The interval of a `file:` feed that has none of its own.
+const FILE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What every poll needs; cheap to clone.
 #[derive(Debug, Clone)]
@@ -47,7 +51,7 @@ enum Taken {
     /// The same as last time.
     Same,
     /// Items, and whether the document was whole.
-    Items { ingested: Box<Ingested>, whole: bool },
+    Items { ingested: Box<Ingested>, shown: usize, whole: bool },
 }
 
 impl Poller {
@@ -92,14 +96,16 @@ impl Poller {
                 let polled = Polled::Unchanged { validators: &validators, freshness };
                 self.finish(feed, before, polled, Ingested::default()).await
             }
-            Ok(Taken::Items { ingested, whole }) => {
+            Ok(Taken::Items { ingested, shown, whole }) => {
+                let new = ingested.items.iter().filter(|item| item.revision == 1);
+                let seen = Seen { shown, new: new.map(|item| item.item.published).collect() };
                 // What a damaged body leaves out must come with the next one: its validators would
                 // hide it behind a 304.
                 let polled = Polled::Changed {
                     validators: if whole { &validators } else { &before.validators },
                     body_hash: whole.then_some(hash),
                     freshness,
-                    new_items: ingested.items.iter().filter(|item| item.revision == 1).count(),
+                    seen: &seen,
                 };
                 self.finish(feed, before, polled, *ingested).await
             }
@@ -168,11 +174,16 @@ impl Poller {
         };
         let mut matcher = self.config.rules.matcher();
         let ingested = pipeline::ingest(arrival, parsed.items, &known, &self.config, &mut matcher);
-        Ok(Ok(Taken::Items { ingested: Box::new(ingested), whole }))
+        Ok(Ok(Taken::Items { ingested: Box::new(ingested), shown: keys.len(), whole }))
     }
 
     fn pace(&self, feed: &Feed) -> Pace {
-        Pace { interval: feed.interval.unwrap_or(self.config.poll.interval) }
+        let poll = &self.config.poll;
+        let min = feed.min_interval.unwrap_or(poll.min_interval);
+        let max = feed.max_interval.unwrap_or(poll.max_interval).max(min);
+        // A look at a file costs nothing and annoys nobody.
+        let file = (feed.url.scheme() == "file").then_some(FILE_INTERVAL);
+        Pace { fixed: feed.interval.or(poll.interval).or(file), limits: Limits { min, max } }
     }
 
     /// Decides what is next for the feed and commits it together with what the poll brought.
@@ -217,6 +228,10 @@ fn log(before: &FeedState, report: &Report) {
     let feed = &report.feed.name;
     let Report { new_items: new, hits, alerts, state, .. } = report;
     let why = state.why.as_deref().unwrap_or_default();
+    if state.gap_at.is_some() && state.gap_at != before.gap_at {
+        warn!(%feed, items = state.window, next_due = %state.next_due,
+            "all {} items of {feed} were new: others may have been missed", state.window);
+    }
     if report.failed && before.state != state.state {
         warn!(%feed, state = state.state.as_str(), failures = state.failures,
             next_due = %state.next_due, "{feed} is {}: {why}", state.state.as_str());

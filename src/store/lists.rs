@@ -166,6 +166,8 @@ pub struct FeedRow {
     pub items_per_day: f64,
     /// Failures in a row.
     pub failures: u32,
+    /// When a poll last found nothing but new items, so that others may have been missed.
+    pub gap_at: Option<Timestamp>,
 }
 
 impl FeedRow {
@@ -452,6 +454,7 @@ impl Reader {
                 items: row.get::<_, i64>("item_count")?.unsigned_abs(),
                 items_per_day: (recent / DAYS * 10.0).round() / 10.0,
                 failures: row.get("failures")?,
+                gap_at: maybe_time(row, "gap_at")?,
             });
         }
         Ok(feeds)

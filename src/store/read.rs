@@ -12,6 +12,7 @@ use super::{DueDelivery, StoreError, schema};
 use crate::fetch::Validators;
 use crate::item::{FeedName, ItemKey};
 use crate::pipeline::{Fingerprint, KnownItem};
+use crate::schedule::rate::Arrivals;
 use crate::schedule::{FeedState, State};
 use crate::text;
 
@@ -86,7 +87,7 @@ impl Reader {
         let mut statement = self.connection.prepare_cached(
             "SELECT name, state, state_since, why, failures, validator_url, etag, last_modified,
                body_hash, last_request, last_ok, last_new_item, baseline_at, next_due,
-               interval_s
+               interval_s, arrivals, item_window, same_bodies, gap_at
              FROM feeds",
         )?;
         let mut rows = statement.query([])?;
@@ -185,6 +186,13 @@ fn feed_state(row: &Row<'_>) -> Result<FeedState, StoreError> {
         baseline_at: maybe_time(row, "baseline_at")?,
         next_due: time(row, "next_due")?,
         interval: row.get::<_, Option<u32>>("interval_s")?.map(|s| Duration::from_secs(s.into())),
+        // What cannot be read is learnt anew.
+        arrivals: row
+            .get::<_, Option<Vec<u8>>>("arrivals")?
+            .and_then(|bytes| Arrivals::from_bytes(&bytes)),
+        window: row.get("item_window")?,
+        same_bodies: row.get("same_bodies")?,
+        gap_at: maybe_time(row, "gap_at")?,
     })
 }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 1] = [V1];
+const STEPS: [&str; 2] = [V1, V2];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -139,6 +139,17 @@ CREATE TABLE facts (
   value  TEXT NOT NULL,
   at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+const V2: &str = "
+-- How often a feed brings something new, as schedule::rate writes it.
+ALTER TABLE feeds ADD COLUMN arrivals BLOB;
+-- How many items it showed when it last changed.
+ALTER TABLE feeds ADD COLUMN item_window INTEGER NOT NULL DEFAULT 0;
+-- Equal bodies in a row from a server without validators.
+ALTER TABLE feeds ADD COLUMN same_bodies INTEGER NOT NULL DEFAULT 0;
+-- When a poll last found nothing but new items.
+ALTER TABLE feeds ADD COLUMN gap_at INTEGER;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

@@ -8,6 +8,7 @@ use crate::config::Feed;
 use crate::item::FeedName;
 use crate::pipeline::{Batch, Hit, OutgoingAlert, StoredItem};
 use crate::schedule::FeedState;
+use crate::schedule::rate::Arrivals;
 
 /// Items that one call of [`prune`] empties at most, so that polls need not wait long for it.
 const MOST_PRUNED: u32 = 5_000;
@@ -188,7 +189,8 @@ pub(crate) fn feed_state(
             "UPDATE feeds SET state = ?2, state_since = ?3, why = ?4, failures = ?5,
                validator_url = ?6, etag = ?7, last_modified = ?8, body_hash = ?9,
                last_request = ?10, last_ok = ?11, last_new_item = ?12, baseline_at = ?13,
-               next_due = ?14, interval_s = ?15
+               next_due = ?14, interval_s = ?15, arrivals = ?16, item_window = ?17,
+               same_bodies = ?18, gap_at = ?19
              WHERE name = ?1",
         )?
         .execute(params![
@@ -207,6 +209,10 @@ pub(crate) fn feed_state(
             state.baseline_at.map(millis),
             millis(state.next_due),
             state.interval.and_then(|interval| u32::try_from(interval.as_secs()).ok()),
+            state.arrivals.as_ref().map(Arrivals::to_bytes),
+            state.window,
+            state.same_bodies,
+            state.gap_at.map(millis),
         ])?;
     if updated == 0 {
         return Err(rusqlite::Error::QueryReturnedNoRows.into());

@@ -167,3 +167,23 @@ async fn a_feed_is_polled_again_after_its_interval_and_not_before() {
     daemon.stop().await;
     assert_eq!(world.server.requests(&path("alpha")).len(), 2);
 }
+
+#[tokio::test]
+async fn a_feed_without_an_interval_is_asked_as_it_deserves_and_a_gap_is_reported() {
+    let mut world = World::new().await;
+    world.edit_main("interval = \"10m\"\n", "");
+    world.add_feed("alpha", "");
+    world.show("alpha", &["a1", "a2", "a3", "a4", "a5"]);
+    world.tick().await;
+    let feed = world.feed("alpha");
+    assert_eq!((feed.interval_s, feed.gap_at), (Some(3600), None), "nothing is known of it yet");
+    world.advance(SignedDuration::from_hours(1));
+    world.show("alpha", &["a0", "a1", "a2", "a3", "a4"]);
+    world.tick().await;
+    assert_eq!(world.feed("alpha").gap_at, None);
+    world.advance(SignedDuration::from_hours(1));
+    world.show("alpha", &["b1", "b2", "b3", "b4", "b5"]);
+    world.tick().await;
+    let feed = world.feed("alpha");
+    assert_eq!((feed.interval_s, feed.gap_at), (Some(1800), Some(world.clock.now())));
+}
