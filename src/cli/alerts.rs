@@ -8,16 +8,20 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::list::{self, Column, Filter, Format, Output};
-use super::{Exit, Global, colour};
+use super::{Exit, Global, colour, complain, say};
 use crate::alert::record::AlertRecord;
 use crate::alert::render;
 use crate::clock::Clock;
 use crate::store::Reader;
+use crate::text::clean::clean;
 
 /// How often `--follow` looks for new alerts.
 const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 /// How many alerts `--follow` shows first.
 const FOLLOW_SHOWS: usize = 10;
+
+/// How many alerts are shown to choose from.
+const MOST_CANDIDATES: usize = 20;
 
 /// The arguments of `alerts`.
 #[derive(Debug, Args)]
@@ -36,7 +40,7 @@ pub(crate) struct Arguments {
 enum Command {
     /// Show one alert with all its evidence
     Show {
-        /// The alert's id, or the start or a part of it
+        /// The alert's id, or a part of it that no other has, as its last twelve characters
         id: String,
         /// The record as JSON
         #[arg(long)]
@@ -46,6 +50,12 @@ enum Command {
 
 fn text(value: &Value, path: &str) -> String {
     value.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// What tells alerts apart whose ids begin alike.
+fn candidate(record: &Value) -> String {
+    let cells = ["/id", "/recordedtime", "/data/rule/id", "/data/item/title"];
+    clean(&cells.map(|path| text(record, path)).join("  ")).into_owned()
 }
 
 const COLUMNS: &[Column<Value>] = &[
@@ -74,12 +84,25 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
 }
 
 fn show(reader: &Reader, id: &str, json: bool) -> anyhow::Result<Exit> {
-    let Some(record) = reader.alert(id)? else {
-        super::say(&format!("no alert, or more than one, has {id:?} in its id"));
-        return Ok(Exit::No);
-    };
-    print(record, if json { Format::Json } else { Format::Table })?;
-    Ok(Exit::Done)
+    let (mut records, count) = reader.alerts_named(id, MOST_CANDIDATES)?;
+    match (records.pop(), count) {
+        (Some(record), 1) => {
+            print(record, if json { Format::Json } else { Format::Table })?;
+            return Ok(Exit::Done);
+        }
+        (None, _) => complain(&format!("newswatch: no alert has {id:?} in its id")),
+        (Some(last), _) => {
+            complain(&format!("newswatch: {count} alerts have {id:?} in their ids:"));
+            records.push(last);
+            for record in &records {
+                say(&candidate(record));
+            }
+            if count > records.len() as u64 {
+                say("…");
+            }
+        }
+    }
+    Ok(Exit::No)
 }
 
 fn follow(

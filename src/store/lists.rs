@@ -358,16 +358,24 @@ impl Reader {
             .query_row("SELECT coalesce(max(seq), 0) FROM alerts", [], |row| row.get(0))?)
     }
 
-    /// The record of the alert whose id is `id` or starts with it, when there is exactly one.
-    pub fn alert(&self, id: &str) -> Result<Option<Value>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT record FROM alerts WHERE id = ?1 OR id LIKE ?2 ESCAPE '\\' LIMIT 2",
+    /// The records of the alerts that have `part` in their ids, newest first, and how many there
+    /// are; at most `most` records. An id that is `part` is the only one.
+    pub fn alerts_named(&self, part: &str, most: usize) -> Result<(Vec<Value>, u64), StoreError> {
+        let mut statement = self.connection.prepare(
+            "SELECT id, record FROM alerts WHERE id LIKE ?1 ESCAPE '\\' ORDER BY seq DESC",
         )?;
-        let pattern = containing(id);
-        let mut rows = statement.query([id, &pattern[1..]])?;
-        let Some(first) = rows.next()? else { return Ok(None) };
-        let record = json(first.get(0)?, "alert record")?;
-        Ok(if rows.next()?.is_some() { None } else { Some(record) })
+        let mut rows = statement.query([containing(part)])?;
+        let (mut records, mut count) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            count += 1;
+            if row.get::<_, String>(0)? == part {
+                return Ok((vec![json(row.get(1)?, "alert record")?], 1));
+            }
+            if records.len() < most {
+                records.push(json(row.get(1)?, "alert record")?);
+            }
+        }
+        Ok((records, count))
     }
 
     /// The stored item that a list showed as `feed/key`, or whose id or link that is.

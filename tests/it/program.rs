@@ -203,15 +203,33 @@ fn alerts_are_followed_through_the_same_search_as_they_are_listed() {
 }
 
 #[test]
-fn an_alert_is_shown_by_the_start_of_its_id() {
+fn an_alert_is_shown_by_any_part_of_its_id_that_is_its_own() {
     let demo = Demo::new();
     demo.out(0, &["run", "--once"]);
     let alert = &demo.list(&["alerts"])[0];
     let id = alert["id"].as_str().unwrap();
     let title = alert["data"]["item"]["title"].as_str().unwrap();
-    let shown = demo.out(0, &["alerts", "show", id]);
-    assert!(shown.contains(title), "{shown}");
-    assert_eq!(demo.run(&["alerts", "show", "ffffffff"]).status.code(), Some(1));
+    for part in [id, &id[..id.len() - 2], &id[id.len() - 12..]] {
+        let shown = demo.out(0, &["alerts", "show", part]);
+        assert!(shown.contains(title), "{part}: {shown}");
+    }
+}
+
+#[test]
+fn alerts_that_share_a_part_of_their_ids_are_listed_to_choose_from() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    let alerts = demo.list(&["alerts"]);
+    let (code, error) = said(&demo, &["alerts", "show", "-"]);
+    assert_eq!(code, Some(1));
+    assert!(error.starts_with("newswatch: 8 alerts have \"-\" in their ids:"), "{error}");
+    for alert in &alerts {
+        let line = error.lines().find(|line| line.contains(alert["id"].as_str().unwrap())).unwrap();
+        assert!(line.contains(alert["data"]["rule"]["id"].as_str().unwrap()), "{line}");
+        assert!(line.contains(alert["data"]["item"]["title"].as_str().unwrap()), "{line}");
+    }
+    let (code, error) = said(&demo, &["alerts", "show", "ffffffff"]);
+    assert_eq!((code, &*error), (Some(1), "newswatch: no alert has \"ffffffff\" in its id\n"));
 }
 
 #[test]
