@@ -1,5 +1,6 @@
 //! The next poll of a feed: a pure function of what is known about it and how the last one went.
 
+pub mod offline;
 pub mod rate;
 
 use std::time::Duration;
@@ -313,6 +314,11 @@ fn pause(feed: &FeedState, pace: Pace, now: Timestamp) -> Duration {
         }
     }
     pause
+}
+
+/// The state after a poll that failed because of our own network: as before it, and still due.
+pub fn postpone(before: &FeedState, now: Timestamp) -> FeedState {
+    FeedState { next_due: now, ..before.clone() }
 }
 
 fn went_well(

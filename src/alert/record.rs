@@ -297,22 +297,9 @@ pub(crate) mod tests {
     use super::*;
     use crate::item::{FeedName, Field, ItemKey};
 
-    /// A record to deliver in tests, with a title of their choice.
-    pub(crate) fn record(title: &str) -> AlertRecord {
-        let mut item = Item::titled(ItemKey::of("guid", &["1"]), title);
-        item.id = Some("urn:1".to_owned());
-        item.link = Some("https://example.org/1".to_owned());
-        let rule = Rule {
-            id: "arms".into(),
-            title: "Arms".into(),
-            severity: Severity::High,
-            tags: vec!["dprk".to_owned()].into(),
-            references: Box::default(),
-            version: Default::default(),
-            max_age: None,
-            notify: Box::default(),
-        };
-        let feed = Feed {
+    /// A feed for tests.
+    pub(crate) fn feed() -> Feed {
+        Feed {
             name: FeedName::new("example"),
             url: Url::parse("https://example.org/feed").unwrap(),
             title: None,
@@ -328,7 +315,25 @@ pub(crate) mod tests {
             encoding: None,
             utc_offset: None,
             allow_private: false,
+        }
+    }
+
+    /// A record to deliver in tests, with a title of their choice.
+    pub(crate) fn record(title: &str) -> AlertRecord {
+        let mut item = Item::titled(ItemKey::of("guid", &["1"]), title);
+        item.id = Some("urn:1".to_owned());
+        item.link = Some("https://example.org/1".to_owned());
+        let rule = Rule {
+            id: "arms".into(),
+            title: "Arms".into(),
+            severity: Severity::High,
+            tags: vec!["dprk".to_owned()].into(),
+            references: Box::default(),
+            version: Default::default(),
+            max_age: None,
+            notify: Box::default(),
         };
+        let feed = feed();
         let text: String = title.chars().take(2).collect();
         let span =
             Span { field: Field::Title, start: 0, end: 2, text, term: "arms".into(), alias: None };

@@ -10,6 +10,7 @@ mod systemd;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -19,7 +20,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{error, info, warn};
 
 use self::deliverer::Deliverer;
-use self::poller::{Poller, Report};
+use self::poller::{Poller, Reach, Report};
 use self::pulse::{Beat, Pulse};
 use self::queue::{Poll, Queue};
 use crate::clock::Clock;
@@ -29,6 +30,7 @@ use crate::item::FeedName;
 use crate::receivers::Receiver;
 use crate::rules::{ITEMS_TO_LEARN_FROM, WORTH_LEARNING};
 use crate::schedule::State;
+use crate::schedule::offline::{Change, Network};
 use crate::store::{Store, StoreError};
 
 pub use self::signals::forward as forward_signals;
@@ -39,6 +41,8 @@ const SLOW_POLL: Duration = Duration::from_secs(1);
 /// Slow polls under way at most. Each holds a connection, of which most systems allow a process
 /// some thousand, and up to 512 KiB of a body: 256 MiB, if all of them mean harm.
 const MOST_SLOW: usize = 512;
+/// Feeds that became overdue while nothing was in reach are asked a second apart, within this.
+const AFTER_OUTAGE: SignedDuration = SignedDuration::from_mins(10);
 /// How long a stop waits for polls under way; they are made again at the next start.
 const STOP_POLLS: Duration = Duration::from_secs(2);
 /// How long a stop waits for deliveries; the rest stays in the outbox.
@@ -135,6 +139,8 @@ enum Event {
     Slow(FeedName),
     /// An order from outside; `None` when nobody can give one any more.
     Control(Option<Control>),
+    /// Nothing is in reach, and it is time to try one feed.
+    Probe,
     /// Time to show that we are alive.
     Heartbeat,
     /// The database has answered a heartbeat.
@@ -152,6 +158,9 @@ struct Daemon {
     store: Arc<Store>,
     fetcher: Fetcher,
     queue: Queue,
+    network: Network,
+    /// What polls under way are told of it.
+    offline: Arc<AtomicBool>,
     deliverer: Deliverer,
     polls: JoinSet<anyhow::Result<Report>>,
     polling: HashMap<Id, Poll>,
@@ -190,6 +199,8 @@ impl Daemon {
             store,
             fetcher,
             queue,
+            network: Network::default(),
+            offline: Arc::default(),
             deliverer,
             polls: JoinSet::new(),
             polling: HashMap::new(),
@@ -212,6 +223,7 @@ impl Daemon {
             self.start_polls();
             match self.next_event().await {
                 Event::Due => {}
+                Event::Probe => self.probe(),
                 Event::Polled(ended) => self.polled(*ended),
                 Event::Slow(name) => self.mark_slow(name),
                 Event::Control(Some(Control::Reload)) => self.reload().await,
@@ -230,7 +242,7 @@ impl Daemon {
             return Event::Finished;
         }
         let may_start = self.may_start();
-        let due = self.queue.next_due();
+        let (due, probe) = (self.queue.next_due(), self.network.next_probe());
         let clock = self.clock.clone();
         tokio::select! {
             biased;
@@ -241,6 +253,8 @@ impl Daemon {
             Some(name) = self.slow_receiver.recv() => Event::Slow(name),
             () = async { clock.sleep_until(due.unwrap_or(Timestamp::MAX)).await },
                 if may_start && due.is_some() => Event::Due,
+            () = async { clock.sleep_until(probe.unwrap_or(Timestamp::MAX)).await },
+                if may_start && probe.is_some() => Event::Probe,
         }
     }
 
@@ -251,31 +265,73 @@ impl Daemon {
     }
 
     fn start_polls(&mut self) {
+        while self.may_start()
+            && let Some(poll) = self.queue.take(self.clock.now())
+        {
+            self.start_poll(poll);
+        }
+    }
+
+    fn start_poll(&mut self, poll: Poll) {
         let poller = Poller {
             store: self.store.clone(),
             fetcher: self.fetcher.clone(),
             clock: self.clock.clone(),
             config: self.config.clone(),
+            offline: self.offline.clone(),
         };
-        while self.may_start()
-            && let Some(poll) = self.queue.take(self.clock.now())
-        {
-            let (poller, slow, started) = (poller.clone(), self.slow_sender.clone(), poll.clone());
-            let handle = self.polls.spawn(async move {
-                let name = started.feed.name.clone();
-                let poll = poller.poll(started);
-                tokio::pin!(poll);
-                match tokio::time::timeout(SLOW_POLL, &mut poll).await {
-                    Ok(report) => report,
-                    Err(_) => {
-                        // The channel is gone only when the daemon is.
-                        let _ = slow.send(name).await;
-                        poll.await
-                    }
+        let (slow, started) = (self.slow_sender.clone(), poll.clone());
+        let handle = self.polls.spawn(async move {
+            let name = started.feed.name.clone();
+            let poll = poller.poll(started);
+            tokio::pin!(poll);
+            match tokio::time::timeout(SLOW_POLL, &mut poll).await {
+                Ok(report) => report,
+                Err(_) => {
+                    // The channel is gone only when the daemon is.
+                    let _ = slow.send(name).await;
+                    poll.await
                 }
-            });
-            self.polling.insert(handle.id(), poll);
+            }
+        });
+        self.polling.insert(handle.id(), poll);
+    }
+
+    /// Tries one of the feeds that are kept back.
+    fn probe(&mut self) {
+        let now = self.clock.now();
+        self.network.probed(now);
+        if let Some(poll) = self.queue.probe(now) {
+            self.start_poll(poll);
         }
+    }
+
+    /// Takes note of what a poll tells of our own network.
+    fn notice(&mut self, report: &Report) {
+        let now = self.clock.now();
+        let change = match report.reach {
+            // A single round judges every feed by itself.
+            _ if self.mode == Mode::Once => None,
+            Reach::Unknown => None,
+            Reach::Reached => self.network.reached(),
+            Reach::Unreachable => {
+                let hosts = self.queue.hosts();
+                self.network.unreachable(&queue::host_of(&report.feed), hosts, now)
+            }
+        };
+        match change {
+            None => return,
+            Some(Change::Lost) => {
+                warn!("nothing is in reach: feeds wait until something is");
+                self.queue.hold();
+            }
+            Some(Change::Back(since)) => {
+                let seconds = now.duration_since(since).as_secs();
+                info!(seconds, "something is in reach again after {seconds} s");
+                self.queue.release(now, AFTER_OUTAGE);
+            }
+        }
+        self.offline.store(self.queue.is_held(), Ordering::Relaxed);
     }
 
     fn mark_slow(&mut self, name: FeedName) {
@@ -303,6 +359,7 @@ impl Daemon {
                 if report.alerts > 0 {
                     self.deliverer.wake();
                 }
+                self.notice(&report);
                 self.queue.finished(&report.feed, report.state, report.host_not_before, again);
             }
             Err(error) => {
@@ -442,6 +499,9 @@ impl Daemon {
             self.queue.len(),
             self.config.rules.rules().len()
         );
+        if let Some(since) = self.network.offline_since() {
+            line = format!("NOTHING IN REACH since {}; {line}", since.strftime("%H:%M UTC"));
+        }
         if let Some(problems) = &self.refused {
             let first = problems.lines().next().unwrap_or_default();
             line = format!("RELOAD REFUSED, running with the old configuration: {first}; {line}");

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,7 +17,7 @@ use crate::fetch::{Body, Failure, FailureKind, Fetcher, Freshness, Outcome, Requ
 use crate::item::ItemKey;
 use crate::pipeline::{self, Arrival, Batch, Ingested};
 use crate::schedule::rate::Limits;
-use crate::schedule::{self, FeedState, Pace, Polled, Seen};
+use crate::schedule::{self, FeedState, Next, Pace, Polled, Seen};
 use crate::store::Store;
 
 /// How long the reading of one document may take before its poll counts as failed.
@@ -32,6 +33,19 @@ pub(crate) struct Poller {
     pub(crate) fetcher: Fetcher,
     pub(crate) clock: Clock,
     pub(crate) config: Arc<Config>,
+    /// Nothing is in reach: what cannot be reached is not to blame.
+    pub(crate) offline: Arc<AtomicBool>,
+}
+
+/// What a poll tells of our own network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// A host answered, whatever it said.
+    Reached,
+    /// There was no name or no connection.
+    Unreachable,
+    /// Nothing: a file, or an address that was not asked.
+    Unknown,
 }
 
 /// What came of a poll, after it was committed.
@@ -41,6 +55,7 @@ pub(crate) struct Report {
     pub(crate) state: FeedState,
     pub(crate) host_not_before: Option<Timestamp>,
     pub(crate) failed: bool,
+    pub(crate) reach: Reach,
     pub(crate) new_items: usize,
     pub(crate) hits: usize,
     pub(crate) alerts: usize,
@@ -195,7 +210,12 @@ impl Poller {
         ingested: Ingested,
     ) -> anyhow::Result<Report> {
         let now = self.clock.now();
-        let next = schedule::advance(before, polled, self.pace(feed), now, seed(feed, now));
+        let reach = reach(feed, &polled);
+        let next = if reach == Reach::Unreachable && self.offline.load(Ordering::Relaxed) {
+            Next { feed: schedule::postpone(before, now), host_not_before: None }
+        } else {
+            schedule::advance(before, polled, self.pace(feed), now, seed(feed, now))
+        };
         let failed = matches!(polled, Polled::Failed(_));
         let batch = Batch {
             items: ingested.items,
@@ -213,6 +233,7 @@ impl Poller {
             state: next.feed,
             host_not_before: next.host_not_before,
             failed,
+            reach,
             new_items: batch.new_items(),
             hits: batch.hits.len(),
             alerts: batch.alerts.len(),
@@ -220,6 +241,18 @@ impl Poller {
         self.store.commit(batch).await.context("failed to commit the poll")?;
         log(before, &report);
         Ok(report)
+    }
+}
+
+fn reach(feed: &Feed, polled: &Polled<'_>) -> Reach {
+    use FailureKind::{Connect, Dns, Forbidden};
+    match polled {
+        _ if feed.url.host().is_none() => Reach::Unknown,
+        Polled::Failed(Failure { kind: Dns | Connect, .. }) => Reach::Unreachable,
+        Polled::Failed(Failure { kind: Forbidden, .. }) => Reach::Unknown,
+        // A timeout may lie on either side.
+        Polled::Failed(Failure { kind: FailureKind::Timeout, .. }) => Reach::Unknown,
+        _ => Reach::Reached,
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Queue {
     due: BTreeSet<(Timestamp, FeedName)>,
     hosts: HashMap<String, Host>,
     gap: SignedDuration,
+    /// Nothing is in reach: only files are looked at, until something is tried.
+    held: bool,
 }
 
 #[derive(Debug)]
@@ -79,12 +81,64 @@ impl Queue {
             let slot = fresh.hosts.entry(name).or_default();
             slot.free_at = slot.free_at.max(host.free_at);
         }
+        fresh.held = self.held;
         *self = fresh;
     }
 
     /// When [`Queue::take`] will next have something.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.due.first().map(|(due, _)| *due)
+        let mut due = self.due.iter().filter(|(_, name)| !self.held || self.is_local(name));
+        due.next().map(|(due, _)| *due)
+    }
+
+    /// Whether a feed needs no network.
+    fn is_local(&self, name: &FeedName) -> bool {
+        self.feeds.get(name).is_some_and(|entry| entry.feed.url.host().is_none())
+    }
+
+    /// How many hosts there are to ask.
+    pub(crate) fn hosts(&self) -> usize {
+        let entries = self.feeds.values().filter(|entry| entry.feed.url.host().is_some());
+        entries.map(|entry| &entry.host).collect::<HashSet<_>>().len()
+    }
+
+    /// Keeps all feeds back that need the network, as nothing is in reach.
+    pub(crate) fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Whether feeds are kept back.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// The next of the feeds that are kept back, to see whether something is in reach again.
+    pub(crate) fn probe(&mut self, now: Timestamp) -> Option<Poll> {
+        let free = |entry: &Entry| self.hosts.get(&entry.host).is_none_or(|host| !host.polling);
+        let next = self
+            .due
+            .iter()
+            .find(|(_, name)| !self.is_local(name) && self.feeds.get(name).is_some_and(free));
+        let next = next.cloned()?;
+        self.due.remove(&next);
+        let entry = self.feeds.get(&next.1)?;
+        let host = self.hosts.entry(entry.host.clone()).or_default();
+        host.polling = true;
+        host.free_at = Some(now + self.gap);
+        Some(Poll { feed: entry.feed.clone(), state: entry.state.clone() })
+    }
+
+    /// Lets the feeds go that were kept back: those that are overdue a second apart, or closer where
+    /// that would take longer than `within`, so that not all are asked at once.
+    pub(crate) fn release(&mut self, now: Timestamp, within: SignedDuration) {
+        self.held = false;
+        let overdue: Vec<_> = self.due.iter().filter(|(due, _)| *due <= now).cloned().collect();
+        let count = i32::try_from(overdue.len()).unwrap_or(i32::MAX).max(1);
+        let apart = (within / count).min(SignedDuration::from_secs(1));
+        for (place, old) in (0..).zip(overdue) {
+            self.due.remove(&old);
+            self.due.insert((now + apart * place, old.1));
+        }
     }
 
     /// How many feeds are in the queue, those being polled included.
@@ -99,8 +153,9 @@ impl Queue {
 
     /// A feed that is due at `now` and whose host is free; its host is busy from now on.
     pub(crate) fn take(&mut self, now: Timestamp) -> Option<Poll> {
-        while self.due.first().is_some_and(|(due, _)| *due <= now) {
-            let (_, name) = self.due.pop_first().expect("the set has a first element");
+        while let Some(next) = self.next(now) {
+            self.due.remove(&next);
+            let (_, name) = next;
             let Some(entry) = self.feeds.get(&name) else { continue };
             let host = self.hosts.entry(entry.host.clone()).or_default();
             if host.polling {
@@ -114,6 +169,12 @@ impl Queue {
             }
         }
         None
+    }
+
+    /// The feed that is due at `now` and first in turn.
+    fn next(&self, now: Timestamp) -> Option<(Timestamp, FeedName)> {
+        let mut due = self.due.iter().filter(|(_, name)| !self.held || self.is_local(name));
+        due.next().filter(|(due, _)| *due <= now).cloned()
     }
 
     /// Takes note that a poll has ended, whatever came of it; `again` puts the feed back at its
@@ -169,5 +230,62 @@ pub(crate) fn host_of(feed: &Feed) -> String {
     match feed.url.host_str() {
         Some(host) => format!("{host}:{}", feed.url.port_or_known_default().unwrap_or_default()),
         None => feed.url.path().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::lease;
+    use crate::schedule::rate::Limits;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    fn queue(urls: &[&str]) -> Queue {
+        let feeds: Vec<Feed> = urls
+            .iter()
+            .map(|url| Feed {
+                url: url.parse().unwrap(),
+                name: FeedName::new(url),
+                ..crate::alert::record::tests::feed()
+            })
+            .collect();
+        Queue::new(&feeds, &HashMap::new(), HashMap::new(), Duration::from_secs(2), at(0))
+    }
+
+    fn taken(queue: &mut Queue, now: Timestamp) -> Vec<String> {
+        std::iter::from_fn(|| queue.take(now)).map(|poll| poll.feed.name.to_string()).collect()
+    }
+
+    #[test]
+    fn while_nothing_is_in_reach_only_files_are_looked_at() {
+        let mut queue = queue(&["https://a.example/", "file:///news.xml", "https://b.example/"]);
+        assert_eq!(queue.hosts(), 2);
+        queue.hold();
+        assert_eq!(taken(&mut queue, at(0)), ["file:///news.xml"]);
+        assert_eq!(queue.next_due(), None);
+        let probe = queue.probe(at(30)).unwrap();
+        assert_eq!(probe.feed.name.as_str(), "https://a.example/");
+        let pace = crate::schedule::Pace {
+            fixed: None,
+            limits: Limits { min: Duration::from_secs(900), max: Duration::from_secs(900) },
+        };
+        let state = crate::schedule::postpone(&lease(&probe.state, pace, at(30)), at(31));
+        assert_eq!((state.failures, state.next_due), (0, at(31)));
+        queue.finished(&probe.feed, state, None, true);
+        assert_eq!(taken(&mut queue, at(60)), [""; 0]);
+    }
+
+    #[test]
+    fn what_became_overdue_is_spread_when_something_is_in_reach_again() {
+        let urls: Vec<String> = (0..10).map(|host| format!("https://{host}.example/")).collect();
+        let mut queue = queue(&urls.iter().map(String::as_str).collect::<Vec<_>>());
+        queue.hold();
+        queue.release(at(3600), SignedDuration::from_secs(5));
+        let counts: Vec<usize> =
+            [0, 1, 3, 5].map(|later| taken(&mut queue, at(3600 + later)).len()).into();
+        assert_eq!(counts, [1, 2, 4, 3]);
     }
 }
