@@ -17,6 +17,8 @@ pub enum State {
     New,
     /// The last poll went well.
     Active,
+    /// The last documents were cut off or damaged; what could be read of them was taken in.
+    Degraded,
     /// The last polls failed; it is tried again, for ever, less and less often.
     Retry,
     /// The host asked to be left alone.
@@ -36,7 +38,7 @@ pub struct FeedState {
     pub state_since: Timestamp,
     /// Why, for a person; absent while all is well.
     pub why: Option<String>,
-    /// Failures in a row.
+    /// Failures in a row, or damaged documents in a row.
     pub failures: u32,
     /// What to send with the next poll.
     pub validators: Validators,
@@ -65,14 +67,22 @@ pub struct FeedState {
 }
 
 impl State {
-    const ALL: [State; 6] =
-        [State::New, State::Active, State::Retry, State::Throttled, State::Blocked, State::Gone];
+    const ALL: [State; 7] = [
+        State::New,
+        State::Active,
+        State::Degraded,
+        State::Retry,
+        State::Throttled,
+        State::Blocked,
+        State::Gone,
+    ];
 
     /// The word that the store and the lists use.
     pub fn as_str(self) -> &'static str {
         match self {
             State::New => "new",
             State::Active => "active",
+            State::Degraded => "degraded",
             State::Retry => "retry",
             State::Throttled => "throttled",
             State::Blocked => "blocked",
@@ -115,13 +125,21 @@ impl FeedState {
 pub enum Polled<'a> {
     /// A body was taken in.
     Changed {
-        /// To be sent next time; those of a damaged body must not be passed here.
+        /// To be sent next time.
         validators: &'a Validators,
-        /// The digest of the body; `None` when it was damaged.
-        body_hash: Option<[u8; 32]>,
+        /// The digest of the body.
+        body_hash: [u8; 32],
         /// When to come back.
         freshness: Freshness,
         /// What it showed.
+        seen: &'a Seen,
+    },
+    /// What could be read of a damaged body was taken in. Its validators are not kept: they would
+    /// hide the rest behind a 304.
+    Damaged {
+        /// What is wrong with it, for a person.
+        why: &'a str,
+        /// What it showed before the cut.
         seen: &'a Seen,
     },
     /// 304, or the same body again.
@@ -151,6 +169,8 @@ pub struct Pace {
     pub fixed: Option<Duration>,
     /// Between what the time must lie that is decided so.
     pub limits: Limits,
+    /// It is a file of this machine: there is no server to spare.
+    pub local: bool,
 }
 
 impl Pace {
@@ -176,6 +196,8 @@ const DAY: i64 = 24 * HOUR;
 /// The pauses after failures in a row that may pass by themselves, in seconds; the last repeats.
 const TRANSIENT: &[i64] =
     &[5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 6 * HOUR];
+/// The same when the document was damaged: it may hold news all the same.
+const DAMAGED: &[i64] = &[5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR];
 /// The same when the server says that there is nothing at this address.
 const NOT_FOUND: &[i64] = &[30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY];
 /// The same when it keeps us out.
@@ -224,12 +246,14 @@ pub fn advance(
     let mut feed = before.clone();
     let failure = match polled {
         Polled::Failed(failure) => failure,
+        Polled::Damaged { why, seen } => {
+            take_note(&mut feed, seen, false, now);
+            return was_damaged(feed, why, pace, now, seed);
+        }
         Polled::Changed { validators, body_hash, freshness, seen } => {
-            let whole = body_hash.is_some();
-            // What a damaged body left out must not be taken for seen.
-            feed.body_hash = body_hash;
+            feed.body_hash = Some(body_hash);
             feed.same_bodies = 0;
-            take_note(&mut feed, seen, whole, now);
+            take_note(&mut feed, seen, true, now);
             return went_well(feed, validators, freshness, pace, now, seed);
         }
         Polled::Unchanged { validators, freshness } => {
@@ -238,12 +262,13 @@ pub fn advance(
             return went_well(feed, validators, freshness, pace, now, seed);
         }
     };
-    feed.failures = before.failures.saturating_add(1);
+    let failures = if before.state == State::Degraded { 0 } else { before.failures };
+    feed.failures = failures.saturating_add(1);
     let state = match failure.kind {
         FailureKind::Throttled => State::Throttled,
         FailureKind::Blocked => State::Blocked,
         // The first 410 may be a mistake; the second, a day later, is meant.
-        FailureKind::Gone if before.state == State::Gone || before.failures > 0 => State::Gone,
+        FailureKind::Gone if before.state == State::Gone || failures > 0 => State::Gone,
         _ => State::Retry,
     };
     enter(&mut feed, state, now);
@@ -344,6 +369,24 @@ fn went_well(
     Next { feed, host_not_before: None }
 }
 
+fn was_damaged(mut feed: FeedState, why: &str, pace: Pace, now: Timestamp, seed: u64) -> Next {
+    feed.failures = if feed.state == State::Degraded { feed.failures.saturating_add(1) } else { 1 };
+    enter(&mut feed, State::Degraded, now);
+    feed.why = Some(why.to_owned());
+    // What it left out must not be taken for seen.
+    feed.body_hash = None;
+    feed.last_ok = Some(now);
+    feed.baseline_at = feed.baseline_at.or(Some(now));
+    let (pause, interval) = (step(DAMAGED, feed.failures), seconds(pace.interval(&feed)).max(1));
+    let pause = match feed.failures {
+        _ if pace.local => interval,
+        1 => pause.min(interval),
+        _ => pause,
+    };
+    feed.next_due = now + jittered(pause, seed);
+    Next { feed, host_not_before: None }
+}
+
 fn enter(feed: &mut FeedState, state: State, now: Timestamp) {
     if feed.state != state {
         feed.state = state;
@@ -382,8 +425,8 @@ mod tests {
 
     const LIMITS: Limits =
         Limits { min: Duration::from_secs(900), max: Duration::from_secs(6 * 3600) };
-    const PACE: Pace = Pace { fixed: Some(Duration::from_secs(900)), limits: LIMITS };
-    const LEARNT: Pace = Pace { fixed: None, limits: LIMITS };
+    const PACE: Pace = Pace { fixed: Some(Duration::from_secs(900)), limits: LIMITS, local: false };
+    const LEARNT: Pace = Pace { fixed: None, ..PACE };
 
     /// The pauses that follow failures of one kind, one right after the other.
     #[track_caller]
@@ -456,7 +499,7 @@ mod tests {
         let validators = Validators { etag: Some(b"\"v1\"".to_vec()), ..Validators::default() };
         let polled = Polled::Changed {
             validators: &validators,
-            body_hash: Some([1; 32]),
+            body_hash: [1; 32],
             freshness: Freshness::default(),
             seen: &Seen { shown: 2, new: vec![None; 2] },
         };
@@ -468,6 +511,47 @@ mod tests {
             (Some(time(12)), Some(time(12)), Some(time(12)))
         );
         assert_eq!(feed.next_due, time(10 + 900));
+    }
+
+    /// The pauses that follow damaged documents, one right after the other.
+    #[track_caller]
+    fn check_damaged(pace: Pace, pauses: &[i64]) {
+        let validators = Validators { etag: Some(b"\"whole\"".to_vec()), ..Validators::default() };
+        let mut feed = FeedState { validators, ..FeedState::new(time(0), time(0)) };
+        let before = feed.validators.clone();
+        let mut now = time(0);
+        for pause in pauses {
+            let seen = Seen { shown: 1, new: vec![None] };
+            let polled = Polled::Damaged { why: "cut off", seen: &seen };
+            feed = advance(&lease(&feed, pace, now), polled, pace, now, 0).feed;
+            assert_eq!(feed.next_due.duration_since(now).as_secs(), *pause);
+            assert_eq!((feed.last_ok, feed.last_new_item), (Some(now), Some(now)));
+            now = feed.next_due;
+        }
+        assert_eq!((feed.state, feed.why.as_deref()), (State::Degraded, Some("cut off")));
+        assert_eq!((feed.state_since, feed.baseline_at), (time(0), Some(time(0))));
+        assert_eq!(feed.validators, before, "those of the damaged body would hide the rest");
+    }
+
+    #[test]
+    fn a_feed_that_stays_damaged_is_asked_less_often_and_a_file_as_often_as_ever() {
+        let (m, h) = (MINUTE, HOUR);
+        check_damaged(PACE, &[5 * m, 15 * m, 30 * m, h, h]);
+        let often = Pace { fixed: Some(Duration::from_secs(60)), ..PACE };
+        check_damaged(often, &[m, 15 * m, 30 * m, h, h]);
+        check_damaged(Pace { local: true, ..often }, &[m, m, m]);
+    }
+
+    #[test]
+    fn damaged_documents_count_for_no_failure() {
+        let polled = Polled::Damaged { why: "cut off", seen: &Seen { shown: 0, new: vec![] } };
+        let mut feed = FeedState::new(time(0), time(0));
+        for _ in 0..9 {
+            feed = advance(&feed, polled, PACE, time(0), 0).feed;
+        }
+        let gone = failure(FailureKind::Gone, None);
+        let once = advance(&feed, Polled::Failed(&gone), PACE, time(0), 0).feed;
+        assert_eq!((once.state, once.failures), (State::Retry, 1));
     }
 
     #[test]
@@ -503,7 +587,7 @@ mod tests {
         let seen = Seen { shown, new: vec![None; new] };
         let polled = Polled::Changed {
             validators: &validators(),
-            body_hash: Some([1; 32]),
+            body_hash: [1; 32],
             freshness: Freshness::default(),
             seen: &seen,
         };

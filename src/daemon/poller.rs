@@ -65,8 +65,8 @@ pub(crate) struct Report {
 enum Taken {
     /// The same as last time.
     Same,
-    /// Items, and whether the document was whole.
-    Items { ingested: Box<Ingested>, shown: usize, whole: bool },
+    /// Items, how many the document showed, and what was wrong with it.
+    Items { ingested: Box<Ingested>, shown: usize, damage: Option<String> },
 }
 
 impl Poller {
@@ -111,16 +111,17 @@ impl Poller {
                 let polled = Polled::Unchanged { validators: &validators, freshness };
                 self.finish(feed, before, polled, Ingested::default()).await
             }
-            Ok(Taken::Items { ingested, shown, whole }) => {
+            Ok(Taken::Items { ingested, shown, damage }) => {
                 let new = ingested.items.iter().filter(|item| item.revision == 1);
                 let seen = Seen { shown, new: new.map(|item| item.item.published).collect() };
-                // What a damaged body leaves out must come with the next one: its validators would
-                // hide it behind a 304.
-                let polled = Polled::Changed {
-                    validators: if whole { &validators } else { &before.validators },
-                    body_hash: whole.then_some(hash),
-                    freshness,
-                    seen: &seen,
+                let polled = match &damage {
+                    Some(why) => Polled::Damaged { why, seen: &seen },
+                    None => Polled::Changed {
+                        validators: &validators,
+                        body_hash: hash,
+                        freshness,
+                        seen: &seen,
+                    },
                 };
                 self.finish(feed, before, polled, *ingested).await
             }
@@ -176,7 +177,10 @@ impl Poller {
         drop(body);
         // It comes with the next poll, and would count as another item then.
         parsed.items.retain(|item| Some(item.key) != parsed.unidentified);
-        log_repairs(feed, &parsed, whole);
+        let damage = (!whole).then(|| {
+            format!("the document was cut off; items that could be read: {}", parsed.items.len())
+        });
+        log_repairs(feed, &parsed);
         let title = feed.title.as_deref().or(parsed.feed.title.as_deref());
         let arrival = Arrival { feed, feed_title: title, first_poll, now };
         let keys: Vec<ItemKey> = parsed.items.iter().map(|item| item.key).collect();
@@ -189,7 +193,7 @@ impl Poller {
         };
         let mut matcher = self.config.rules.matcher();
         let ingested = pipeline::ingest(arrival, parsed.items, &known, &self.config, &mut matcher);
-        Ok(Ok(Taken::Items { ingested: Box::new(ingested), shown: keys.len(), whole }))
+        Ok(Ok(Taken::Items { ingested: Box::new(ingested), shown: keys.len(), damage }))
     }
 
     fn pace(&self, feed: &Feed) -> Pace {
@@ -197,8 +201,9 @@ impl Poller {
         let min = feed.min_interval.unwrap_or(poll.min_interval);
         let max = feed.max_interval.unwrap_or(poll.max_interval).max(min);
         // A look at a file costs nothing and annoys nobody.
-        let file = (feed.url.scheme() == "file").then_some(FILE_INTERVAL);
-        Pace { fixed: feed.interval.or(poll.interval).or(file), limits: Limits { min, max } }
+        let local = feed.url.scheme() == "file";
+        let fixed = feed.interval.or(poll.interval).or(local.then_some(FILE_INTERVAL));
+        Pace { fixed, limits: Limits { min, max }, local }
     }
 
     /// Decides what is next for the feed and commits it together with what the poll brought.
@@ -256,37 +261,44 @@ fn reach(feed: &Feed, polled: &Polled<'_>) -> Reach {
     }
 }
 
-/// One line for a poll: loud when something changed for a person to know.
-fn log(before: &FeedState, report: &Report) {
-    let feed = &report.feed.name;
-    let Report { new_items: new, hits, alerts, state, .. } = report;
-    let why = state.why.as_deref().unwrap_or_default();
-    if state.gap_at.is_some() && state.gap_at != before.gap_at {
-        warn!(%feed, items = state.window, next_due = %state.next_due,
-            "all {} items of {feed} were new: others may have been missed", state.window);
-    }
-    if report.failed && before.state != state.state {
-        warn!(%feed, state = state.state.as_str(), failures = state.failures,
-            next_due = %state.next_due, "{feed} is {}: {why}", state.state.as_str());
-    } else if report.failed {
-        debug!(%feed, failures = state.failures, next_due = %state.next_due,
-            "polling {feed} failed again: {why}");
-    } else if before.failures > 0 {
-        info!(%feed, new, hits, alerts, next_due = %state.next_due,
-            "{feed} is back: {new} new items, {hits} hits");
-    } else if *new > 0 {
-        info!(%feed, new, hits, alerts, next_due = %state.next_due,
-            "polled {feed}: {new} new items, {hits} hits");
+/// How loud a poll is: a warning when trouble begins or changes, and nothing while it lasts.
+fn loudness(before: &FeedState, after: &FeedState, new_items: usize) -> Level {
+    if after.failures > 0 && before.state != after.state {
+        Level::WARN
+    } else if new_items > 0 || (before.failures > 0 && after.failures == 0) {
+        Level::INFO
     } else {
-        debug!(%feed, new, hits, next_due = %state.next_due, "polled {feed}: nothing new");
+        Level::DEBUG
     }
 }
 
-fn log_repairs(feed: &Feed, parsed: &ParsedFeed, whole: bool) {
-    let feed = &feed.name;
-    if !whole {
-        warn!(%feed, items = parsed.items.len(), "{feed} was cut off: took what had arrived");
+/// One line for a poll.
+fn log(before: &FeedState, report: &Report) {
+    let feed = &report.feed.name;
+    let Report { new_items: new, hits, alerts, state, .. } = report;
+    let FeedState { failures, next_due, .. } = state;
+    let why = state.why.as_deref().unwrap_or_default();
+    let condition = state.state.as_str();
+    if state.gap_at.is_some() && state.gap_at != before.gap_at {
+        warn!(%feed, items = state.window, %next_due,
+            "all {} items of {feed} were new: others may have been missed", state.window);
     }
+    match loudness(before, state, *new) {
+        Level::WARN => warn!(%feed, state = condition, failures, new, hits, alerts, %next_due,
+            "{feed} is {condition}: {why}"),
+        Level::INFO if before.failures > 0 && *failures == 0 => info!(%feed, new, hits, alerts,
+            %next_due, "{feed} is back: {new} new items, {hits} hits"),
+        Level::INFO => info!(%feed, new, hits, alerts, %next_due,
+            "polled {feed}: {new} new items, {hits} hits"),
+        _ if *failures > 0 => {
+            debug!(%feed, failures, %next_due, "{feed} is still {condition}: {why}")
+        }
+        _ => debug!(%feed, new, hits, %next_due, "polled {feed}: nothing new"),
+    }
+}
+
+fn log_repairs(feed: &Feed, parsed: &ParsedFeed) {
+    let feed = &feed.name;
     if !parsed.repairs.is_empty() && enabled!(Level::DEBUG) {
         debug!(%feed, repairs = ?parsed.repairs, "{feed} had to be mended before it could be read");
     }
@@ -315,4 +327,32 @@ fn seed(feed: &Feed, now: Timestamp) -> u64 {
     let mut seed = [0; 8];
     seed.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
     u64::from_le_bytes(seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::State;
+
+    #[test]
+    fn trouble_is_told_when_it_begins_and_when_it_ends() {
+        let state = |state, failures| FeedState {
+            state,
+            failures,
+            ..FeedState::new(Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH)
+        };
+        let (active, degraded) = (state(State::Active, 0), state(State::Degraded, 1));
+        let (still, failing) = (state(State::Degraded, 2), state(State::Retry, 1));
+        for (before, after, new_items, level) in [
+            (&active, &degraded, 1, Level::WARN),
+            (&degraded, &still, 0, Level::DEBUG),
+            (&degraded, &still, 1, Level::INFO),
+            (&still, &failing, 0, Level::WARN),
+            (&still, &active, 0, Level::INFO),
+            (&active, &active, 1, Level::INFO),
+            (&active, &active, 0, Level::DEBUG),
+        ] {
+            assert_eq!(loudness(before, after, new_items), level, "{before:?} {after:?}");
+        }
+    }
 }

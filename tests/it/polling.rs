@@ -44,12 +44,20 @@ async fn what_a_cut_off_body_left_out_comes_with_the_next_poll() {
     world.server.once(&path("alpha"), Answer::Raw(answer.into_bytes()));
     world.tick().await;
     assert_eq!(world.items().len(), 1, "the whole item of the cut body is kept");
+    let feed = world.feed("alpha");
+    assert!(feed.is_in_trouble());
+    let why = feed.why.as_deref().unwrap();
+    assert_eq!(
+        (feed.state.as_str(), why),
+        ("degraded", "the document was cut off; items that could be read: 1")
+    );
     world.show("alpha", &["Oil price falls", NEWS]);
     world.tick().await;
     let second = &world.server.requests(&path("alpha"))[1];
     assert_eq!(second.header("if-none-match"), None, "the cut body's ETag would hide the rest");
     assert_eq!(world.alerted(), [NEWS]);
     assert_eq!(world.items().len(), 2);
+    assert_eq!(world.feed("alpha").state, "active");
 }
 
 #[tokio::test]
