@@ -21,12 +21,26 @@ pub struct SourceFile {
     pub path: PathBuf,
     /// What it says.
     pub text: String,
+    /// Where the first bytes stood that are not UTF-8 and became U+FFFD.
+    pub not_utf8: Option<usize>,
 }
 
 impl SourceFile {
     /// A file of that path and text.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { path: path.into(), text: text.into() })
+        Arc::new(Self { path: path.into(), text: text.into(), not_utf8: None })
+    }
+
+    /// A file of that path and content.
+    pub fn from_bytes(path: impl Into<PathBuf>, bytes: Vec<u8>) -> Arc<Self> {
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::new(path, text),
+            Err(error) => Arc::new(Self {
+                path: path.into(),
+                text: String::from_utf8_lossy(error.as_bytes()).into_owned(),
+                not_utf8: Some(error.utf8_error().valid_up_to()),
+            }),
+        }
     }
 
     /// The line and column (both from 1, the column in characters) of a byte offset.

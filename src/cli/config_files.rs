@@ -108,12 +108,7 @@ pub(crate) fn file(path: &Path) -> anyhow::Result<Arc<SourceFile>> {
         bail!("{} is larger than {} MiB", path.display(), LARGEST_FILE >> 20);
     }
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-        anyhow::anyhow!("{}:{line}: the file is not UTF-8; save it as UTF-8", path.display())
-    })?;
-    Ok(SourceFile::new(path, text))
+    Ok(SourceFile::from_bytes(path, bytes))
 }
 
 /// The rule files of a path: a rule file, the TOML files of a folder, or those of a configuration.

@@ -614,7 +614,9 @@ fn check_reach(main: &Main, rules: &RuleSet, files: &Files, problems: &Problems)
     let routes: Vec<Route> = main.routes.iter().map(|route| route.route.clone()).collect();
     let receivers: Vec<Receiver> =
         main.receivers.iter().map(|(_, receiver)| receiver.clone()).collect();
-    if receivers.is_empty() {
+    // Who names a receiver that is not there has thought of the alerts; that name is the mistake.
+    let known = |name: &String| receivers.iter().any(|receiver| receiver.name == *name);
+    if receivers.is_empty() || !routes.iter().flat_map(|route| &route.receivers).all(known) {
         return;
     }
     for rule in rules.rules() {

@@ -35,6 +35,12 @@ pub(crate) struct Section<'f> {
 
 /// Reads a file; what is not TOML is reported, and the rest is read all the same.
 pub(crate) fn read<'f>(file: &'f Arc<SourceFile>, problems: &Problems) -> Section<'f> {
+    if let Some(at) = file.not_utf8 {
+        let span = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
+        problems.borrow_mut().push(
+            Problem::error(file, span, "the file is not UTF-8").with_hint("save it as UTF-8"),
+        );
+    }
     let text = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
     let skipped = file.text.len() - text.len();
     let (table, errors) = DeTable::parse_recoverable(text);

@@ -363,6 +363,31 @@ fn check_reports_every_mistake_of_every_file_with_its_place() {
 }
 
 #[test]
+fn a_file_that_is_not_utf8_is_one_problem_among_all() {
+    let demo = Demo::new();
+    let feed = b"[[feed]]\nname = \"x\"\nurl = \"https://a.b\"\ntitle = \"caf\xe9\"\n";
+    std::fs::write(demo.path("feeds/latin.toml"), feed).unwrap();
+    std::fs::write(demo.path("rules/bad.toml"), "[[rule]]\nid = \"x\"\nquery = 'a AND ('\n")
+        .unwrap();
+    let out = demo.out(1, &["check"]);
+    assert!(out.contains("feeds/latin.toml:4:13: error: the file is not UTF-8"), "{out}");
+    assert!(out.contains("rules/bad.toml:3:16: error"), "{out}");
+    assert!(out.contains("6 feeds"), "what can be read of it is: {out}");
+    assert_eq!(demo.run(&["run", "--once"]).status.code(), Some(3));
+}
+
+#[test]
+fn a_route_to_an_unknown_receiver_is_one_mistake_and_not_two() {
+    let demo = Demo::new();
+    let mut main = std::fs::read_to_string(demo.path("newswatch.toml")).unwrap();
+    main += "[[route]]\nseverity = [\"critical\"]\nreceivers = [\"lgo\"]\n";
+    std::fs::write(demo.path("newswatch.toml"), main).unwrap();
+    let out = demo.out(1, &["check"]);
+    assert!(out.contains("there is no receiver \"lgo\""), "{out}");
+    assert!(out.ends_with(" 0 warnings\n"), "{out}");
+}
+
+#[test]
 fn what_a_feed_document_holds_is_printed_as_json() {
     let demo = Demo::new();
     let documents = demo.path("documents");
