@@ -10,10 +10,18 @@ use url::{Host, Url};
 
 /// An address that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{host} is the private address {address}; set allow_private = true if that is meant")]
-pub(crate) struct Forbidden {
-    host: String,
-    address: IpAddr,
+pub(crate) enum Forbidden {
+    /// One that is written as a number.
+    #[error("{0} is a private address")]
+    Address(IpAddr),
+    /// One that a name leads to.
+    #[error("{host} is the private address {address}")]
+    Name {
+        /// The name.
+        host: String,
+        /// Where it leads.
+        address: IpAddr,
+    },
 }
 
 /// Whether an address belongs to the public internet (the registries of RFC 6890 and what embeds
@@ -78,10 +86,7 @@ pub(crate) fn check_literal(url: &Url) -> Result<(), Forbidden> {
         Some(Host::Ipv6(address)) => IpAddr::V6(address),
         Some(Host::Domain(_)) | None => return Ok(()),
     };
-    if is_public(address) {
-        return Ok(());
-    }
-    Err(Forbidden { host: url.host_str().unwrap_or_default().to_owned(), address })
+    if is_public(address) { Ok(()) } else { Err(Forbidden::Address(address)) }
 }
 
 /// Resolves names with the system's resolver and refuses those that lead to a private address, so
@@ -100,7 +105,7 @@ impl Resolve for PublicOnly {
             if public.is_empty()
                 && let Some(refused) = found.first()
             {
-                return Err(Forbidden { host, address: refused.ip() }.into());
+                return Err(Forbidden::Name { host, address: refused.ip() }.into());
             }
             Ok(Box::new(public.into_iter()) as Addrs)
         })
@@ -139,6 +144,12 @@ fn builder(allow_private: bool, connect_timeout: Duration) -> reqwest::ClientBui
         .pool_max_idle_per_host(1)
         .pool_idle_timeout(Duration::from_secs(90));
     if allow_private { builder } else { builder.dns_resolver(Arc::new(PublicOnly)) }
+}
+
+/// The refusal of an address behind an error, where there is one.
+pub(crate) fn forbidden<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Forbidden> {
+    std::iter::successors(Some(error), |error| error.source())
+        .find_map(|error| error.downcast_ref::<Forbidden>())
 }
 
 /// An error with all its causes, without repeating what a cause already said.
@@ -218,6 +229,6 @@ mod tests {
     async fn a_name_that_leads_home_is_refused() {
         let name: Name = "localhost".parse().unwrap();
         let refused = PublicOnly.resolve(name).await.err().expect("localhost is private");
-        assert!(refused.to_string().contains("allow_private"), "{refused}");
+        assert!(refused.to_string().contains("localhost is the private address"), "{refused}");
     }
 }

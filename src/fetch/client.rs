@@ -113,11 +113,14 @@ impl Fetcher {
         let mut permanent = true;
         for hop in 0..=MOST_REDIRECTS {
             let allow_private = request.allow_private && same_server(&url, &request.url);
-            if !allow_private {
-                address::check_literal(&url)
-                    .map_err(|error| failure(FailureKind::Forbidden, error.to_string()))?;
+            if !allow_private && let Err(error) = address::check_literal(&url) {
+                return Err(forbidden(&error, hop));
             }
-            let response = self.ask(&url, request, allow_private).await?;
+            let response = match self.ask(&url, request, allow_private).await {
+                Ok(response) => response,
+                Err(Unanswered::Forbidden(error)) => return Err(forbidden(&error, hop)),
+                Err(Unanswered::Failed(failure)) => return Err(failure),
+            };
             let status = response.status();
             check_headers(response.headers())?;
             if !status.is_redirection() || status == StatusCode::NOT_MODIFIED {
@@ -135,7 +138,7 @@ impl Fetcher {
         url: &Url,
         request: &Request,
         allow_private: bool,
-    ) -> Result<reqwest::Response, Box<Failure>> {
+    ) -> Result<reqwest::Response, Unanswered> {
         let client = if allow_private { &self.any } else { &self.public };
         let mut headers = HeaderMap::new();
         headers.insert(header::USER_AGENT, self.user_agent.clone());
@@ -153,11 +156,14 @@ impl Fetcher {
         let sent = client.get(url.clone()).headers(headers).send();
         match timeout(self.limits.connect + self.limits.first_byte, sent).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(unreachable_server(url, &error)),
-            Err(_) => Err(failure(
+            Ok(Err(error)) => Err(match address::forbidden(&error) {
+                Some(refused) => Unanswered::Forbidden(refused.clone()),
+                None => Unanswered::Failed(unreachable_server(url, &error)),
+            }),
+            Err(_) => Err(Unanswered::Failed(failure(
                 FailureKind::Timeout,
                 format!("{} did not answer", url.host_str().unwrap_or_default()),
-            )),
+            ))),
         }
     }
 
@@ -305,6 +311,22 @@ impl Fetcher {
     }
 }
 
+/// Why a server gave no answer.
+enum Unanswered {
+    /// It may not be asked.
+    Forbidden(address::Forbidden),
+    Failed(Box<Failure>),
+}
+
+/// The failure of an address that may not be asked, after so many redirects.
+fn forbidden(refused: &address::Forbidden, redirects: usize) -> Box<Failure> {
+    let message = match redirects {
+        0 => format!("{refused}; set allow_private = true if that is meant"),
+        _ => format!("redirected to where no redirect may lead: {refused}"),
+    };
+    failure(FailureKind::Forbidden, message)
+}
+
 /// A body as it came.
 struct Wire {
     bytes: Vec<u8>,
@@ -377,9 +399,7 @@ fn unreachable_server(url: &Url, error: &reqwest::Error) -> Box<Failure> {
     }
     let text = address::chain(*causes.get(1).unwrap_or(&causes[0]));
     let lower = text.to_lowercase();
-    let kind = if causes.iter().any(|cause| cause.is::<address::Forbidden>()) {
-        FailureKind::Forbidden
-    } else if causes.iter().any(|cause| cause.is::<rustls::Error>())
+    let kind = if causes.iter().any(|cause| cause.is::<rustls::Error>())
         || lower.contains("certificate")
     {
         if let Err(none) = address::check_certificates() {

@@ -39,6 +39,11 @@ pub(super) struct Webhook {
     settings: Settings,
 }
 
+/// Why an address is not asked, and what to do when it is meant.
+fn private(refused: &address::Forbidden) -> String {
+    format!("{refused}; set allow_private = true if that is meant")
+}
+
 impl Webhook {
     pub(super) fn new(settings: Settings) -> anyhow::Result<Self> {
         let client =
@@ -76,7 +81,7 @@ impl Webhook {
         if !self.settings.allow_private
             && let Err(error) = address::check_literal(&self.settings.url)
         {
-            return Delivery::Rejected { why: error.to_string() };
+            return Delivery::Rejected { why: private(&error) };
         }
         let mut headers = self.headers.clone();
         let id_and_time = [
@@ -101,7 +106,10 @@ impl Webhook {
             self.client.post(self.settings.url.clone()).headers(headers).body(line.to_owned());
         match request.send().await {
             Ok(response) => judge(response, record).await,
-            Err(error) => Delivery::again(address::chain(&error.without_url())),
+            Err(error) => Delivery::again(match address::forbidden(&error) {
+                Some(refused) => private(refused),
+                None => address::chain(&error.without_url()),
+            }),
         }
     }
 

@@ -64,12 +64,17 @@ async fn what_a_cut_off_body_left_out_comes_with_the_next_poll() {
 async fn a_private_address_is_not_asked_unless_the_feed_allows_it() {
     let mut world = World::new().await;
     let url = world.server.url("/inside.xml");
-    world.add_feed_elsewhere("inside", &format!("url = \"{url}\""));
+    world.add_feed_elsewhere("number", &format!("url = \"{url}\""));
+    let url = url.replace("127.0.0.1", "localhost");
+    world.add_feed_elsewhere("name", &format!("url = \"{url}\""));
     let summary = world.tick().await;
-    assert_eq!((summary.polled, summary.failed), (0, 1));
+    assert_eq!((summary.polled, summary.failed), (0, 2));
     assert!(world.server.requests("/inside.xml").is_empty());
-    let why = world.feed("inside").why.unwrap();
-    assert!(why.contains("allow_private"), "{why}");
+    let advice = "; set allow_private = true if that is meant";
+    let why = format!("127.0.0.1 is a private address{advice}");
+    assert_eq!(world.feed("number").why, Some(why));
+    let why = world.feed("name").why.unwrap();
+    assert!(why.starts_with("localhost is the private address ") && why.ends_with(advice), "{why}");
 }
 
 #[tokio::test]
@@ -82,6 +87,21 @@ async fn a_redirect_into_a_private_network_is_not_followed_from_a_public_feed() 
     world.server.set(&path("alpha"), Answer::status("302 Found", &location, ""));
     let summary = world.tick().await;
     assert_eq!(summary.failed, 1);
+    let why = world.feed("alpha").why.unwrap();
+    assert!(why.starts_with("redirected to where no redirect may lead: "), "{why}");
+    assert!(!why.contains("allow_private"), "it is set, and does not help: {why}");
+}
+
+#[tokio::test]
+async fn a_redirect_within_the_private_server_that_a_feed_may_ask_is_followed() {
+    let mut world = World::new().await;
+    world.publish("beta", NEWS);
+    world.add_feed("alpha", "");
+    let location = format!("location: {}\r\n", path("beta"));
+    world.server.set(&path("alpha"), Answer::status("302 Found", &location, ""));
+    world.tick().await;
+    assert_eq!(world.feed("alpha").state, "active");
+    assert_eq!(world.feed("alpha").items, 1);
 }
 
 #[tokio::test]
