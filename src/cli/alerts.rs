@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::list::{self, Column, Filter, Format, Output};
-use super::{Exit, Global, colour, complain, say};
+use super::list::{self, Column, Filter, Format, Output, short_time};
+use super::{Exit, Global, Refused, colour, complain, say};
 use crate::alert::record::AlertRecord;
 use crate::alert::render;
 use crate::clock::Clock;
@@ -59,7 +59,7 @@ fn candidate(record: &Value) -> String {
 }
 
 const COLUMNS: &[Column<Value>] = &[
-    Column { heading: "TIME", cell: |row| text(row, "/recordedtime").replace('T', " ") },
+    Column { heading: "TIME", cell: |row| short_time(text(row, "/recordedtime").parse().ok()) },
     Column { heading: "SEVERITY", cell: |row| text(row, "/severitytext").to_lowercase() },
     Column { heading: "RULE", cell: |row| text(row, "/data/rule/id") },
     Column { heading: "FEED", cell: |row| text(row, "/data/item/feed/id") },
@@ -110,7 +110,10 @@ fn follow(
     arguments: &Arguments,
     filter: &crate::store::AlertFilter,
 ) -> anyhow::Result<Exit> {
-    let format = arguments.filter.format.unwrap_or(Format::Table);
+    let format = Format::or_default(arguments.filter.format);
+    if matches!(format, Format::Json | Format::Csv) {
+        return Err(Refused::usage("--follow writes table or jsonl: the others have an end"));
+    }
     let first = crate::store::AlertFilter { limit: Some(FOLLOW_SHOWS), ..filter.clone() };
     let rest = crate::store::AlertFilter { limit: None, ..filter.clone() };
     let (mut shown, mut filter) = (0, &first);

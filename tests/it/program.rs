@@ -191,7 +191,8 @@ fn alerts_are_followed_through_the_same_search_as_they_are_listed() {
     let demo = Demo::new();
     demo.out(0, &["run", "--once"]);
     let mut following = demo.command(&["alerts", "--follow", "--search", "КРЕМЛЕ"]);
-    let mut following = following.args(["--format", "jsonl"]).spawn().unwrap();
+    // Lines of JSON, as no terminal reads them.
+    let mut following = following.spawn().unwrap();
     let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
     let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
     let first = next();
@@ -200,6 +201,21 @@ fn alerts_are_followed_through_the_same_search_as_they_are_listed() {
     assert_eq!(next()["data"]["item"]["title"], "В кремле молчат");
     following.kill().unwrap();
     following.wait().unwrap();
+}
+
+#[test]
+fn alerts_are_listed_with_their_minute_and_followed_in_formats_without_an_end() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    let table = demo.out(0, &["alerts", "--format", "table"]);
+    let minute =
+        demo.list(&["alerts"])[0]["recordedtime"].as_str().unwrap()[..16].replace('T', " ");
+    let row = table.lines().nth(1).unwrap();
+    assert!(row.trim_start().starts_with(&format!("{minute}  ")), "{row}");
+    for format in ["json", "csv"] {
+        let (code, error) = said(&demo, &["alerts", "--follow", "--format", format]);
+        assert_eq!(code, Some(2), "{error}");
+    }
 }
 
 #[test]
