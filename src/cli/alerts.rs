@@ -25,7 +25,14 @@ const MOST_CANDIDATES: usize = 20;
 
 /// The arguments of `alerts`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  newswatch alerts --severity critical --since 24h
+  newswatch alerts --follow
+  newswatch alerts show 1c3c5cab0f32"
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -58,6 +65,10 @@ fn candidate(record: &Value) -> String {
     clean(&cells.map(|path| text(record, path)).join("  ")).into_owned()
 }
 
+/// The fields of a row, for CSV.
+const FIELDS: &str = "specversion id source type subject time recordedtime sequence severitytext \
+    severitynumber correlationid causationid datacontenttype dataschema data";
+
 const COLUMNS: &[Column<Value>] = &[
     Column { heading: "TIME", cell: |row| short_time(text(row, "/recordedtime").parse().ok()) },
     Column { heading: "SEVERITY", cell: |row| text(row, "/severitytext").to_lowercase() },
@@ -77,7 +88,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     if arguments.follow {
         return follow(&reader, arguments, &filter);
     }
-    let mut output = Output::new(arguments.filter.format, COLUMNS);
+    let mut output = Output::new(arguments.filter.format, COLUMNS).with_fields(FIELDS);
     reader.alerts(&filter, |record| output.row(&record))?;
     output.finish()?;
     Ok(Exit::Done)

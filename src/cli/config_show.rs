@@ -10,6 +10,9 @@ use crate::config::{Config, Feed, FirstRun, Receiver, ReceiverKind, Route, write
 
 /// The arguments of `config`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  newswatch --config /etc/newswatch config show")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,

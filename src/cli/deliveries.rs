@@ -3,13 +3,19 @@
 use clap::{Args, Subcommand};
 
 use super::list::{self, Column, Filter, Output, short_time};
-use super::{Exit, Global, config_files, say};
+use super::{Exit, Global, complain, config_files, say};
 use crate::clock::Clock;
-use crate::store::{self, DeliveryRow};
+use crate::store::{self, DeliveryRow, Retried};
 
 /// The arguments of `deliveries`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  newswatch deliveries --dead
+  newswatch deliveries retry 12 13"
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -31,6 +37,9 @@ enum Command {
     },
 }
 
+/// The fields of a row, for CSV.
+const FIELDS: &str = "id alert receiver state attempts last_error next_attempt";
+
 const COLUMNS: &[Column<DeliveryRow>] = &[
     Column { heading: "ID", cell: |row| row.id.to_string() },
     Column { heading: "RECEIVER", cell: |row| row.receiver.clone() },
@@ -47,11 +56,20 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     if let Some(Command::Retry { ids }) = &arguments.command {
         let path = config_files::database_path(global)?;
         let retried = store::retry_dead(&path, ids, now)?;
-        say(&format!("{retried} of {} made due again", ids.len()));
-        return Ok(if retried == ids.len() { Exit::Done } else { Exit::No });
+        for (id, retried) in ids.iter().zip(&retried) {
+            match retried {
+                Retried::Due => {}
+                Retried::WasDue => say(&format!("delivery {id} is due already")),
+                Retried::WasSent => say(&format!("delivery {id} was sent")),
+                Retried::Unknown => complain(&format!("newswatch: there is no delivery {id}")),
+            }
+        }
+        let due = retried.iter().filter(|retried| **retried == Retried::Due).count();
+        say(&format!("{due} of {} made due again", ids.len()));
+        return Ok(if due == ids.len() { Exit::Done } else { Exit::No });
     }
     let filter = arguments.filter.checked(now)?;
-    let mut output = Output::new(arguments.filter.format, COLUMNS);
+    let mut output = Output::new(arguments.filter.format, COLUMNS).with_fields(FIELDS);
     list::reader(global)?.deliveries(arguments.dead, &filter, |row| output.row(&row))?;
     output.finish()?;
     Ok(Exit::Done)

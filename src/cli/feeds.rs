@@ -12,7 +12,13 @@ use crate::store::FeedRow;
 
 /// The arguments of `feeds`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  newswatch feeds --trouble
+  newswatch feeds parse saved-feed.xml"
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -33,6 +39,10 @@ enum Command {
     /// Write the configuration's feeds as OPML
     Export(feeds_opml::Export),
 }
+
+/// The fields of a row, for CSV.
+const FIELDS: &str = "name url effective_url state state_since why last_ok last_new_item next_due interval_s \
+    items items_per_day failures gap_at";
 
 const COLUMNS: &[Column<FeedRow>] = &[
     Column { heading: "FEED", cell: |row| row.name.clone() },
@@ -61,7 +71,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         Some(Command::Export(arguments)) => return feeds_opml::export(global, arguments),
         None => {}
     }
-    let mut output = Output::new(arguments.format, COLUMNS);
+    let mut output = Output::new(arguments.format, COLUMNS).with_fields(FIELDS);
     for row in list::reader(global)?.feeds(Clock::System.now())? {
         if !arguments.trouble || row.is_in_trouble() {
             output.row(&row)?;

@@ -9,6 +9,9 @@ use super::{Cli, Exit};
 
 /// The arguments of `completions`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  newswatch completions bash > /usr/share/bash-completion/completions/newswatch")]
 pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]

@@ -9,10 +9,18 @@ use crate::store::HitRow;
 
 /// The arguments of `hits`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  newswatch hits --rule russia-nk-arms --since 7d
+  newswatch hits --since 2023-09-01 --until 2023-10-01 --limit 0 --format csv > september.csv")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     filter: Filter,
 }
+
+/// The fields of a row, for CSV.
+const FIELDS: &str = "id rule rule_version severity item item_id feed title link matched_at revision spans \
+    reason alert";
 
 const COLUMNS: &[Column<HitRow>] = &[
     Column { heading: "MATCHED", cell: |row| short_time(Some(row.matched_at)) },
@@ -39,7 +47,7 @@ fn words(row: &HitRow) -> String {
 /// Lists stored hits, newest first.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
     let filter = arguments.filter.checked(Clock::System.now())?;
-    let mut output = Output::new(arguments.filter.format, COLUMNS);
+    let mut output = Output::new(arguments.filter.format, COLUMNS).with_fields(FIELDS);
     list::reader(global)?.hits(&filter, |row| output.row(&row))?;
     output.finish()?;
     Ok(Exit::Done)

@@ -57,6 +57,10 @@ pub(super) fn read(number: u64, line: &str) -> Result<LineItem, String> {
     if line.len() > LONGEST_LINE {
         return Err(format!("longer than {} MiB", LONGEST_LINE >> 20));
     }
+    // serde takes a list for a struct.
+    if !line.trim_start().starts_with('{') {
+        return Err("no item: not a JSON object".to_owned());
+    }
     let line: Line = serde_json::from_str(line).map_err(|error| format!("no item: {error}"))?;
     let Some(title) = line.title else { return Err("no item: it has no title".to_owned()) };
     let id = match line.id {

@@ -9,10 +9,18 @@ use crate::store::ItemRow;
 
 /// The arguments of `items`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  newswatch items --search лавров --since 2d
+  newswatch items --feed tass --limit 0 --format jsonl | newswatch match")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     filter: Filter,
 }
+
+/// The fields of a row, for CSV.
+const FIELDS: &str = "key feed id title summary content link lang author tags published first_seen revision \
+    flags";
 
 const COLUMNS: &[Column<ItemRow>] = &[
     Column { heading: "FIRST SEEN", cell: |row| short_time(Some(row.first_seen)) },
@@ -24,7 +32,7 @@ const COLUMNS: &[Column<ItemRow>] = &[
 /// Lists stored items, newest first.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
     let filter = arguments.filter.checked(Clock::System.now())?;
-    let mut output = Output::new(arguments.filter.format, COLUMNS);
+    let mut output = Output::new(arguments.filter.format, COLUMNS).with_fields(FIELDS);
     list::reader(global)?.items(&filter, |row| output.row(&row))?;
     output.finish()?;
     Ok(Exit::Done)

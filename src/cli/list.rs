@@ -121,6 +121,7 @@ pub(crate) struct Column<T> {
 pub(crate) struct Output<T: 'static> {
     format: Format,
     columns: &'static [Column<T>],
+    fields: Option<Vec<String>>,
     table: Table,
     csv: Option<csv::Writer<io::Stdout>>,
     rows: usize,
@@ -140,7 +141,14 @@ impl<T: Serialize> Output<T> {
                 ContentArrangement::Disabled
             })
             .set_header(columns.iter().map(|column| column.heading));
-        Self { format, columns, table, csv: None, rows: 0 }
+        Self { format, columns, fields: None, table, csv: None, rows: 0 }
+    }
+
+    /// Names the fields of a row in their order, so that CSV has its header without any row; else
+    /// the first row names them.
+    pub(crate) fn with_fields(mut self, fields: &str) -> Self {
+        self.fields = Some(fields.split(' ').map(str::to_owned).collect());
+        self
     }
 
     /// Writes a row.
@@ -170,21 +178,19 @@ impl<T: Serialize> Output<T> {
     }
 
     fn csv_row(&mut self, row: &T) -> anyhow::Result<()> {
-        let Value::Object(fields) = serde_json::to_value(row)? else {
+        let Value::Object(row) = serde_json::to_value(row)? else {
             return Err(anyhow!("a row is a JSON object"));
         };
-        let csv = self.csv.get_or_insert_with(|| csv::Writer::from_writer(io::stdout()));
-        if self.rows == 0 {
-            csv.write_record(fields.keys())?;
-        }
-        csv.write_record(fields.values().map(|value| match value {
-            Value::Null => String::new(),
+        let fields = self.fields.get_or_insert_with(|| row.keys().cloned().collect());
+        let csv = header(&mut self.csv, fields)?;
+        csv.write_record(fields.iter().map(|field| match row.get(field) {
+            None | Some(Value::Null) => String::new(),
             // A spreadsheet runs what starts like a formula; a quote makes it text.
-            Value::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
+            Some(Value::String(text)) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
                 format!("'{text}")
             }
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
         }))?;
         Ok(())
     }
@@ -199,14 +205,27 @@ impl<T: Serialize> Output<T> {
             Format::Jsonl => {}
             Format::Csv => {
                 drop(out);
-                if let Some(csv) = &mut self.csv {
-                    csv.flush()?;
+                if let Some(fields) = &self.fields {
+                    header(&mut self.csv, fields)?.flush()?;
                 }
             }
         }
         io::stdout().flush()?;
         Ok(())
     }
+}
+
+/// The writer of CSV, which begins with the header.
+fn header<'c>(
+    csv: &'c mut Option<csv::Writer<io::Stdout>>,
+    fields: &[String],
+) -> anyhow::Result<&'c mut csv::Writer<io::Stdout>> {
+    if csv.is_none() {
+        let mut writer = csv::Writer::from_writer(io::stdout());
+        writer.write_record(fields)?;
+        *csv = Some(writer);
+    }
+    Ok(csv.as_mut().expect("it was just made"))
 }
 
 /// A time for a table: minutes are enough for a person.

@@ -156,6 +156,9 @@ pub(crate) enum Command {
     /// Write a shell completion script to standard output
     Completions(generate::Completions),
     /// Write the man page to standard output
+    #[command(after_help = "\
+Example:
+  newswatch man > /usr/share/man/man1/newswatch.1")]
     Man,
 }
 

@@ -14,7 +14,10 @@ use crate::daemon::{self, Setup, Summary};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Signals: SIGTERM and ctrl-c stop in order, SIGHUP reads the configuration again (a bad one is \
-refused and the old one goes on), SIGUSR1 opens the alert logs again.")]
+refused and the old one goes on), SIGUSR1 opens the alert logs again.
+Examples:
+  newswatch --config config/demo run --once
+  sudo -u newswatch newswatch run --once      as the service would, with its files and its user")]
 pub(crate) struct Arguments {
     /// Poll every feed once, deliver what is due, print a summary and exit
     #[arg(long)]

@@ -37,6 +37,10 @@ enum Format {
 
 /// The arguments of `status`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  newswatch status || echo 'a person must look'
+  newswatch status --format json")]
 pub(crate) struct Arguments {
     /// How to write it
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]

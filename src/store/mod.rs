@@ -23,7 +23,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
 pub use lists::{AlertFilter, DeliveryRow, FeedRow, HitRow, ItemFilter, ItemRow, Totals};
-pub use outbox::{DueDelivery, Settled};
+pub use outbox::{DueDelivery, Retried, Settled};
 pub use read::{Fact, Reader};
 pub use schema::VERSION;
 pub(crate) use writer::Command;
@@ -247,9 +247,13 @@ impl Drop for Store {
     }
 }
 
-/// Makes deliveries that were given up due again, beside a daemon that may be running; returns how
-/// many they were. The daemon finds them at its next look into the outbox.
-pub fn retry_dead(path: &Path, deliveries: &[i64], now: Timestamp) -> Result<usize, StoreError> {
+/// Makes deliveries that were given up due again, beside a daemon that may be running, and says
+/// what became of each. The daemon finds them at its next look into the outbox.
+pub fn retry_dead(
+    path: &Path,
+    deliveries: &[i64],
+    now: Timestamp,
+) -> Result<Vec<Retried>, StoreError> {
     // Makes sure that there is a database of this version.
     Reader::open(path)?;
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

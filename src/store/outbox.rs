@@ -1,7 +1,7 @@
 //! The outbox: alerts on their way to receivers.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::StoreError;
 use super::write::millis;
@@ -62,17 +62,40 @@ pub(crate) fn settle(
     Ok(())
 }
 
+/// What became of a delivery that was to be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retried {
+    /// It is due.
+    Due,
+    /// It was due already.
+    WasDue,
+    /// The receiver has it.
+    WasSent,
+    /// There is none of that number.
+    Unknown,
+}
+
 /// Makes dead deliveries due at once, as if they had never been tried.
 pub(crate) fn retry(
     connection: &Connection,
     deliveries: &[i64],
     now: Timestamp,
-) -> Result<usize, StoreError> {
-    let mut statement = connection.prepare_cached(
+) -> Result<Vec<Retried>, StoreError> {
+    let mut update = connection.prepare_cached(
         "UPDATE deliveries SET state = 'due', attempts = 0, next_attempt = ?2, finished_at = NULL
          WHERE id = ?1 AND state = 'dead'",
     )?;
-    deliveries.iter().try_fold(0, |retried, delivery| {
-        Ok(retried + statement.execute(params![delivery, millis(now)])?)
-    })
+    let mut state = connection.prepare_cached("SELECT state FROM deliveries WHERE id = ?1")?;
+    let mut retry = |id: &i64| {
+        if update.execute(params![id, millis(now)])? == 1 {
+            return Ok(Retried::Due);
+        }
+        let state: Option<String> = state.query_row([id], |row| row.get(0)).optional()?;
+        Ok(match state.as_deref() {
+            None => Retried::Unknown,
+            Some("sent") => Retried::WasSent,
+            Some(_) => Retried::WasDue,
+        })
+    };
+    deliveries.iter().map(&mut retry).collect()
 }

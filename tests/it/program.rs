@@ -552,6 +552,67 @@ fn a_list_of_feeds_is_imported_for_review_and_exported() {
 }
 
 #[test]
+fn an_empty_list_has_the_same_header_as_a_full_one() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    let header = |arguments: &[&str]| {
+        let out = demo.out(0, &[arguments, &["--format", "csv"]].concat());
+        (out.lines().next().unwrap().to_owned(), out.lines().count())
+    };
+    for list in ["items", "hits", "alerts", "deliveries"] {
+        let (full, lines) = header(&[list]);
+        assert!(lines > 1);
+        assert_eq!(header(&[list, "--until", "2020-01-01"]), (full.clone(), 1), "{list}");
+        let fields = demo.list(&[list])[0].as_object().unwrap().clone();
+        let fields: Vec<&str> = fields.keys().map(String::as_str).collect();
+        assert_eq!(full, fields.join(","), "{list} in CSV and in JSON");
+    }
+    let fields = demo.list(&["feeds"])[0].as_object().unwrap().clone();
+    let fields: Vec<&str> = fields.keys().map(String::as_str).collect();
+    assert_eq!(header(&["feeds"]).0, fields.join(","));
+}
+
+#[test]
+fn a_line_that_is_no_object_is_called_so() {
+    let demo = Demo::new();
+    let output = demo.run_with("[\"title\"]\n\"title\"\n7\n", &["match"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    for line in 1..=3 {
+        assert!(error.contains(&format!("line {line}: no item: not a JSON object\n")), "{error}");
+    }
+}
+
+#[test]
+fn deliveries_that_cannot_be_retried_are_told_apart() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    let (code, error) = said(&demo, &["deliveries", "retry", "1", "77"]);
+    assert_eq!(code, Some(1));
+    for part in ["delivery 1 was sent\n", "there is no delivery 77\n", "0 of 2 made due again\n"] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn the_help_of_every_command_has_an_example() {
+    let demo = Demo::new();
+    let help = demo.out(0, &["--help"]);
+    let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let of = |help: &str| -> Vec<String> {
+        help.lines()
+            .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')))
+            .map(|line| line.split(' ').next().unwrap().to_owned())
+            .collect()
+    };
+    let commands = of(commands);
+    assert!(commands.len() > 10, "{commands:?}");
+    for command in commands {
+        let help = demo.out(0, &[&command, "--help"]);
+        assert!(help.contains("Example"), "{command}: {help}");
+    }
+}
+
+#[test]
 fn status_says_whether_it_is_healthy() {
     let demo = Demo::new();
     assert_ne!(demo.run(&["status"]).status.code(), Some(0), "it has never run");
