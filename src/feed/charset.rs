@@ -25,7 +25,13 @@ pub(super) struct Decoded {
 pub(super) fn decode(document: &Document<'_>) -> Decoded {
     let bytes = document.bytes;
     if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
-        return with(encoding, &bytes[mark..]);
+        let (marked, rest) = (with(encoding, &bytes[mark..]), &bytes[mark..]);
+        let believed = encoding != UTF_8 || !marked.damaged || mostly_sound(&marked.text);
+        if believed || Encoding::for_bom(rest).is_some() {
+            return marked;
+        }
+        // Somebody's tool put the mark of UTF-8 before a document that is not.
+        return decode(&Document { bytes: rest, ..*document });
     }
     if let Some(encoding) = document.encoding.and_then(for_label) {
         return with(encoding, bytes);
@@ -64,6 +70,12 @@ pub(super) fn decode(document: &Document<'_>) -> Decoded {
     // Nothing fits: UTF-8 with a few broken bytes is the likeliest, if it is only a few.
     let broken = |decoded: &Decoded| decoded.text.matches('\u{fffd}').count();
     [with(UTF_8, bytes), guessed].into_iter().chain(best).min_by_key(broken).expect("there are two")
+}
+
+/// Whether more letters beyond ASCII were read than were not.
+fn mostly_sound(text: &str) -> bool {
+    let broken = text.matches(char::REPLACEMENT_CHARACTER).count();
+    text.chars().filter(|letter| !letter.is_ascii()).count() > 2 * broken
 }
 
 fn with(encoding: &'static Encoding, bytes: &[u8]) -> Decoded {

@@ -260,3 +260,22 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn a_mark_of_utf8_before_another_encoding_is_not_believed() {
+    let declared = "<?xml version=\"1.0\" encoding=\"windows-1251\"?><rss version=\"2.0\"><channel>\
+                    <item><title>Переговоры Лаврова</title></item></channel></rss>";
+    let title = |bytes: &[u8]| {
+        let bytes = [b"\xef\xbb\xbf", bytes].concat();
+        let feed = parse(&document(&bytes)).unwrap();
+        (feed.items[0].title.clone(), feed.feed.encoding)
+    };
+    let right = "Переговоры Лаврова".to_owned();
+    let body = encoding_rs::WINDOWS_1251.encode(declared).0;
+    assert_eq!(title(&body), (right.clone(), "windows-1251"));
+    assert_eq!(title(declared.as_bytes()), (right, "UTF-8"));
+    // One broken letter is no reason to read all others as something else.
+    let mut broken = declared.as_bytes().to_vec();
+    broken.remove(declared.find('Л').unwrap());
+    assert_eq!(title(&broken), ("Переговоры \u{fffd}аврова".to_owned(), "UTF-8"));
+}
