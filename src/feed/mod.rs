@@ -289,7 +289,14 @@ fn item(entry: feed_rs::model::Entry, aside: Aside, document: &Document<'_>) -> 
             .as_deref()
             .and_then(language)
             .or(aside.lang.as_deref().and_then(language)),
-        authors: names(entry.authors.into_iter().filter_map(|author| author.name).collect()),
+        authors: names(
+            entry
+                .authors
+                .into_iter()
+                .filter_map(|author| author.name)
+                .map(|name| without_dangling_brackets(&name).to_owned())
+                .collect(),
+        ),
         tags: names(categories.collect()),
         published: time(entry.published),
         updated: time(entry.updated),
@@ -305,6 +312,31 @@ fn absolute(link: &str, base: Option<&Url>) -> String {
             base.join(link).map_or_else(|_| link.to_owned(), String::from)
         }
         _ => link.to_owned(),
+    }
+}
+
+/// A name without the brackets that stood round the mail address which the parser took out of it.
+fn without_dangling_brackets(mut name: &str) -> &str {
+    const OPENING: [char; 14] =
+        ['(', '[', '<', '{', '«', '‹', '“', '„', '（', '［', '【', '《', '〈', '「'];
+    const CLOSING: [char; 13] =
+        [')', ']', '>', '}', '»', '›', '”', '）', '］', '】', '》', '〉', '」'];
+    loop {
+        let before = name.len();
+        name = name.trim();
+        name = name.strip_suffix(OPENING).unwrap_or(name);
+        name = name.strip_prefix(CLOSING).unwrap_or(name);
+        // A pair with nothing in it, or with all in it: `mail@example.org (A. Writer)`.
+        if let Some(open) = name.strip_suffix(CLOSING) {
+            name = open.trim_end().strip_suffix(OPENING).unwrap_or(name);
+            name = open
+                .strip_prefix(OPENING)
+                .filter(|inner| !inner.contains(OPENING) && !inner.contains(CLOSING))
+                .unwrap_or(name);
+        }
+        if name.len() == before {
+            return name;
+        }
     }
 }
 

@@ -279,3 +279,17 @@ fn a_mark_of_utf8_before_another_encoding_is_not_believed() {
     broken.remove(declared.find('Л').unwrap());
     assert_eq!(title(&broken), ("Переговоры \u{fffd}аврова".to_owned(), "UTF-8"));
 }
+
+#[test]
+fn an_author_keeps_no_bracket_of_the_address_that_was_taken_out() {
+    for (author, name) in [
+        ("王毅（wang@mfa.gov.cn）", "王毅"),
+        ("Редакция«info@tass.ru»", "Редакция"),
+        ("A. Writer (info@tass.ru)", "A. Writer"),
+        ("info@tass.ru (A. Writer)", "A. Writer"),
+        ("Иван (ТАСС)", "Иван (ТАСС)"),
+    ] {
+        let item = format!("<item><title>t</title><author>{author}</author></item>");
+        assert_eq!(read(&rss(&item)).items[0].authors, [name], "{author}");
+    }
+}
