@@ -2,14 +2,16 @@
 
 use std::io::{Read as _, Write as _};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::Value;
 use url::Url;
 
 use super::{Exit, say};
 use crate::clock::Clock;
-use crate::feed::{self, Document};
+use crate::config::PollSettings;
+use crate::feed::{self, Document, charset};
+use crate::fetch::{Fetcher, Outcome, Request, Validators};
 
 /// The largest document, in bytes: what a poll would take in after decompression.
 const LARGEST: u64 = 20 << 20;
@@ -17,16 +19,17 @@ const LARGEST: u64 = 20 << 20;
 /// The arguments of `feeds parse`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
-  newswatch feeds parse --charset windows-1251 saved-feed.xml")]
+Examples:
+  newswatch feeds parse --charset windows-1251 saved-feed.xml
+  newswatch feeds parse https://example.org/rss.xml")]
 pub(crate) struct Arguments {
-    /// Feed documents; - for standard input
-    #[arg(required = true, value_name = "FILE")]
+    /// Feed documents: files or addresses; - for standard input
+    #[arg(required = true, value_name = "FILE|URL")]
     files: Vec<String>,
     /// The character set that HTTP would have named
-    #[arg(long, value_name = "CHARSET")]
+    #[arg(long, value_name = "CHARSET", value_parser = known_charset)]
     charset: Option<String>,
-    /// The address that relative links are read against
+    /// The address that relative links are read against [default: the one that answered]
     #[arg(long, value_name = "URL")]
     base: Option<Url>,
 }
@@ -53,7 +56,35 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn parse(arguments: &Arguments, file: &str) -> anyhow::Result<Value> {
+fn parse(arguments: &Arguments, name: &str) -> anyhow::Result<Value> {
+    let read = if ["http://", "https://", "file://"].iter().any(|start| name.starts_with(start)) {
+        fetch(name)?
+    } else {
+        Read { bytes: read(name)?, charset: None, address: None, complete: true }
+    };
+    let mut parsed = feed::parse(&Document {
+        bytes: &read.bytes,
+        charset: arguments.charset.as_deref().or(read.charset.as_deref()),
+        encoding: None,
+        base: arguments.base.as_ref().or(read.address.as_ref()),
+        utc_offset: None,
+        now: Clock::System.now(),
+    })?;
+    if !read.complete {
+        parsed.warnings.push("the connection broke before the end of the document".to_owned());
+    }
+    Ok(serde_json::to_value(parsed)?)
+}
+
+/// A document, and what is known of it from outside.
+struct Read {
+    bytes: Vec<u8>,
+    charset: Option<String>,
+    address: Option<Url>,
+    complete: bool,
+}
+
+fn read(file: &str) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if file == "-" {
         std::io::stdin().take(LARGEST).read_to_end(&mut bytes)?;
@@ -61,13 +92,31 @@ fn parse(arguments: &Arguments, file: &str) -> anyhow::Result<Value> {
         let opened = std::fs::File::open(file).context("cannot open it")?;
         opened.take(LARGEST).read_to_end(&mut bytes).context("cannot read it")?;
     }
-    let parsed = feed::parse(&Document {
-        bytes: &bytes,
-        charset: arguments.charset.as_deref(),
-        encoding: None,
-        base: arguments.base.as_ref(),
-        utc_offset: None,
-        now: Clock::System.now(),
-    })?;
-    Ok(serde_json::to_value(parsed)?)
+    Ok(bytes)
+}
+
+/// Asks as a poll would, once and without conditions. Who writes an address on the command line
+/// means it, be it private.
+fn fetch(address: &str) -> anyhow::Result<Read> {
+    let url = address.parse().context("this is no address")?;
+    let request = Request { url, validators: Validators::default(), allow_private: true };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let fetcher = Fetcher::new(&PollSettings::default())?;
+    match runtime.block_on(fetcher.fetch(&request, Clock::System.now())) {
+        Outcome::Modified(body) => Ok(Read {
+            charset: body.charset,
+            complete: body.complete,
+            address: Some(body.final_url),
+            bytes: body.bytes,
+        }),
+        Outcome::NotModified { .. } => bail!("the server says that it has not changed"),
+        Outcome::Failed(failure) => bail!("{}", failure.message),
+    }
+}
+
+fn known_charset(label: &str) -> Result<String, String> {
+    if charset::is_known(label) {
+        return Ok(label.to_owned());
+    }
+    Err("write utf-8, windows-1251, koi8-r, gb18030, big5, euc-kr, shift_jis …".to_owned())
 }

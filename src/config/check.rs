@@ -154,15 +154,7 @@ fn store(section: Option<Section<'_>>, directories: &Directories) -> StoreSettin
 }
 
 fn poll(section: Option<Section<'_>>) -> PollSettings {
-    let mut settings = PollSettings {
-        user_agent_contact: None,
-        concurrency: 16,
-        first_run: FirstRun::Record,
-        interval: None,
-        min_interval: Duration::from_secs(15 * 60),
-        max_interval: Duration::from_secs(6 * 3600),
-        host_gap: Duration::from_secs(2),
-    };
+    let mut settings = PollSettings::default();
     let Some(mut section) = section else { return settings };
     if let Some(contact) = section.text("user_agent_contact") {
         if contact.text.chars().any(|c| c.is_control() || !c.is_ascii()) {

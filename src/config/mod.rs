@@ -119,6 +119,20 @@ pub struct PollSettings {
     pub host_gap: Duration,
 }
 
+impl Default for PollSettings {
+    fn default() -> Self {
+        Self {
+            user_agent_contact: None,
+            concurrency: 16,
+            first_run: FirstRun::Record,
+            interval: None,
+            min_interval: Duration::from_secs(15 * 60),
+            max_interval: Duration::from_secs(6 * 3600),
+            host_gap: Duration::from_secs(2),
+        }
+    }
+}
+
 /// `[[feed]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feed {

@@ -78,6 +78,11 @@ fn mostly_sound(text: &str) -> bool {
     text.chars().filter(|letter| !letter.is_ascii()).count() > 2 * broken
 }
 
+/// Whether there is a character set of that name.
+pub(crate) fn is_known(label: &str) -> bool {
+    for_label(label).is_some()
+}
+
 fn with(encoding: &'static Encoding, bytes: &[u8]) -> Decoded {
     let (text, used, damaged) = encoding.decode(bytes);
     Decoded { text: text.into_owned(), encoding: used.name(), damaged }

@@ -1,6 +1,6 @@
 //! From bytes to items: what a feed document says, however badly it says it.
 
-mod charset;
+pub(crate) mod charset;
 mod date;
 mod html;
 mod identity;

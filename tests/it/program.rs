@@ -7,6 +7,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::server::{Answer, Server};
+
 /// A copy of the demonstration, so that its database is the test's own.
 pub(crate) struct Demo(TempDir);
 
@@ -424,6 +426,30 @@ fn what_a_feed_document_holds_is_printed_as_json() {
     let bad = demo.path("bad.txt");
     std::fs::write(&bad, "nothing of the kind").unwrap();
     demo.out(4, &["feeds", "parse", bad.to_str().unwrap()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_address_serves_is_printed_as_json() {
+    let server = Server::start().await;
+    let document = "<rss version='2.0'><channel><title>T</title><item><title>Лавров</title>\
+                    <link>/one</link></item></channel></rss>";
+    let feed = Answer::Feed { document: document.to_owned(), version: 1 };
+    server.set("/moved/feed.xml", feed);
+    server.set("/feed.xml", Answer::status("302 Found", "location: /moved/feed.xml\r\n", ""));
+    let demo = Demo::new();
+    let out = demo.out(0, &["feeds", "parse", &server.url("/feed.xml")]);
+    let parsed: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(parsed["items"][0]["title"], "Лавров");
+    assert_eq!(parsed["items"][0]["link"], server.url("/one"));
+    demo.out(4, &["feeds", "parse", &server.url("/nothing.xml")]);
+}
+
+#[test]
+fn a_character_set_that_is_none_is_wrong_usage() {
+    let demo = Demo::new();
+    let document = demo.path("documents/harbour-post.xml");
+    let arguments = ["feeds", "parse", "--charset", "klingon", document.to_str().unwrap()];
+    assert_eq!(demo.run(&arguments).status.code(), Some(2));
 }
 
 /// The exit code of a call, and what it says.
