@@ -95,13 +95,16 @@ fn gather(
     let configuration: Option<Value> =
         configuration.and_then(|fact| serde_json::from_str(&fact.value).ok());
     let event = configuration.as_ref().and_then(|config| config["event"].as_str());
-    let running = !matches!(event, Some("stopped" | "once"))
+    let started = !matches!(event, Some("stopped" | "once"));
+    let writes = started
         && heartbeat.as_ref().is_some_and(|fact| now.duration_since(fact.at) < HEARTBEAT_LIMIT);
+    let running =
+        writes || started && heartbeat.as_ref().is_some_and(|fact| is_daemon(&fact.value));
     let once = event == Some("once")
         && configuration_at.is_some_and(|at| now.duration_since(at) < ONCE_LIMIT);
 
     let mut problems = Vec::new();
-    if !running && !once {
+    if !writes && !once {
         problems.push(match (&heartbeat, configuration_at) {
             (_, Some(at)) if event == Some("stopped") => {
                 format!("the daemon was stopped at {}", short_time(Some(at)))
@@ -109,7 +112,7 @@ fn gather(
             (_, Some(at)) if event == Some("once") => {
                 format!("the last `run --once` was at {}", short_time(Some(at)))
             }
-            (Some(fact), _) if is_daemon(&fact.value) => format!(
+            (Some(fact), _) if running => format!(
                 "the daemon (process {}) has written nothing since {}: is the disk full, the \
                  database locked? Its log says why",
                 fact.value,
@@ -124,7 +127,7 @@ fn gather(
     if let Some(refused) = configuration.as_ref().and_then(|config| config["problems"].as_str()) {
         problems.push(format!("the last reload was refused:\n{refused}"));
     }
-    problems.extend(polls_fail(&feeds, running, now));
+    problems.extend(polls_fail(&feeds, writes, now));
     if totals.deliveries_dead > 0 {
         problems.push(format!(
             "{} deliveries were given up; see `newswatch deliveries --dead`",
@@ -154,7 +157,7 @@ fn gather(
 }
 
 /// Why nothing can be expected of the polls.
-fn polls_fail(feeds: &[FeedRow], running: bool, now: Timestamp) -> Option<String> {
+fn polls_fail(feeds: &[FeedRow], daemon: bool, now: Timestamp) -> Option<String> {
     let enabled: Vec<&FeedRow> = feeds.iter().filter(|feed| feed.is_enabled()).collect();
     if !enabled.is_empty() && enabled.iter().all(|feed| feed.is_in_trouble()) {
         let count = enabled.len();
@@ -165,7 +168,7 @@ fn polls_fail(feeds: &[FeedRow], running: bool, now: Timestamp) -> Option<String
     let last_ok = enabled.iter().filter_map(|feed| feed.last_ok).max();
     let overdue = enabled.iter().filter(|feed| now.duration_since(feed.next_due) > OVERDUE).count();
     let late = last_ok.is_none_or(|at| now.duration_since(at) > POLL_LIMIT);
-    (running && late && overdue > 0).then(|| {
+    (daemon && late && overdue > 0).then(|| {
         let last_ok = short_time(last_ok);
         format!("the last good poll was at {last_ok}, and {overdue} feeds are overdue")
     })
@@ -214,24 +217,29 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + seconds).unwrap()
     }
 
-    /// What `status` finds wrong at 0 s when the daemon's last heartbeat was at `heartbeat`.
-    async fn problems(heartbeat: i64, alive: bool) -> Vec<String> {
+    /// What `status` finds at 0 s when the daemon's last heartbeat was at `heartbeat`.
+    async fn status(heartbeat: i64, alive: bool) -> Status {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("newswatch.db");
         let store = Store::open(&path).unwrap();
         store.note("config", r#"{"event":"started"}"#, time(-1000)).await.unwrap();
         store.note("heartbeat", "7", time(heartbeat)).await.unwrap();
         let reader = Reader::open(&path).unwrap();
-        gather(&reader, time(0), |pid| alive && pid == "7").unwrap().problems
+        gather(&reader, time(0), |pid| alive && pid == "7").unwrap()
     }
 
     #[tokio::test]
     async fn a_daemon_that_runs_and_cannot_write_is_told_from_one_that_is_gone() {
-        assert_eq!(problems(-50, true).await, Vec::<String>::new());
-        let cannot_write = problems(-70, true).await.join("");
-        assert!(cannot_write.contains("process 7) has written nothing since"), "{cannot_write}");
-        let gone = problems(-70, false).await.join("");
-        assert!(gone.contains("has not shown itself since"), "{gone}");
+        let well = status(-50, true).await;
+        assert_eq!((well.running, well.problems), (true, Vec::<String>::new()));
+        let cannot_write = status(-70, true).await;
+        let why = cannot_write.problems.join("");
+        assert!(why.contains("process 7) has written nothing since"), "{why}");
+        assert!(cannot_write.running);
+        let gone = status(-70, false).await;
+        let why = gone.problems.join("");
+        assert!(why.contains("has not shown itself since"), "{why}");
+        assert!(!gone.running);
     }
 
     fn feed(state: &str, last_ok: Option<i64>, next_due: i64) -> FeedRow {
