@@ -160,7 +160,8 @@ pub(crate) fn load_with_sources(
     })
 }
 
-fn render_errors(problems: &[Problem]) -> String {
+/// The errors among problems, as text.
+pub(super) fn render_errors(problems: &[Problem]) -> String {
     let errors = problems.iter().filter(|problem| problem.gravity == Gravity::Error);
     errors.map(Problem::render).collect::<Vec<_>>().join("\n")
 }

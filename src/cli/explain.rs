@@ -5,8 +5,9 @@ use std::io::Write as _;
 use clap::Args;
 
 use super::{Exit, Global, Refused, complain, config_files, list};
+use crate::config;
 use crate::item::{Item, ItemKey};
-use crate::rules::{ITEMS_TO_LEARN_FROM, Origin};
+use crate::rules::{self, Compiled, ITEMS_TO_LEARN_FROM, Origin};
 
 /// The arguments of `explain`.
 #[derive(Debug, Args)]
@@ -35,12 +36,12 @@ pub(crate) struct Arguments {
 
 /// Explains; exit code 1 when the rule does not match.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let (config, sources) = match config_files::load_with_sources(global)? {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            complain(&problems);
-            return Ok(Exit::Config);
-        }
+    // A test that fails must not keep anybody from asking why: the rules alone must compile.
+    let files = config_files::read(global)?;
+    let Compiled { set, sources, problems } = rules::compile(&files.rules);
+    let Some(rules) = set else {
+        complain(&config_files::render_errors(&problems));
+        return Ok(Exit::Config);
     };
     let (item, feed) = match (&arguments.text, &arguments.item) {
         (Some(text), _) => {
@@ -66,23 +67,24 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
             let items = list::reader(global)
                 .and_then(|reader| Ok(reader.newest_items(ITEMS_TO_LEARN_FROM)?))
                 .unwrap_or_default();
-            return match sources.describe(&config.rules, &arguments.rule, &items) {
+            return match sources.describe(&rules, &arguments.rule, &items) {
                 Some(text) => {
                     write!(std::io::stdout(), "{text}")?;
                     Ok(Exit::Done)
                 }
-                None => config_files::no_such_rule(&config.rules, &arguments.rule),
+                None => config_files::no_such_rule(&rules, &arguments.rule),
             };
         }
     };
+    let config = config::check(&files).config;
     let region = config
-        .feeds
         .iter()
+        .flat_map(|config| &config.feeds)
         .find(|known| known.name.as_str() == feed)
         .and_then(|known| known.region.as_deref());
     let origin = Origin { feed: &feed, region };
-    let Some(explanation) = sources.explain(&config.rules, &arguments.rule, &item, origin) else {
-        return config_files::no_such_rule(&config.rules, &arguments.rule);
+    let Some(explanation) = sources.explain(&rules, &arguments.rule, &item, origin) else {
+        return config_files::no_such_rule(&rules, &arguments.rule);
     };
     writeln!(std::io::stdout(), "{}", explanation.render().trim_end())?;
     Ok(if explanation.matches() { Exit::Done } else { Exit::No })

@@ -44,6 +44,10 @@ pub(super) fn to_text(html: &str) -> String {
     tidy(&unescape(&strip(&once)))
 }
 
+/// Stands for the end of a block, until [`tidy`]: a line break in the source is only a space, as a
+/// sentence that was wrapped is still one. It is the paragraph separator of Unicode.
+const BLOCK_END: char = '\u{2029}';
+
 /// Takes tags and comments out.
 fn strip(html: &str) -> Cow<'_, str> {
     if !html.contains('<') {
@@ -73,7 +77,7 @@ fn strip(html: &str) -> Cow<'_, str> {
         };
         rest = &rest[end..];
         if BLOCKS.contains(&name.as_str()) {
-            out.push('\n');
+            out.push(BLOCK_END);
         }
         if !closing && HIDDEN.contains(&name.as_str()) {
             rest = after_element(rest, &name);
@@ -136,7 +140,9 @@ pub(super) fn unescape(text: &str) -> Cow<'_, str> {
 /// Lines without white space at their ends, no empty ones, single spaces within.
 fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for line in text.lines() {
+    // Where there is no mark-up, an empty line parts paragraphs.
+    let blocks = text.split([BLOCK_END]).flat_map(|block| block.split("\n\n"));
+    for line in blocks.flat_map(|block| block.split("\r\n\r\n")) {
         let mut words = line.split(|c: char| c.is_whitespace() || c.is_control());
         let mut first = true;
         for word in words.by_ref().filter(|word| !word.is_empty()) {
@@ -158,6 +164,16 @@ pub(super) fn to_line(html: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_that_was_wrapped_is_one_line_and_a_block_is_one() {
+        check(
+            "<p>Xi\nJinping went on\r\n strike</p><p>Next</p>",
+            "Xi Jinping went on strike\nNext",
+        );
+        check("Xi\nJinping went\n\nNext", "Xi Jinping went\nNext");
+        check("one<br>two", "one\ntwo");
+    }
 
     #[track_caller]
     fn check(html: &str, text: &str) {

@@ -356,6 +356,15 @@ fn explain_says_why_and_why_not() {
 }
 
 #[test]
+fn explain_answers_also_while_a_test_fails() {
+    let demo = Demo::new();
+    let rule = "[[rule]]\nid = \"a\"\ntitle = \"A\"\nquery = 'ferry'\ntest.match = [\"a boat\"]\n";
+    std::fs::write(demo.path("rules/a.toml"), rule).unwrap();
+    demo.out(1, &["check"]);
+    assert!(demo.out(1, &["explain", "a", "--text", "a boat"]).contains("ferry: not found"));
+}
+
+#[test]
 fn explain_without_a_text_shows_what_a_rule_comes_to() {
     let demo = Demo::new();
     assert!(!demo.out(0, &["explain", "russia-nk-arms"]).contains("items"));
