@@ -161,6 +161,14 @@ impl Gates {
     }
 }
 
+/// The place of a word's first three letters in [`Code::ascii_prefixes`], where they are ASCII: five
+/// bits of each, which tell letters apart and may take a digit for one.
+pub(crate) fn ascii_key(word: &str) -> Option<usize> {
+    let [a, b, c] = *word.as_bytes().first_chunk::<3>()?;
+    let bits = |byte: u8| usize::from(byte & 31);
+    (a | b | c).is_ascii().then(|| bits(a) << 10 | bits(b) << 5 | bits(c))
+}
+
 /// A prefix and the class of words that start with it.
 #[derive(Debug)]
 pub(crate) struct Prefix {
@@ -178,6 +186,9 @@ pub(crate) struct Code {
     /// Whether there are prefixes whose first letters, as their key, are one, two or three, of
     /// words and of Hangul.
     pub(crate) prefix_keys: [[bool; 3]; 2],
+    /// Which three ASCII letters some prefix starts with, see [`ascii_key`]: most words are ruled
+    /// out by one bit.
+    pub(crate) ascii_prefixes: Vec<u64>,
     /// Classes of Hangul words that take particles.
     pub(crate) takes_particles: Vec<bool>,
     /// The trie: from the start by class, and on by state and class.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::code::{
-    AtomId, ClassId, Code, EntityCode, NONE, NodeId, Op, OpId, SENTENCE, TEXT_FIELDS,
+    AtomId, ClassId, Code, EntityCode, NONE, NodeId, Op, OpId, SENTENCE, TEXT_FIELDS, ascii_key,
 };
 use super::compile::{PREFIX_KEY, field_number};
 use super::definitions::Filter;
@@ -24,6 +24,8 @@ const MOST_OCCURRENCES: usize = 1 << 16;
 const MOST_OF_ONE: u16 = 512;
 /// Spans of evidence of one hit, at most.
 const MOST_SPANS: usize = 64;
+/// No prefix of words has a key of fewer letters than [`PREFIX_KEY`].
+const ONLY_LONG_KEYS: [bool; PREFIX_KEY] = [false, false, true];
 /// Letters of a Hangul word in which terms are looked for.
 const LONGEST_HANGUL: usize = 12;
 
@@ -344,6 +346,12 @@ impl Scan {
 
     /// Adds the prefixes that a word starts with; `keys` says how many letters their keys have.
     fn look_up_prefixes(&mut self, code: &Code, form: &str, keys: [bool; PREFIX_KEY]) {
+        if keys == ONLY_LONG_KEYS
+            && let Some(key) = ascii_key(form)
+            && code.ascii_prefixes.get(key / 64).is_none_or(|bits| bits & (1 << (key % 64)) == 0)
+        {
+            return;
+        }
         let mut end = 0;
         for (number, is_key) in keys.into_iter().enumerate() {
             let Some(letter) = form[end..].chars().next() else { return };
