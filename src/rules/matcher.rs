@@ -6,10 +6,11 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::code::{
-    AtomId, ClassId, Code, EntityCode, NONE, NodeId, Op, OpId, SENTENCE, TEXT_FIELDS, ascii_key,
+    AtomId, ClassId, Code, EntityCode, NONE, NodeId, Op, OpId, TEXT_FIELDS, ascii_key,
 };
 use super::compile::{PREFIX_KEY, field_number};
 use super::definitions::Filter;
+use super::near::{self, Covered, Reach};
 use super::{Origin, RuleSet};
 use crate::hit::{Match, Severity, Span};
 use crate::item::{Field, Item};
@@ -667,17 +668,7 @@ impl Scan {
                 if !lefts.is_empty() {
                     self.places(code, right, scope, &mut rights);
                 }
-                pairs(&lefts, rights, reach, ordered, |left, right| {
-                    places.push(Place {
-                        field: left.field,
-                        sentences: (
-                            left.sentences.0.min(right.sentences.0),
-                            left.sentences.1.max(right.sentences.1),
-                        ),
-                        at: left.at.min(right.at),
-                        until: left.until.max(right.until),
-                    });
-                });
+                places.extend(near::spans(lefts, rights, Reach { half_words: reach, ordered }));
             }
             // The parser keeps conditions out of NEAR, but a macro can bring one in: then it has
             // the places of its parts, where it holds.
@@ -755,11 +746,8 @@ impl Scan {
                 let (mut lefts, mut rights) = (Vec::new(), Vec::new());
                 self.places(code, left, scope, &mut lefts);
                 self.places(code, right, scope, &mut rights);
-                let (mut good_lefts, mut good_rights) = (Vec::new(), Vec::new());
-                pairs(&lefts, rights, reach, ordered, |left, right| {
-                    good_lefts.push(*left);
-                    good_rights.push(*right);
-                });
+                let reach = Reach { half_words: reach, ordered };
+                let (good_lefts, good_rights) = near::partners(lefts, rights, reach);
                 for (part, good) in [(left, good_lefts), (right, good_rights)] {
                     let good = Covered::by(good);
                     let mut found = Vec::new();
@@ -834,83 +822,6 @@ fn hangul_classes(code: &Code, form: &str, mut found: impl FnMut(ClassId)) {
             if classes.iter().any(|class| takes(&class)) && korean::is_suffix(&form[end..]) {
                 classes.iter().filter(takes).for_each(|class| found(*class));
             }
-        }
-    }
-}
-
-/// Places by where they start, each with the farthest end of those up to it in its field: whether
-/// one of them covers another place is a look-up.
-struct Covered(Vec<Place>);
-
-impl Covered {
-    fn by(mut places: Vec<Place>) -> Self {
-        places.sort_unstable_by_key(|place| (place.field, place.at));
-        for index in 1..places.len() {
-            let before = places[index - 1];
-            if before.field == places[index].field {
-                places[index].until = places[index].until.max(before.until);
-            }
-        }
-        Self(places)
-    }
-
-    fn covers(&self, place: &Place) -> bool {
-        let after =
-            self.0.partition_point(|known| (known.field, known.at) <= (place.field, place.at));
-        after > 0 && {
-            let last = &self.0[after - 1];
-            last.field == place.field && place.until <= last.until
-        }
-    }
-}
-
-/// Calls `found` with each place of `lefts` and the nearest places of `rights` that are within
-/// reach of it, on either side. Sorted once, then looked up: never every pair.
-fn pairs(
-    lefts: &[Place],
-    mut rights: Vec<Place>,
-    reach: u32,
-    ordered: bool,
-    mut found: impl FnMut(&Place, &Place),
-) {
-    if lefts.is_empty() || rights.is_empty() {
-        return;
-    }
-    rights.sort_unstable_by_key(|place| (place.field, place.at, place.until));
-    // For each place the one that ends last among it and those before it in its field: the
-    // nearest that starts earlier.
-    let mut latest: Vec<u32> = Vec::with_capacity(rights.len());
-    for (index, place) in rights.iter().enumerate() {
-        let before = latest.last().map(|before| &rights[*before as usize]);
-        latest.push(match before {
-            Some(before) if before.field == place.field && before.until > place.until => {
-                latest[index - 1]
-            }
-            _ => index as u32,
-        });
-    }
-    let within = |left: &Place, right: &Place| {
-        left.field == right.field
-            && if reach == SENTENCE {
-                left.sentences.0 == left.sentences.1 && left.sentences == right.sentences
-            } else {
-                let (first, second) =
-                    if left.at <= right.at { (left, right) } else { (right, left) };
-                second.at.saturating_sub(first.until) <= reach
-            }
-    };
-    for left in lefts {
-        let after = rights.partition_point(|right| (right.field, right.at) < (left.field, left.at));
-        if let Some(right) = rights.get(after)
-            && within(left, right)
-        {
-            found(left, right);
-        }
-        if !ordered
-            && let Some(before) = after.checked_sub(1)
-            && within(left, &rights[latest[before] as usize])
-        {
-            found(left, &rights[latest[before] as usize]);
         }
     }
 }

@@ -10,6 +10,7 @@ mod files;
 mod index;
 mod lint;
 mod matcher;
+mod near;
 mod nearmiss;
 mod parse;
 #[cfg(test)]

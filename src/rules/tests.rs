@@ -164,6 +164,12 @@ fn near_s_means_the_same_sentence_of_the_same_field() {
 }
 
 #[test]
+fn a_chain_of_near_finds_a_pair_that_is_not_the_nearest() {
+    check("Putin NEAR/9 Xi NEAR/1 Moscow", "Putin Xi one two three Xi Moscow", true);
+    check("Putin NEAR/1 Xi NEAR/1 Moscow", "Putin Xi one two three Xi Moscow", false);
+}
+
+#[test]
 fn near_finds_a_pair_among_many_places() {
     check("Putin BEFORE/1 Xi", "Xi Putin Xi", true);
     check("Putin NEAR/0 Xi", "Putin a Xi b Xi c Putin Xi", true);
@@ -695,13 +701,19 @@ mod properties {
         let term = (styles, proptest::sample::select(&WORDS[..])).prop_map(move |(style, text)| {
             at(Kind::Term(Term { style, text: text.to_owned(), prefix: false }))
         });
-        let near = (term.clone(), term.clone(), 0..4u32, any::<bool>()).prop_map(
-            move |(left, right, words, ordered)| {
-                let (left, right) = (Box::new(left), Box::new(right));
-                let reach = if words == 3 { Reach::Sentence } else { Reach::Words(words) };
-                at(Kind::Near { left, right, reach, ordered })
-            },
-        );
+        // NEAR of terms, of OR and of NEAR, three levels deep.
+        let near = term.clone().prop_recursive(3, 8, 2, move |side| {
+            let either = (side.clone(), side.clone())
+                .prop_map(move |(left, right)| at(Kind::Or(vec![left, right])));
+            let near = (side.clone(), side, 0..4u32, any::<bool>()).prop_map(
+                move |(left, right, words, ordered)| {
+                    let (left, right) = (Box::new(left), Box::new(right));
+                    let reach = if words == 3 { Reach::Sentence } else { Reach::Words(words) };
+                    at(Kind::Near { left, right, reach, ordered })
+                },
+            );
+            prop_oneof![3 => near, 1 => either]
+        });
         let leaf = prop_oneof![term.clone(), near];
         leaf.prop_recursive(3, 16, 3, move |inner| {
             let many = proptest::collection::vec(inner.clone(), 2..4);
@@ -727,14 +739,41 @@ mod properties {
     }
 
     impl Naive<'_> {
-        fn places(&self, term: &Term) -> Vec<(u32, u32, u32)> {
-            let hits = self.words.iter().filter(|(word, ..)| *word == term.text);
-            hits.map(|(_, at, until, sentence)| (*at, *until, *sentence)).collect()
+        /// Every place of a side of NEAR: its first half-word, the one after its last, and the
+        /// sentences of both.
+        fn places(&self, node: &Node) -> Vec<(u32, u32, (u32, u32))> {
+            match &node.kind {
+                Kind::Term(term) => {
+                    let hits = self.words.iter().filter(|(word, ..)| *word == term.text);
+                    hits.map(|(_, at, until, sentence)| (*at, *until, (*sentence, *sentence)))
+                        .collect()
+                }
+                Kind::Or(parts) => parts.iter().flat_map(|part| self.places(part)).collect(),
+                Kind::Near { left, right, reach, ordered } => {
+                    let (lefts, rights) = (self.places(left), self.places(right));
+                    let pairs = lefts.iter().flat_map(|l| rights.iter().map(move |r| (l, r)));
+                    pairs
+                        .filter(|(l, r)| {
+                            let (first, second) = if l.0 <= r.0 { (l, r) } else { (r, l) };
+                            (!*ordered || l.0 <= r.0)
+                                && match reach {
+                                    Reach::Sentence => l.2.0 == l.2.1 && l.2 == r.2,
+                                    Reach::Words(n) => second.0.saturating_sub(first.1) <= n * 2,
+                                }
+                        })
+                        .map(|(l, r)| {
+                            let sentences = (l.2.0.min(r.2.0), l.2.1.max(r.2.1));
+                            (l.0.min(r.0), l.1.max(r.1), sentences)
+                        })
+                        .collect()
+                }
+                _ => unreachable!("the strategy puts none of these there"),
+            }
         }
 
         fn holds(&self, node: &Node) -> bool {
             match &node.kind {
-                Kind::Term(term) => !self.places(term).is_empty(),
+                Kind::Term(_) | Kind::Near { .. } => !self.places(node).is_empty(),
                 Kind::Or(parts) => parts.iter().any(|part| self.holds(part)),
                 Kind::And(parts) => parts.iter().all(|part| self.holds(part)),
                 Kind::Count(need, parts) => {
@@ -742,22 +781,6 @@ mod properties {
                 }
                 Kind::Not(part) => !self.holds(part),
                 Kind::Field(_, part) => self.holds(part),
-                Kind::Near { left, right, reach, ordered } => {
-                    let (Kind::Term(left), Kind::Term(right)) = (&left.kind, &right.kind) else {
-                        unreachable!("the strategy puts terms there")
-                    };
-                    self.places(left).iter().any(|l| {
-                        self.places(right).iter().any(|r| {
-                            let order = !*ordered || l.0 <= r.0;
-                            let (first, second) = if l.0 <= r.0 { (l, r) } else { (r, l) };
-                            order
-                                && match reach {
-                                    Reach::Sentence => l.2 == r.2,
-                                    Reach::Words(n) => second.0.saturating_sub(first.1) <= n * 2,
-                                }
-                        })
-                    })
-                }
                 Kind::Entity(_) | Kind::Macro(_) => unreachable!("the strategy has none"),
             }
         }
