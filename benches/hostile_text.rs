@@ -38,7 +38,7 @@ query = '''(@wang NEAR/s @lavrov) OR (@wang BEFORE/5 "foreign minister" NEAR/9 =
 exclude = '''"on this day" AND 2 OF (Wang, Yi, Lavrov)'''
 "#;
 
-const TEXTS: [(&str, &str); 10] = [
+const TEXTS: [(&str, &str); 12] = [
     ("names without company", "Wang Yi "),
     ("names with company", "Wang Yi Lavrov "),
     ("pairs too far apart", "Wang Yi foreign minister. Moscow "),
@@ -47,6 +47,8 @@ const TEXTS: [(&str, &str); 10] = [
     ("one sentence", "Wang, Yi, Lavrov, "),
     ("Han", "国王毅然王毅"),
     ("joined words", "a-Wang-Yi-"),
+    ("masked and ambiguous", "白俄罗斯俄 Wang, Xi. Kim "),
+    ("one sentence of names", "Xi Kim Wang Sullivan 俄亥俄 白俄 "),
     ("encoded twice", "Ð›Ð°Ð²Ñ€Ð¾Ð² "),
     ("marks", "e\u{301}\u{301}\u{301}\u{200b}.·'"),
 ];

@@ -66,8 +66,12 @@ pub(crate) enum Op {
     Atom(AtomId),
     /// An entity, its ambiguous names in company only.
     Entity(u32),
-    /// Every name of an entity, as `needs` means it.
-    Literal(u32),
+    /// Every name of an entity, as `needs` means it, but for those of another: what is ambiguous
+    /// must not be its own company.
+    Literal {
+        entity: u32,
+        but: u32,
+    },
     Macro(u32),
 }
 
@@ -85,9 +89,12 @@ pub(crate) struct EntityCode {
     pub(crate) term: Arc<str>,
     pub(crate) names: Vec<NameCode>,
     pub(crate) ambiguous: Vec<AmbiguousCode>,
+    /// All entities that it includes, directly or through others, each once.
     pub(crate) include: Vec<u32>,
     /// Within an occurrence of these the entity's own names do not count.
     pub(crate) not_in: Vec<AtomId>,
+    /// The place of what they mask in an item, or [`NONE`] where there are none.
+    pub(crate) mask: u32,
     pub(crate) gate: GateId,
 }
 
@@ -206,6 +213,8 @@ pub(crate) struct Code {
     pub(crate) ops: Vec<Op>,
     pub(crate) children: Vec<OpId>,
     pub(crate) entities: Vec<EntityCode>,
+    /// How many entities have longer names in which theirs do not count.
+    pub(crate) masks: u32,
     pub(crate) macros: Vec<MacroCode>,
     pub(crate) rules: Vec<RuleCode>,
     /// What raises the severity of a rule, and to what; few rules have it.
@@ -249,7 +258,7 @@ impl Code {
             | Op::Count { first, count, .. } => self.list(first, count).into(),
             Op::Near { left, right, .. } => [left, right].into_iter().collect(),
             Op::Not(part) | Op::Field { part, .. } => std::iter::once(part).collect(),
-            Op::Atom(_) | Op::Entity(_) | Op::Literal(_) | Op::Macro(_) => SmallVec::new(),
+            Op::Atom(_) | Op::Entity(_) | Op::Literal { .. } | Op::Macro(_) => SmallVec::new(),
         }
     }
 

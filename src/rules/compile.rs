@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::ast::{Kind as NodeKind, Node, Reach, Style, Term};
 use super::code::{
     ATOM, AmbiguousCode, AtomId, ClassId, Code, EntityCode, GateId, Gates, MacroCode, NONE,
@@ -19,6 +21,12 @@ use crate::text::{Gap, Script, Tokens};
 /// Letters of a word by which its prefixes are found: the shortest a prefix of an alphabet may be.
 pub(crate) const PREFIX_KEY: usize = 3;
 
+/// Entities that one may include, directly or through others.
+const MOST_INCLUDED: usize = 1_000;
+/// Parts of a query with its macros put in.
+const MOST_PARTS: u32 = 100_000;
+/// How deep they may be.
+const DEEPEST: u32 = 256;
 /// Terms of a part from which on a gate is quicker than a look at each.
 const WORTH_A_GATE: usize = 4;
 
@@ -32,6 +40,21 @@ pub(crate) fn compile(definitions: &Definitions, problems: &Problems) -> Code {
         compiler.rule(rule);
     }
     compiler.finish()
+}
+
+/// How much a part of a query comes to with its macros put in.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    parts: u32,
+    depth: u32,
+}
+
+/// Whose company a query is about: the entity whose names are ambiguous, or that of whoever uses
+/// the macro.
+#[derive(Debug, Clone, Copy)]
+enum Company {
+    Of(u32),
+    OfMany,
 }
 
 /// Words that a phrase may have at one place, by how they came about.
@@ -53,6 +76,9 @@ struct Compiler<'d> {
     tokens: Tokens,
     /// What each atom costs as the clause of the index: how often it may be expected.
     costs: Vec<u32>,
+    /// How much each macro comes to, and its number as `needs` means it.
+    macro_sizes: Vec<Size>,
+    literal_macros: FxHashMap<u32, u32>,
     /// Macros that use themselves; they match nothing.
     in_circle: Vec<bool>,
     code: Code,
@@ -85,6 +111,8 @@ impl<'d> Compiler<'d> {
             ends: vec![Vec::new()],
             tokens: Tokens::default(),
             costs: Vec::new(),
+            macro_sizes: Vec::new(),
+            literal_macros: FxHashMap::default(),
             in_circle: Vec::new(),
             code,
         }
@@ -100,24 +128,29 @@ impl<'d> Compiler<'d> {
         for entity in &self.definitions.entities {
             let names = self.names(&entity.names);
             let include = self.includes(entity);
-            let not_in = self.names(&entity.not_in).into_iter().map(|name| name.atom).collect();
+            let not_in: Vec<AtomId> =
+                self.names(&entity.not_in).into_iter().map(|name| name.atom).collect();
+            let mask = if not_in.is_empty() { NONE } else { self.code.masks };
+            self.code.masks += u32::from(!not_in.is_empty());
             self.code.entities.push(EntityCode {
                 term: format!("@{}", entity.id.text).into(),
                 names,
                 ambiguous: Vec::new(),
                 include,
                 not_in,
+                mask,
                 gate: NONE,
             });
         }
-        self.refuse_include_cycles();
+        self.flatten_includes();
     }
 
     fn ambiguous(&mut self) {
         for (index, entity) in self.definitions.entities.iter().enumerate() {
+            let number = u32::try_from(index).expect("files hold fewer definitions");
             for block in &entity.ambiguous {
                 let names = self.names(&block.names);
-                let needs = self.query(&block.needs, true);
+                let needs = self.query(&block.needs, Some(Company::Of(number)));
                 let same_sentence = block.same_sentence;
                 self.code.entities[index].ambiguous.push(AmbiguousCode {
                     names,
@@ -155,25 +188,44 @@ impl<'d> Compiler<'d> {
             .collect()
     }
 
-    /// Reports entities that include themselves, and cuts the circle.
-    fn refuse_include_cycles(&mut self) {
-        for start in 0..self.code.entities.len() {
-            let mut seen = vec![false; self.code.entities.len()];
-            let mut stack = self.code.entities[start].include.clone();
-            while let Some(next) = stack.pop() {
-                let next = next as usize;
-                if next == start {
-                    let id = &self.definitions.entities[start].id;
-                    self.report(Problem::error(
-                        &id.file,
-                        id.span.clone(),
-                        format!("entity {} includes itself", id.text),
-                    ));
-                    self.code.entities[start].include.clear();
+    /// Has every entity list all that it includes through others. One that includes itself, or too
+    /// many, is reported and includes nothing.
+    fn flatten_includes(&mut self) {
+        let direct: Vec<Vec<u32>> = self
+            .code
+            .entities
+            .iter_mut()
+            .map(|entity| std::mem::take(&mut entity.include))
+            .collect();
+        for start in 0..direct.len() {
+            let mut all: Vec<u32> = Vec::new();
+            let mut seen = FxHashSet::default();
+            let mut next = direct[start].clone();
+            let mut wrong = None;
+            while let Some(id) = next.pop() {
+                if id as usize == start {
+                    wrong = Some("includes itself".to_owned());
                     break;
                 }
-                if !std::mem::replace(&mut seen[next], true) {
-                    stack.extend(&self.code.entities[next].include);
+                if !seen.insert(id) {
+                    continue;
+                }
+                if all.len() == MOST_INCLUDED {
+                    wrong = Some(format!("includes more than {MOST_INCLUDED} entities"));
+                    break;
+                }
+                all.push(id);
+                next.extend(&direct[id as usize]);
+            }
+            match wrong {
+                None => self.code.entities[start].include = all,
+                Some(wrong) => {
+                    let id = &self.definitions.entities[start].id;
+                    let message = format!("entity {} {wrong}", id.text);
+                    self.report(
+                        Problem::error(&id.file, id.span.clone(), message)
+                            .with_hint("take a name out of include"),
+                    );
                 }
             }
         }
@@ -188,9 +240,11 @@ impl<'d> Compiler<'d> {
             let term = format!("${}", definition.id.text).into();
             self.code.macros.push(MacroCode { term, part: nothing, gate: NONE });
         }
+        self.macro_sizes = vec![Size::default(); self.definitions.macros.len()];
         for index in order {
+            self.macro_sizes[index] = self.size(&self.definitions.macros[index].query.node);
             self.in_circle[index] = false;
-            let part = self.query(&self.definitions.macros[index].query, false);
+            let part = self.query(&self.definitions.macros[index].query, None);
             self.code.macros[index].part = part;
         }
     }
@@ -237,12 +291,12 @@ impl<'d> Compiler<'d> {
     // Rules.
 
     fn rule(&mut self, rule: &RuleSource) {
-        let query = self.query(&rule.query, false);
-        let exclude = rule.exclude.as_ref().map_or(NONE, |exclude| self.query(exclude, false));
+        let query = self.query(&rule.query, None);
+        let exclude = rule.exclude.as_ref().map_or(NONE, |exclude| self.query(exclude, None));
         let escalate = rule
             .escalate
             .iter()
-            .map(|(when, severity)| (self.query(when, false), *severity))
+            .map(|(when, severity)| (self.query(when, None), *severity))
             .collect();
         if Clauses::new(&self.code, &self.costs).of_query(query).is_none() {
             self.report(
@@ -265,8 +319,60 @@ impl<'d> Compiler<'d> {
         self.code.rules.push(RuleCode { query, exclude });
     }
 
-    fn query(&mut self, query: &Query, literal: bool) -> OpId {
+    fn query(&mut self, query: &Query, literal: Option<Company>) -> OpId {
+        let size = self.size(&query.node);
+        let too_much = if size.parts > MOST_PARTS {
+            Some(format!("this comes to more than {MOST_PARTS} parts with its macros put in"))
+        } else if size.depth > DEEPEST {
+            Some(format!("this is more than {DEEPEST} parts deep with its macros put in"))
+        } else {
+            None
+        };
+        if let Some(message) = too_much {
+            let problem = query.source.error(query.node.at.clone(), message);
+            self.report(problem.with_hint("let macros use fewer macros"));
+            return self.op(Op::Or { first: 0, count: 0, gate: NONE });
+        }
         self.node(&query.node, &query.source, literal)
+    }
+
+    /// How much a part comes to with its macros put in.
+    fn size(&self, node: &Node) -> Size {
+        let together = |parts: &mut dyn Iterator<Item = Size>| {
+            parts.fold(Size::default(), |all, part| Size {
+                parts: all.parts.saturating_add(part.parts),
+                depth: all.depth.max(part.depth),
+            })
+        };
+        let inner = match &node.kind {
+            NodeKind::Or(nodes) | NodeKind::And(nodes) | NodeKind::Count(_, nodes) => {
+                together(&mut nodes.iter().map(|node| self.size(node)))
+            }
+            NodeKind::Not(part) | NodeKind::Field(_, part) => self.size(part),
+            NodeKind::Near { left, right, .. } => {
+                together(&mut [left, right].into_iter().map(|node| self.size(node)))
+            }
+            NodeKind::Macro(name) => {
+                let id = self.macro_ids.get(name.as_str());
+                id.and_then(|id| self.macro_sizes.get(*id as usize).copied()).unwrap_or_default()
+            }
+            NodeKind::Entity(_) | NodeKind::Term(_) => Size::default(),
+        };
+        Size { parts: inner.parts.saturating_add(1), depth: inner.depth.saturating_add(1) }
+    }
+
+    /// The same macro as `needs` means it: its entities literal too.
+    fn literal_macro(&mut self, id: u32) -> u32 {
+        if let Some(literal) = self.literal_macros.get(&id) {
+            return *literal;
+        }
+        let definition = &self.definitions.macros[id as usize];
+        let part = self.query(&definition.query, Some(Company::OfMany));
+        let term = self.code.macros[id as usize].term.clone();
+        self.code.macros.push(MacroCode { term, part, gate: NONE });
+        let literal = u32::try_from(self.code.macros.len() - 1).expect("files hold fewer macros");
+        self.literal_macros.insert(id, literal);
+        literal
     }
 
     fn op(&mut self, op: Op) -> OpId {
@@ -277,7 +383,7 @@ impl<'d> Compiler<'d> {
         u32::try_from(self.code.ops.len() - 1).expect("queries have fewer parts")
     }
 
-    fn parts(&mut self, nodes: &[Node], source: &Located, literal: bool) -> (u32, u32) {
+    fn parts(&mut self, nodes: &[Node], source: &Located, literal: Option<Company>) -> (u32, u32) {
         let parts: Vec<OpId> = nodes.iter().map(|node| self.node(node, source, literal)).collect();
         let first = u32::try_from(self.code.children.len()).expect("queries have fewer parts");
         let count = u32::try_from(parts.len()).expect("queries have fewer parts");
@@ -285,7 +391,7 @@ impl<'d> Compiler<'d> {
         (first, count)
     }
 
-    fn node(&mut self, node: &Node, source: &Located, literal: bool) -> OpId {
+    fn node(&mut self, node: &Node, source: &Located, literal: Option<Company>) -> OpId {
         let op = match &node.kind {
             NodeKind::Or(nodes) => {
                 let (first, count) = self.parts(nodes, source, literal);
@@ -317,8 +423,11 @@ impl<'d> Compiler<'d> {
             }
             NodeKind::Term(term) => Op::Atom(self.atom(term, None)),
             NodeKind::Entity(name) => match self.entity_ids.get(name.as_str()) {
-                Some(id) if literal => Op::Literal(*id),
-                Some(id) => Op::Entity(*id),
+                Some(id) => match literal {
+                    None => Op::Entity(*id),
+                    Some(Company::Of(but)) => Op::Literal { entity: *id, but },
+                    Some(Company::OfMany) => Op::Literal { entity: *id, but: NONE },
+                },
                 None => {
                     self.unknown(source, node.at.clone(), "entity", name);
                     Op::Or { first: 0, count: 0, gate: NONE }
@@ -328,9 +437,8 @@ impl<'d> Compiler<'d> {
                 Some(id) => {
                     if self.in_circle[*id as usize] {
                         Op::Or { first: 0, count: 0, gate: NONE }
-                    } else if literal {
-                        // The macro's own entities must be literal here too.
-                        return self.query(&self.definitions.macros[*id as usize].query, true);
+                    } else if literal.is_some() {
+                        Op::Macro(self.literal_macro(*id))
                     } else {
                         Op::Macro(*id)
                     }

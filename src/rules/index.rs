@@ -159,7 +159,9 @@ impl<'c> Clauses<'c> {
                 (clauses.len() >= enough)
                     .then(|| merged(clauses.into_iter().take(enough).flatten().collect()))
             }
-            Op::Entity(id) | Op::Literal(id) => Some(Clause::from_slice(&self.entity(id))),
+            Op::Entity(id) | Op::Literal { entity: id, .. } => {
+                Some(Clause::from_slice(&self.entity(id)))
+            }
             Op::Macro(id) => {
                 if !self.macros.contains_key(&id) {
                     let clause = self.of(self.code.macros[id as usize].part);
@@ -175,20 +177,16 @@ impl<'c> Clauses<'c> {
         if let Some(atoms) = self.entities.get(&id) {
             return atoms.clone();
         }
+        let entity = &self.code.entities[id as usize];
+        let included = entity.include.iter().map(|id| &self.code.entities[*id as usize]);
         let mut atoms = Clause::new();
-        self.add_names(id, &mut atoms);
+        for entity in std::iter::once(entity).chain(included) {
+            let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
+            atoms.extend(entity.names.iter().chain(blocks).map(|name| name.atom));
+        }
         let atoms: Rc<[AtomId]> = merged(atoms).as_slice().into();
         self.entities.insert(id, atoms.clone());
         atoms
-    }
-
-    fn add_names(&self, id: u32, atoms: &mut Clause) {
-        let entity = &self.code.entities[id as usize];
-        let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
-        atoms.extend(entity.names.iter().chain(blocks).map(|name| name.atom));
-        for included in &entity.include {
-            self.add_names(*included, atoms);
-        }
     }
 
     fn cost(&self, clause: &Clause) -> u64 {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::code::{
@@ -56,7 +57,7 @@ pub(crate) struct Place {
 }
 
 /// Which occurrences count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Scope {
     mask: u8,
     sentence: Option<(u8, u32)>,
@@ -65,6 +66,9 @@ pub(crate) struct Scope {
 impl Scope {
     /// Title, summary and content.
     pub(crate) const ITEM: Scope = Scope { mask: TEXT_FIELDS, sentence: None };
+
+    /// Every field.
+    const EVERYWHERE: Scope = Scope { mask: u8::MAX, sentence: None };
 
     pub(crate) fn fields(self, mask: u8) -> Scope {
         Scope { mask, ..self }
@@ -107,6 +111,20 @@ pub(crate) struct Scan {
     /// Whether each entity and macro holds anywhere in the item, and in which item that was so.
     entities: Vec<(u32, bool)>,
     macros: Vec<(u32, bool)>,
+    /// The same within fields and sentences of this item, for entities and macros by their
+    /// operation, and for the needs of ambiguous names.
+    scoped: FxHashMap<(Asked, Scope), bool>,
+    /// What the longer names of an entity cover in this item: fields and bytes, sorted, each with
+    /// the farthest end of those before it.
+    masks: Vec<Vec<(u8, u32, u32)>>,
+}
+
+/// What is remembered of an item once it was found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Asked {
+    Entity(u32),
+    Macro(u32),
+    Needs(OpId),
 }
 
 /// The form in which words that must stand as written are compared: stops of acronyms and
@@ -127,6 +145,7 @@ impl<'r> Matcher<'r> {
                 present: vec![0; code.labels.len().div_ceil(64)],
                 entities: vec![(0, false); code.entities.len()],
                 macros: vec![(0, false); code.macros.len()],
+                masks: vec![Vec::new(); code.masks as usize],
                 ..Scan::default()
             },
             candidates: Vec::new(),
@@ -299,6 +318,32 @@ impl Scan {
                 self.read_field(code, field_number(*field), &text);
             }
         }
+        self.scoped.clear();
+        if code.masks > 0 {
+            self.read_masks(code);
+        }
+    }
+
+    /// Finds out where the longer names stand in which names of entities do not count.
+    fn read_masks(&mut self, code: &Code) {
+        for entity in code.entities.iter().filter(|entity| entity.mask != NONE) {
+            let mut mask = std::mem::take(&mut self.masks[entity.mask as usize]);
+            mask.clear();
+            for longer in &entity.not_in {
+                mask.extend(self.each(*longer, Scope::EVERYWHERE).map(|index| {
+                    let found = &self.occurrences[index as usize];
+                    (found.place.field, found.start, found.end)
+                }));
+            }
+            mask.sort_unstable();
+            for index in 1..mask.len() {
+                let before = mask[index - 1];
+                if before.0 == mask[index].0 {
+                    mask[index].2 = mask[index].2.max(before.2);
+                }
+            }
+            self.masks[entity.mask as usize] = mask;
+        }
     }
 
     fn read_field(&mut self, code: &Code, field: u8, text: &str) {
@@ -445,7 +490,8 @@ impl Scan {
         if code.hanja.contains(&atom) && !(tokens.has_hangul() && is_whole_run(all, first, last)) {
             return;
         }
-        if self.occurrences.len() >= MOST_OCCURRENCES {
+        // That a term occurs is never forgotten, however many others do.
+        if self.occurrences.len() >= MOST_OCCURRENCES && self.occurs(atom) {
             return;
         }
         let place = Place {
@@ -518,36 +564,58 @@ impl Scan {
                 self.places(code, part, scope, &mut places);
                 !places.is_empty()
             }
-            Op::Literal(entity) => self.literal_truth(code, entity, scope),
+            Op::Literal { entity, but } => self.literal_truth(code, entity, but, scope),
             Op::Entity(entity) => {
                 if !code.gates.open(code.entities[entity as usize].gate, &self.present) {
                     return false;
                 }
+                if scope != Scope::ITEM {
+                    return self.once(Asked::Entity(entity), scope, |scan| {
+                        scan.entity_truth(code, entity, scope)
+                    });
+                }
                 let known = self.entities[entity as usize];
-                if scope == Scope::ITEM && known.0 == self.epoch {
+                if known.0 == self.epoch {
                     return known.1;
                 }
-                let truth = self.entity_truth(code, &code.entities[entity as usize], scope);
-                if scope == Scope::ITEM {
-                    self.entities[entity as usize] = (self.epoch, truth);
-                }
+                let truth = self.entity_truth(code, entity, scope);
+                self.entities[entity as usize] = (self.epoch, truth);
                 truth
             }
             Op::Macro(definition) => {
                 if !code.gates.open(code.macros[definition as usize].gate, &self.present) {
                     return false;
                 }
+                let part = code.macros[definition as usize].part;
+                if scope != Scope::ITEM {
+                    return self.once(Asked::Macro(definition), scope, |scan| {
+                        scan.truth(code, part, scope)
+                    });
+                }
                 let known = self.macros[definition as usize];
-                if scope == Scope::ITEM && known.0 == self.epoch {
+                if known.0 == self.epoch {
                     return known.1;
                 }
-                let truth = self.truth(code, code.macros[definition as usize].part, scope);
-                if scope == Scope::ITEM {
-                    self.macros[definition as usize] = (self.epoch, truth);
-                }
+                let truth = self.truth(code, part, scope);
+                self.macros[definition as usize] = (self.epoch, truth);
                 truth
             }
         }
+    }
+
+    /// What was found out of this item before, or is now.
+    fn once(
+        &mut self,
+        asked: Asked,
+        scope: Scope,
+        find_out: impl FnOnce(&mut Self) -> bool,
+    ) -> bool {
+        if let Some(known) = self.scoped.get(&(asked, scope)) {
+            return *known;
+        }
+        let truth = find_out(self);
+        self.scoped.insert((asked, scope), truth);
+        truth
     }
 
     /// The occurrences of a name of an entity within a scope, but for those inside a longer name
@@ -558,39 +626,34 @@ impl Scan {
         name: AtomId,
         scope: Scope,
     ) -> impl Iterator<Item = u32> + 'a {
-        self.each(name, scope).filter(|index| {
+        let mask: &[(u8, u32, u32)] =
+            if entity.mask == NONE { &[] } else { &self.masks[entity.mask as usize] };
+        self.each(name, scope).filter(move |index| {
             let name = &self.occurrences[*index as usize];
-            let field = Scope::ITEM.fields(1 << name.place.field);
-            !entity.not_in.iter().any(|longer| {
-                self.each(*longer, field).any(|longer| {
-                    let longer = &self.occurrences[longer as usize];
-                    longer.start <= name.start && name.end <= longer.end
-                })
-            })
+            let place = (name.place.field, name.start);
+            let after = mask.partition_point(|longer| (longer.0, longer.1) <= place);
+            !(after > 0 && mask[after - 1].0 == place.0 && name.end <= mask[after - 1].2)
         })
     }
 
-    fn literal_truth(&self, code: &Code, entity: u32, scope: Scope) -> bool {
-        let entity = &code.entities[entity as usize];
-        if !code.gates.open(entity.gate, &self.present) {
-            return false;
-        }
-        let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
-        entity
-            .names
-            .iter()
-            .chain(blocks)
-            .any(|name| self.each_name(entity, name.atom, scope).next().is_some())
-            || entity.include.iter().any(|included| self.literal_truth(code, *included, scope))
+    fn literal_truth(&self, code: &Code, entity: u32, but: u32, scope: Scope) -> bool {
+        code.gates.open(code.entities[entity as usize].gate, &self.present)
+            && members(code, entity).any(|(id, entity)| {
+                let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
+                let mut names = entity.names.iter().chain(blocks);
+                id != but
+                    && names.any(|name| self.each_name(entity, name.atom, scope).next().is_some())
+            })
     }
 
-    fn entity_truth(&mut self, code: &Code, entity: &EntityCode, scope: Scope) -> bool {
-        entity.names.iter().any(|name| self.each_name(entity, name.atom, scope).next().is_some())
-            || self.in_company(code, entity, scope, &mut |_, _, _| true)
-            || entity
-                .include
+    fn entity_truth(&mut self, code: &Code, entity: u32, scope: Scope) -> bool {
+        members(code, entity).any(|(_, entity)| {
+            entity
+                .names
                 .iter()
-                .any(|included| self.entity_truth(code, &code.entities[*included as usize], scope))
+                .any(|name| self.each_name(entity, name.atom, scope).next().is_some())
+                || self.in_company(code, entity, scope, &mut |_, _, _| true)
+        })
     }
 
     /// Calls `found` with each occurrence of an ambiguous name that has the company it needs,
@@ -603,23 +666,20 @@ impl Scan {
         found: &mut dyn FnMut(&Scan, u32, &'c Arc<str>) -> bool,
     ) -> bool {
         for block in &entity.ambiguous {
-            let mut in_item = None;
             for name in &block.names {
                 let occurrences: SmallVec<[u32; 8]> =
                     self.each_name(entity, name.atom, scope).collect();
                 for occurrence in occurrences {
                     let place = self.occurrences[occurrence as usize].place;
-                    let holds = if block.same_sentence {
+                    let within = if block.same_sentence {
                         let sentence = Some((place.field, place.sentences.0));
-                        self.truth(
-                            code,
-                            block.needs,
-                            Scope { sentence, ..Scope::ITEM.fields(1 << place.field) },
-                        )
+                        Scope { sentence, ..Scope::ITEM.fields(1 << place.field) }
                     } else {
-                        let all = Scope::ITEM;
-                        *in_item.get_or_insert_with(|| self.truth(code, block.needs, all))
+                        Scope::ITEM
                     };
+                    let holds = self.once(Asked::Needs(block.needs), within, |scan| {
+                        scan.truth(code, block.needs, within)
+                    });
                     if holds && found(self, occurrence, &name.alias) {
                         return true;
                     }
@@ -652,14 +712,15 @@ impl Scan {
                 }
             }
             Op::Entity(entity) => self.entity_places(code, entity, scope, places),
-            Op::Literal(entity) => {
-                let entity = &code.entities[entity as usize];
-                let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
-                for name in entity.names.iter().chain(blocks) {
-                    places.extend(
-                        self.each_name(entity, name.atom, scope)
-                            .map(|index| self.occurrences[index as usize].place),
-                    );
+            Op::Literal { entity, but } => {
+                for (_, entity) in members(code, entity).filter(|(id, _)| *id != but) {
+                    let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
+                    for name in entity.names.iter().chain(blocks) {
+                        places.extend(
+                            self.each_name(entity, name.atom, scope)
+                                .map(|index| self.occurrences[index as usize].place),
+                        );
+                    }
                 }
             }
             Op::Near { left, right, reach, ordered } => {
@@ -684,22 +745,20 @@ impl Scan {
     }
 
     fn entity_places(&mut self, code: &Code, entity: u32, scope: Scope, places: &mut Vec<Place>) {
-        let entity = &code.entities[entity as usize];
-        if !code.gates.open(entity.gate, &self.present) {
+        if !code.gates.open(code.entities[entity as usize].gate, &self.present) {
             return;
         }
-        for name in &entity.names {
-            places.extend(
-                self.each_name(entity, name.atom, scope)
-                    .map(|index| self.occurrences[index as usize].place),
-            );
-        }
-        self.in_company(code, entity, scope, &mut |scan, occurrence, _| {
-            places.push(scan.occurrences[occurrence as usize].place);
-            false
-        });
-        for included in &entity.include {
-            self.entity_places(code, *included, scope, places);
+        for (_, entity) in members(code, entity) {
+            for name in &entity.names {
+                places.extend(
+                    self.each_name(entity, name.atom, scope)
+                        .map(|index| self.occurrences[index as usize].place),
+                );
+            }
+            self.in_company(code, entity, scope, &mut |scan, occurrence, _| {
+                places.push(scan.occurrences[occurrence as usize].place);
+                false
+            });
         }
     }
 
@@ -732,8 +791,8 @@ impl Scan {
             }
             Op::Not(_) => {}
             Op::Field { mask, part } => self.evidence(code, part, scope.fields(mask), label, out),
-            Op::Entity(entity) => self.entity_evidence(code, entity, None, scope, label, out),
-            Op::Literal(_) => {}
+            Op::Entity(entity) => self.entity_evidence(code, entity, scope, label, out),
+            Op::Literal { .. } => {}
             Op::Macro(definition) => {
                 let definition = &code.macros[definition as usize];
                 let inner = match label {
@@ -765,32 +824,35 @@ impl Scan {
         &mut self,
         code: &'c Code,
         entity: u32,
-        outer: Option<&'c Arc<str>>,
         scope: Scope,
         label: &Label<'c>,
         out: &mut Vec<Evidence<'c>>,
     ) {
-        let entity = &code.entities[entity as usize];
         // An included entity's name is evidence for the one that the rule names.
-        let term = outer.unwrap_or(&entity.term);
+        let own = &code.entities[entity as usize].term;
         let named = |alias: &'c Arc<str>| match label {
             Label::Part(term, _) => Label::Part(term, Some(alias)),
-            Label::Own => Label::Part(term, Some(alias)),
+            Label::Own => Label::Part(own, Some(alias)),
         };
-        for name in &entity.names {
-            out.extend(
-                self.each_name(entity, name.atom, scope)
-                    .map(|occurrence| Evidence { occurrence, label: named(&name.alias) }),
-            );
-        }
-        self.in_company(code, entity, scope, &mut |_, occurrence, alias| {
-            out.push(Evidence { occurrence, label: named(alias) });
-            false
-        });
-        for included in &entity.include {
-            self.entity_evidence(code, *included, Some(term), scope, label, out);
+        for (_, entity) in members(code, entity) {
+            for name in &entity.names {
+                out.extend(
+                    self.each_name(entity, name.atom, scope)
+                        .map(|occurrence| Evidence { occurrence, label: named(&name.alias) }),
+                );
+            }
+            self.in_company(code, entity, scope, &mut |_, occurrence, alias| {
+                out.push(Evidence { occurrence, label: named(alias) });
+                false
+            });
         }
     }
+}
+
+/// An entity and all that it includes, with their numbers.
+fn members(code: &Code, entity: u32) -> impl Iterator<Item = (u32, &EntityCode)> {
+    let included = code.entities[entity as usize].include.iter().copied();
+    std::iter::once(entity).chain(included).map(|id| (id, &code.entities[id as usize]))
 }
 
 /// Whether no Han character stands right before or after these tokens.

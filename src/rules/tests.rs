@@ -217,6 +217,75 @@ fn hanja_of_a_korean_headline_is_a_word_of_its_own() {
     }
 }
 
+/// Rules with entities of their own.
+#[track_caller]
+fn found_by(entities: &str, query: &str, title: &str) -> bool {
+    let Compiled { set, problems, .. } =
+        compile_query(query, &[SourceFile::new("entities.toml", entities)]);
+    let problems: Vec<String> = problems.iter().map(|problem| problem.render()).collect();
+    found(&set.unwrap_or_else(|| panic!("{problems:#?}")), &item(title, "")).is_some()
+}
+
+#[test]
+fn an_ambiguous_name_is_not_its_own_company() {
+    const ENTITIES: &str = "[entity.state]\nnames.en = [\"China\"]\ninclude = [\"wang\"]\n\
+        [[entity.wang.ambiguous]]\nnames.en = [\"=Wang\"]\nneeds = \"@state\"\n";
+    assert!(!found_by(ENTITIES, "@wang", "Wang wins gold in slalom"));
+    assert!(found_by(ENTITIES, "@wang", "Wang of China wins gold"));
+}
+
+#[test]
+fn company_may_be_an_included_name_near_a_word() {
+    const ENTITIES: &str = "[entity.a]\nnames.en = [\"Ada\"]\ninclude = [\"b\"]\n[entity.b]\n\
+        names.en = [\"Bland\"]\n[[entity.c.ambiguous]]\nnames.en = [\"Zed\"]\n\
+        needs = \"@a NEAR/2 minister\"\n";
+    assert!(found_by(ENTITIES, "@c", "Zed with Bland minister"));
+    assert!(!found_by(ENTITIES, "@c", "Zed with Bland alone"));
+}
+
+#[test]
+fn that_a_term_occurs_is_not_forgotten_among_a_hundred_thousand_others() {
+    let words: Vec<String> = (0..140).map(|number| format!("word{number}")).collect();
+    let many = words.join(" OR ");
+    let text = words.join(" ").repeat(600) + " Putin";
+    let set = query(&format!("({many}) AND Putin"));
+    assert!(set.matcher().matches(&item(&text, ""), Origin::default()).len() == 1);
+}
+
+#[track_caller]
+fn check_files_error(files: &str, expected: &str) {
+    let (set, problems) = rules(files);
+    assert!(set.is_none());
+    assert!(problems.iter().any(|problem| problem.contains(expected)), "{:.500}", problems[0]);
+}
+
+#[test]
+fn definitions_that_multiply_or_go_deep_are_refused() {
+    let doubled: String =
+        (1..40).map(|n| format!("m{n} = '$m{} OR $m{}'\n", n - 1, n - 1)).collect();
+    let rule = "[[rule]]\nid = \"a\"\ntitle = \"A\"\nquery = \"$m9\"\n";
+    let doubled = format!("{rule}[macro]\nm0 = 'x1'\n{doubled}");
+    check_files_error(&doubled, "more than 100000 parts with its macros put in");
+    let chain: String = (1..400).map(|n| format!("m{n} = '$m{}'\n", n - 1)).collect();
+    check_files_error(&format!("{rule}[macro]\nm0 = 'x1'\n{chain}"), "more than 256 parts deep");
+    let includes: String =
+        (0..1200).map(|n| format!("[entity.e{n}]\ninclude = [\"e{}\"]\n", n + 1)).collect();
+    let last = "[entity.e1200]\nnames.en = [\"X1\"]\n";
+    check_files_error(&format!("{includes}{last}"), "includes more than 1000 entities");
+}
+
+#[test]
+fn entities_that_include_the_same_others_cost_no_more_for_it() {
+    let layers: String = (0..30)
+        .map(|n| {
+            let (a, b) = (n + 1, n + 1);
+            format!("[entity.a{n}]\ninclude = [\"a{a}\", \"b{b}\"]\n[entity.b{n}]\ninclude = [\"a{a}\", \"b{b}\"]\n")
+        })
+        .collect();
+    let last = "[entity.a30]\nnames.en = [\"Ada\"]\n[entity.b30]\nnames.en = [\"Bland\"]\n";
+    assert!(found_by(&format!("{layers}{last}"), "@a0 NEAR/2 minister", "Bland minister"));
+}
+
 #[test]
 fn a_name_inside_a_longer_one_of_something_else_does_not_count() {
     check("@russia", "白俄罗斯总统", false);
