@@ -215,6 +215,8 @@ pub(crate) struct Code {
     pub(crate) entities: Vec<EntityCode>,
     /// How many entities have longer names in which theirs do not count.
     pub(crate) masks: u32,
+    /// Those entities, and the gates of the longer names.
+    pub(crate) masked: Vec<(u32, GateId)>,
     pub(crate) macros: Vec<MacroCode>,
     pub(crate) rules: Vec<RuleCode>,
     /// What raises the severity of a rule, and to what; few rules have it.

@@ -655,8 +655,18 @@ impl<'d> Compiler<'d> {
         let of_entities: Vec<GateId> = (0..self.code.entities.len())
             .map(|id| gate(Some(Clause::from_slice(&clauses.entity(number(id))))))
             .collect();
+        let masked = (0..self.code.entities.len())
+            .filter(|id| self.code.entities[*id].mask != NONE)
+            .map(|id| {
+                let mut not_in = self.code.entities[id].not_in.clone();
+                not_in.sort_unstable();
+                (number(id), not_in)
+            })
+            .collect::<Vec<_>>();
         let macros = self.code.macros.iter().map(|definition| definition.part);
         let of_macros: Vec<GateId> = macros.map(|part| gate(clauses.of(part))).collect();
+        self.code.masked =
+            masked.into_iter().map(|(id, not_in)| (id, gates.add(&not_in))).collect();
         for (op, found) in of_ops {
             if let Op::Or { gate, .. } = &mut self.code.ops[op] {
                 *gate = found;

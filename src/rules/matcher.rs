@@ -326,9 +326,13 @@ impl Scan {
 
     /// Finds out where the longer names stand in which names of entities do not count.
     fn read_masks(&mut self, code: &Code) {
-        for entity in code.entities.iter().filter(|entity| entity.mask != NONE) {
+        for (entity, gate) in &code.masked {
+            let entity = &code.entities[*entity as usize];
+            self.masks[entity.mask as usize].clear();
+            if !code.gates.open(*gate, &self.present) {
+                continue;
+            }
             let mut mask = std::mem::take(&mut self.masks[entity.mask as usize]);
-            mask.clear();
             for longer in &entity.not_in {
                 mask.extend(self.each(*longer, Scope::EVERYWHERE).map(|index| {
                     let found = &self.occurrences[index as usize];
@@ -636,9 +640,23 @@ impl Scan {
         })
     }
 
+    /// An entity and all that it includes, with their numbers; those left out of which no name
+    /// occurs.
+    fn members<'a>(
+        &'a self,
+        code: &'a Code,
+        entity: u32,
+    ) -> impl Iterator<Item = (u32, &'a EntityCode)> + 'a {
+        let included = code.entities[entity as usize].include.iter().copied();
+        std::iter::once(entity)
+            .chain(included)
+            .map(|id| (id, &code.entities[id as usize]))
+            .filter(|(_, entity)| code.gates.open(entity.gate, &self.present))
+    }
+
     fn literal_truth(&self, code: &Code, entity: u32, but: u32, scope: Scope) -> bool {
         code.gates.open(code.entities[entity as usize].gate, &self.present)
-            && members(code, entity).any(|(id, entity)| {
+            && self.members(code, entity).any(|(id, entity)| {
                 let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
                 let mut names = entity.names.iter().chain(blocks);
                 id != but
@@ -647,7 +665,9 @@ impl Scan {
     }
 
     fn entity_truth(&mut self, code: &Code, entity: u32, scope: Scope) -> bool {
-        members(code, entity).any(|(_, entity)| {
+        let members: SmallVec<[u32; 8]> = self.members(code, entity).map(|(id, _)| id).collect();
+        members.into_iter().any(|id| {
+            let entity = &code.entities[id as usize];
             entity
                 .names
                 .iter()
@@ -713,7 +733,7 @@ impl Scan {
             }
             Op::Entity(entity) => self.entity_places(code, entity, scope, places),
             Op::Literal { entity, but } => {
-                for (_, entity) in members(code, entity).filter(|(id, _)| *id != but) {
+                for (_, entity) in self.members(code, entity).filter(|(id, _)| *id != but) {
                     let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
                     for name in entity.names.iter().chain(blocks) {
                         places.extend(
@@ -748,7 +768,9 @@ impl Scan {
         if !code.gates.open(code.entities[entity as usize].gate, &self.present) {
             return;
         }
-        for (_, entity) in members(code, entity) {
+        let members: SmallVec<[u32; 8]> = self.members(code, entity).map(|(id, _)| id).collect();
+        for id in members {
+            let entity = &code.entities[id as usize];
             for name in &entity.names {
                 places.extend(
                     self.each_name(entity, name.atom, scope)
@@ -834,7 +856,9 @@ impl Scan {
             Label::Part(term, _) => Label::Part(term, Some(alias)),
             Label::Own => Label::Part(own, Some(alias)),
         };
-        for (_, entity) in members(code, entity) {
+        let members: SmallVec<[u32; 8]> = self.members(code, entity).map(|(id, _)| id).collect();
+        for id in members {
+            let entity = &code.entities[id as usize];
             for name in &entity.names {
                 out.extend(
                     self.each_name(entity, name.atom, scope)
@@ -847,12 +871,6 @@ impl Scan {
             });
         }
     }
-}
-
-/// An entity and all that it includes, with their numbers.
-fn members(code: &Code, entity: u32) -> impl Iterator<Item = (u32, &EntityCode)> {
-    let included = code.entities[entity as usize].include.iter().copied();
-    std::iter::once(entity).chain(included).map(|id| (id, &code.entities[id as usize]))
 }
 
 /// Whether no Han character stands right before or after these tokens.

@@ -20,6 +20,20 @@ pub(crate) struct Reach {
     pub(crate) ordered: bool,
 }
 
+impl Reach {
+    /// Whether two places are near each other.
+    fn holds(self, left: &Place, right: &Place) -> bool {
+        if left.field != right.field || self.ordered && left.at > right.at {
+            return false;
+        }
+        if self.half_words == SENTENCE {
+            return left.is_single() && left.sentences == right.sentences;
+        }
+        let (first, second) = if left.at <= right.at { (left, right) } else { (right, left) };
+        second.at.saturating_sub(first.until) <= self.half_words
+    }
+}
+
 /// Places in the order in which they stand, ready to be looked up.
 struct Sorted {
     places: Vec<Place>,
@@ -35,6 +49,19 @@ struct Sorted {
 impl Place {
     fn is_single(&self) -> bool {
         self.sentences.0 == self.sentences.1
+    }
+
+    /// What two places of a field span.
+    fn with(&self, other: &Place) -> Place {
+        Place {
+            field: self.field,
+            sentences: (
+                self.sentences.0.min(other.sentences.0),
+                self.sentences.1.max(other.sentences.1),
+            ),
+            at: self.at.min(other.at),
+            until: self.until.max(other.until),
+        }
     }
 }
 
@@ -155,25 +182,25 @@ impl Sorted {
             let within = if half_words == SENTENCE { sentence } else { to.min(sentence) };
             let any = self.farthest_of(from, to, false);
             let single = first.is_single().then(|| self.farthest_of(from, within, true)).flatten();
-            spans.extend(any.into_iter().chain(single).map(|last| Place {
-                sentences: (first.sentences.0, first.sentences.1.max(last.sentences.1)),
-                until: first.until.max(last.until),
-                ..*first
-            }));
+            spans.extend(any.into_iter().chain(single).map(|last| first.with(last)));
         }
     }
 }
 
 /// What the places of two sides span that are within reach of each other.
 pub(crate) fn spans(lefts: Vec<Place>, rights: Vec<Place>, reach: Reach) -> Vec<Place> {
-    if lefts.is_empty() || rights.is_empty() {
-        return Vec::new();
-    }
-    let (lefts, rights) = (Sorted::new(lefts), Sorted::new(rights));
     let mut spans = Vec::new();
-    rights.spans(&lefts.places, reach.half_words, &mut spans);
-    if !reach.ordered {
-        lefts.spans(&rights.places, reach.half_words, &mut spans);
+    if lefts.len() * rights.len() <= FEW {
+        for left in &lefts {
+            let near = rights.iter().filter(|right| reach.holds(left, right));
+            spans.extend(near.map(|right| left.with(right)));
+        }
+    } else {
+        let (lefts, rights) = (Sorted::new(lefts), Sorted::new(rights));
+        rights.spans(&lefts.places, reach.half_words, &mut spans);
+        if !reach.ordered {
+            lefts.spans(&rights.places, reach.half_words, &mut spans);
+        }
     }
     // Of each start the farthest end stands last, and of those in one sentence too.
     spans.sort_unstable_by_key(|span| (span.field, span.at, span.is_single(), span.until));
@@ -246,31 +273,12 @@ mod tests {
         Place { field: 0, sentences: (at / 10, (until - 1) / 10), at, until }
     }
 
-    fn near(left: &Place, right: &Place, reach: Reach) -> bool {
-        let order = !reach.ordered || left.at <= right.at;
-        let (first, second) = if left.at <= right.at { (left, right) } else { (right, left) };
-        order
-            && if reach.half_words == SENTENCE {
-                left.is_single() && left.sentences == right.sentences
-            } else {
-                second.at.saturating_sub(first.until) <= reach.half_words
-            }
-    }
-
     /// All pairs, as spans.
     fn all(lefts: &[Place], rights: &[Place], reach: Reach) -> Vec<Place> {
         let pairs = lefts.iter().flat_map(|left| rights.iter().map(move |right| (left, right)));
         pairs
-            .filter(|(left, right)| near(left, right, reach))
-            .map(|(left, right)| Place {
-                field: 0,
-                sentences: (
-                    left.sentences.0.min(right.sentences.0),
-                    left.sentences.1.max(right.sentences.1),
-                ),
-                at: left.at.min(right.at),
-                until: left.until.max(right.until),
-            })
+            .filter(|(left, right)| reach.holds(left, right))
+            .map(|(left, right)| left.with(right))
             .collect()
     }
 
@@ -307,10 +315,10 @@ mod tests {
         fn partners_are_the_places_that_have_one(a in places(), b in places(), reach in reach()) {
             let (lefts, rights) = partners(a.clone(), b.clone(), reach);
             for left in &a {
-                prop_assert_eq!(lefts.contains(left), b.iter().any(|right| near(left, right, reach)));
+                prop_assert_eq!(lefts.contains(left), b.iter().any(|right| reach.holds(left, right)));
             }
             for right in &b {
-                prop_assert_eq!(rights.contains(right), a.iter().any(|left| near(left, right, reach)));
+                prop_assert_eq!(rights.contains(right), a.iter().any(|left| reach.holds(left, right)));
             }
         }
     }
