@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use crate::hit::Severity;
 
 use super::definitions::Filter;
+use super::dictionary::Dictionary;
 use super::index::Index;
 
 /// A word or phrase that is looked for; shared by all rules that write the same.
@@ -20,8 +21,6 @@ pub(crate) const ATOM: u32 = 1 << 31;
 pub(crate) const MOST_EXPECTED: u32 = 999;
 /// A place in [`Code::gates`], or [`NONE`].
 pub(crate) type GateId = u32;
-/// A folded word in UTF-8; most are short enough to stand in the dictionary itself.
-pub(crate) type Word = SmallVec<[u8; 16]>;
 /// A set of words that a phrase may have at one place.
 pub(crate) type ClassId = u32;
 /// A state of the phrase trie; 0 is none.
@@ -187,7 +186,7 @@ pub(crate) struct Prefix {
 #[derive(Debug, Default)]
 pub(crate) struct Code {
     /// Folded word to the classes it belongs to.
-    pub(crate) words: FxHashMap<Word, SmallVec<[ClassId; 2]>>,
+    pub(crate) words: Dictionary,
     /// Prefixes by their first letters.
     pub(crate) prefixes: FxHashMap<Box<str>, Vec<Prefix>>,
     /// Whether there are prefixes whose first letters, as their key, are one, two or three, of
@@ -239,7 +238,7 @@ impl Code {
 
     /// Gives back the memory that was only needed to grow.
     pub(crate) fn shrink(&mut self) {
-        self.words.shrink_to_fit();
+        self.words.seal();
         self.takes_particles.shrink_to_fit();
         self.roots.shrink_to_fit();
         self.edges.shrink_to_fit();

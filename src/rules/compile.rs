@@ -597,7 +597,7 @@ impl<'d> Compiler<'d> {
     }
 
     fn add_word(&mut self, word: &str, class: ClassId) {
-        self.code.words.entry(word.as_bytes().into()).or_default().push(class);
+        self.code.words.add(word, class);
     }
 
     fn extend_trie(&mut self, sequence: &[ClassId], atom: AtomId) {

@@ -379,9 +379,7 @@ impl Scan {
         for token in tokens.all() {
             self.starts.push(self.classes.len() as u32);
             let form = tokens.form(token);
-            if let Some(classes) = code.words.get(form.as_bytes()) {
-                self.classes.extend(classes);
-            }
+            self.classes.extend_from_slice(code.words.classes(form));
             if token.script == Script::Hangul {
                 hangul_classes(code, form, |class| self.classes.push(class));
             }
@@ -886,8 +884,7 @@ fn is_whole_run(tokens: &[Token], first: usize, last: usize) -> bool {
 /// What two or more words are when read as one.
 fn joined_classes(code: &Code, tokens: &Tokens, joined: &Joined) -> SmallVec<[ClassId; 4]> {
     let form = tokens.joined_form(joined);
-    let mut classes: SmallVec<[ClassId; 4]> =
-        code.words.get(form.as_bytes()).into_iter().flatten().copied().collect();
+    let mut classes: SmallVec<[ClassId; 4]> = code.words.classes(form).into();
     if joined.script == Script::Hangul {
         hangul_classes(code, form, |class| classes.push(class));
     }
@@ -897,11 +894,10 @@ fn joined_classes(code: &Code, tokens: &Tokens, joined: &Joined) -> SmallVec<[Cl
 /// A Hangul word is also the term that it starts with, when a particle or title follows.
 fn hangul_classes(code: &Code, form: &str, mut found: impl FnMut(ClassId)) {
     for (end, _) in form.char_indices().skip(1).take(LONGEST_HANGUL) {
-        if let Some(classes) = code.words.get(&form.as_bytes()[..end]) {
-            let takes = |class: &&ClassId| code.takes_particles[**class as usize];
-            if classes.iter().any(|class| takes(&class)) && korean::is_suffix(&form[end..]) {
-                classes.iter().filter(takes).for_each(|class| found(*class));
-            }
+        let classes = code.words.classes(&form[..end]);
+        let takes = |class: &&ClassId| code.takes_particles[**class as usize];
+        if classes.iter().any(|class| takes(&class)) && korean::is_suffix(&form[end..]) {
+            classes.iter().filter(takes).for_each(|class| found(*class));
         }
     }
 }

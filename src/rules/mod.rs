@@ -5,6 +5,7 @@ mod code;
 mod compile;
 mod definitions;
 mod describe;
+mod dictionary;
 mod explain;
 mod files;
 mod index;
