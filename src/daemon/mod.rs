@@ -555,7 +555,7 @@ fn learnt(mut config: Config, store: &Store) -> anyhow::Result<Config> {
     if let Some(rules) = rules {
         let items = store.read(|reader| reader.newest_items(ITEMS_TO_LEARN_FROM))?;
         if !items.is_empty() {
-            rules.learn(&items);
+            rules.learn(items.iter().map(|(_, item)| item));
         }
     }
     Ok(config)

@@ -42,11 +42,15 @@ pub(crate) fn compile(definitions: &Definitions, problems: &Problems) -> Code {
     compiler.finish()
 }
 
-/// How much a part of a query comes to with its macros put in.
+/// What a part of a query comes to with its macros put in.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
     parts: u32,
     depth: u32,
+    /// It holds AND, NOT or n OF, which have no place in a text.
+    condition: bool,
+    /// It names a field.
+    field: bool,
 }
 
 /// Whose company a query is about: the entity whose names are ambiguous, or that of whoever uses
@@ -333,6 +337,9 @@ impl<'d> Compiler<'d> {
             self.report(problem.with_hint("let macros use fewer macros"));
             return self.op(Op::Or { first: 0, count: 0, gate: NONE });
         }
+        if !matches!(literal, Some(Company::OfMany)) {
+            self.check_macros(&query.node, &query.source, false, false);
+        }
         self.node(&query.node, &query.source, literal)
     }
 
@@ -342,6 +349,8 @@ impl<'d> Compiler<'d> {
             parts.fold(Size::default(), |all, part| Size {
                 parts: all.parts.saturating_add(part.parts),
                 depth: all.depth.max(part.depth),
+                condition: all.condition || part.condition,
+                field: all.field || part.field,
             })
         };
         let inner = match &node.kind {
@@ -358,7 +367,44 @@ impl<'d> Compiler<'d> {
             }
             NodeKind::Entity(_) | NodeKind::Term(_) => Size::default(),
         };
-        Size { parts: inner.parts.saturating_add(1), depth: inner.depth.saturating_add(1) }
+        let kind = &node.kind;
+        let condition = matches!(kind, NodeKind::And(_) | NodeKind::Count(..) | NodeKind::Not(_));
+        Size {
+            parts: inner.parts.saturating_add(1),
+            depth: inner.depth.saturating_add(1),
+            condition: inner.condition || condition,
+            field: inner.field || matches!(kind, NodeKind::Field(..)),
+        }
+    }
+
+    /// Reports macros that bring into NEAR or a field what may not stand there.
+    fn check_macros(&self, node: &Node, source: &Located, near: bool, field: bool) {
+        let each = |nodes: &[Node], near| {
+            nodes.iter().for_each(|node| self.check_macros(node, source, near, field));
+        };
+        match &node.kind {
+            NodeKind::Or(nodes) | NodeKind::And(nodes) | NodeKind::Count(_, nodes) => {
+                each(nodes, near);
+            }
+            NodeKind::Not(part) => self.check_macros(part, source, near, field),
+            NodeKind::Field(_, part) => self.check_macros(part, source, near, true),
+            NodeKind::Near { left, right, .. } => {
+                self.check_macros(left, source, true, field);
+                self.check_macros(right, source, true, field);
+            }
+            NodeKind::Macro(name) => {
+                let size = self.size(node);
+                let wrong = match (near && size.condition, field && size.field) {
+                    (true, _) => "AND, NOT or n OF, which have no place inside NEAR or BEFORE",
+                    (_, true) => "a field, which has no place inside a field",
+                    _ => return,
+                };
+                let message = format!("the macro {name} holds {wrong}");
+                let problem = source.error(node.at.clone(), message);
+                self.report(problem.with_hint("move it outside, or use a macro of words alone"));
+            }
+            NodeKind::Entity(_) | NodeKind::Term(_) => {}
+        }
     }
 
     /// The same macro as `needs` means it: its entities literal too.

@@ -20,8 +20,8 @@ const ONE_IN: usize = 100;
 
 impl Sources {
     /// Describes a rule of the set that was compiled from these sources; `None` when there is no
-    /// such rule. The items, if any, are those in which its parts are counted.
-    pub fn describe(&self, set: &RuleSet, rule: &str, items: &[Item]) -> Option<String> {
+    /// such rule. The items, if any, with their feeds, are those in which its parts are counted.
+    pub fn describe(&self, set: &RuleSet, rule: &str, items: &[(String, Item)]) -> Option<String> {
         let index = set.rules.iter().position(|known| *known.id == *rule)?;
         let (source, compiled) = (self.rule(index), &set.code.rules[index]);
         let mut walk = Walk { set, items: items.len(), parts: Vec::new() };
@@ -32,8 +32,8 @@ impl Sources {
         }
         let mut hits = 0;
         let mut matcher = set.matcher();
-        for item in items {
-            let matches = matcher.matches(item, Origin::default());
+        for (feed, item) in items {
+            let matches = matcher.matches(item, Origin { feed, region: None });
             hits += usize::from(matches.iter().any(|found| found.rule == index));
             walk.count(&mut matcher);
         }
@@ -48,14 +48,14 @@ impl Sources {
     }
 
     /// Warns of rules that would hit more than one in a hundred of these items.
-    pub fn frequent(&self, set: &RuleSet, items: &[Item]) -> Vec<Problem> {
+    pub fn frequent(&self, set: &RuleSet, items: &[(String, Item)]) -> Vec<Problem> {
         if items.len() < ENOUGH_ITEMS {
             return Vec::new();
         }
         let mut hits = vec![0_usize; set.rules.len()];
         let mut matcher = set.matcher();
-        for item in items {
-            for found in matcher.matches(item, Origin::default()) {
+        for (feed, item) in items {
+            for found in matcher.matches(item, Origin { feed, region: None }) {
                 hits[found.rule] += 1;
             }
         }

@@ -2,9 +2,10 @@
 
 use super::ast::{Kind, Node};
 use super::code::{NONE, Op, OpId};
-use super::matcher::{self, Label, Scope};
+use super::matcher::{self, Label, Rejected, Scope};
+use super::near::Reach;
 use super::{Origin, RuleSet, Sources};
-use crate::item::Item;
+use crate::item::{Field, Item};
 
 /// Parts of an OR that are listed when none holds.
 const MOST_LISTED: usize = 6;
@@ -105,6 +106,9 @@ impl Walk<'_> {
             Kind::Term(_) | Kind::Entity(_) | Kind::Macro(_) => {
                 let found = self.found(op, scope);
                 text += &if holds { format!(": {found}") } else { ": not found".to_owned() };
+                if !holds && let Op::Entity(entity) = code.op(op) {
+                    text += &self.why_not_named(entity, scope);
+                }
             }
             Kind::Or(_) => text = "OR, at least one of:".to_owned(),
             Kind::And(_) => text = "AND, all of:".to_owned(),
@@ -177,6 +181,34 @@ impl Walk<'_> {
         places.join(", ")
     }
 
+    /// The names of an entity that do stand there, and why they do not count.
+    fn why_not_named(&mut self, entity: u32, scope: Scope) -> String {
+        let code = &self.rules.code;
+        let text = |occurrence: &matcher::Occurrence| {
+            let field = matcher::field_text(self.item, Field::ALL[occurrence.place.field as usize]);
+            field[occurrence.start as usize..occurrence.end as usize].to_owned()
+        };
+        let mut reasons: Vec<String> = Vec::new();
+        for (name, why) in self.scan.rejected(code, entity, scope) {
+            let name = text(&self.scan.occurrences[name as usize]);
+            reasons.push(match why {
+                Rejected::Inside(longer) => {
+                    let longer = text(&self.scan.occurrences[longer as usize]);
+                    format!("{name:?} stands inside {longer:?} (not_in)")
+                }
+                Rejected::Alone { same_sentence: true } => {
+                    format!("{name:?} lacks the company it needs in its sentence (needs)")
+                }
+                Rejected::Alone { same_sentence: false } => {
+                    format!("{name:?} lacks the company it needs (needs)")
+                }
+            });
+        }
+        reasons.dedup();
+        reasons.truncate(MOST_PLACES);
+        reasons.iter().map(|reason| format!("; {reason}")).collect()
+    }
+
     fn why_not_near(&mut self, op: OpId, scope: Scope) -> String {
         let code = &self.rules.code;
         let Op::Near { left, right, reach, ordered } = code.op(op) else {
@@ -185,10 +217,17 @@ impl Walk<'_> {
         if !self.scan.truth(code, left, scope) || !self.scan.truth(code, right, scope) {
             return String::new();
         }
-        if reach == super::code::SENTENCE {
+        let near = self.scan.are_near(
+            code,
+            left,
+            right,
+            Reach { half_words: reach, ordered: false },
+            scope,
+        );
+        if ordered && near {
+            " — both found, but in the other order".to_owned()
+        } else if reach == super::code::SENTENCE {
             " — both found, but never in the same sentence".to_owned()
-        } else if ordered {
-            " — both found, but too far apart or in the other order".to_owned()
         } else {
             " — both found, but too far apart or in different fields".to_owned()
         }

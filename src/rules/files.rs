@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::definitions::{
     Ambiguous, Definitions, Entity, Filter, Macro, Name, Query, RuleSource, Test,
 };
-use super::parse::{is_empty, parse};
+use super::parse::{is_empty, is_long_enough, parse, parted};
 use crate::config::duration;
 use crate::config::toml_file::{self, Entry, Problems, Section, nearest};
 use crate::diagnostic::{Located, Problem, SourceFile};
@@ -127,21 +127,38 @@ fn names(section: &mut Section<'_>, key: &str) -> Vec<Name> {
         if !LANGUAGES.contains(&language.as_str()) {
             let problem =
                 Problem::error(table.file(), span, format!("{language:?} is no language code"));
-            let hint = nearest(&language, LANGUAGES.iter().copied())
-                .map_or("write a two-letter code: en, ru, zh, ko …".to_owned(), |near| {
-                    format!("did you mean {near}?")
-                });
-            table.report(problem.with_hint(hint));
+            table.report(problem.with_hint(language_hint(&language)));
         }
         for text in table.texts(&language) {
-            if !is_empty(&text.text) {
-                names.push(Name { language: language.clone(), text });
-            } else {
-                table.error(text.span.clone(), "an empty name");
+            match wrong_name(&text.text) {
+                None => names.push(Name { language: language.clone(), text }),
+                Some((message, hint)) => table.report(
+                    Problem::error(table.file(), text.span.clone(), message).with_hint(hint),
+                ),
             }
         }
     }
     names
+}
+
+/// What is wrong with a name, and what to write instead.
+fn wrong_name(name: &str) -> Option<(String, String)> {
+    let words = name.trim().trim_start_matches('=').trim_matches(['"', '\'']);
+    if is_empty(words) {
+        return Some(("an empty name".to_owned(), "write a name between the quotes".to_owned()));
+    }
+    let prefix = words.strip_suffix('*').unwrap_or(words);
+    if prefix.contains('*') || (prefix.len() < words.len() && name.trim().starts_with(['=', '\'']))
+    {
+        let message = format!("{name:?} has a * that is not the end of a plain name");
+        return Some((message, "* stands last: Lavrov*".to_owned()));
+    }
+    if prefix.len() < words.len() && !is_long_enough(prefix) {
+        let message = format!("{name:?} would match too many words");
+        return Some((message, "write at least three letters before *".to_owned()));
+    }
+    parted(prefix)
+        .map(|(message, _)| (message, "leave the mark out, or write two names".to_owned()))
 }
 
 /// Parses a query; its mistakes are reported at their places in the file.
@@ -176,7 +193,7 @@ fn rule(mut section: Section<'_>, rules: &mut Vec<RuleSource>) {
     let escalate = escalate(&mut section);
     let max_age = section.text("max_age").and_then(|text| age(&section, &text));
     let filter = Filter {
-        langs: values(section.texts("langs")),
+        langs: langs(&mut section),
         feeds: values(section.texts("feeds")),
         exclude_feeds: values(section.texts("exclude_feeds")),
         regions: values(section.texts("regions")),
@@ -225,6 +242,51 @@ fn rule(mut section: Section<'_>, rules: &mut Vec<RuleSource>) {
             notify,
             tests,
         });
+    }
+}
+
+/// The languages that a rule asks for: two letters each, as items are asked by those alone.
+fn langs(section: &mut Section<'_>) -> Vec<String> {
+    let texts = section.texts("langs");
+    for text in &texts {
+        if !LANGUAGES.contains(&text.text.as_str()) {
+            let primary = text.text.to_lowercase();
+            let primary = primary.split(['-', '_']).next().unwrap_or_default().to_owned();
+            let problem = Problem::error(
+                section.file(),
+                text.span.clone(),
+                format!("{:?} is no language code", text.text),
+            );
+            section.report(problem.with_hint(language_hint(&primary)));
+        }
+    }
+    values(texts)
+}
+
+/// What to write for what is no language code.
+fn language_hint(code: &str) -> String {
+    // Codes of countries, and names, that are taken for those of languages.
+    const MISTAKEN: [(&str, &str); 14] = [
+        ("ua", "uk"),
+        ("jp", "ja"),
+        ("cn", "zh"),
+        ("kr", "ko"),
+        ("gb", "en"),
+        ("us", "en"),
+        ("cz", "cs"),
+        ("gr", "el"),
+        ("english", "en"),
+        ("russian", "ru"),
+        ("chinese", "zh"),
+        ("korean", "ko"),
+        ("japanese", "ja"),
+        ("german", "de"),
+    ];
+    let mistaken = MISTAKEN.iter().find(|(mistake, _)| *mistake == code).map(|(_, code)| *code);
+    let known = LANGUAGES.contains(&code).then_some(code);
+    match mistaken.or(known).or_else(|| nearest(code, LANGUAGES.iter().copied())) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("known are {}", LANGUAGES.join(", ")),
     }
 }
 

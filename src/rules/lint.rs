@@ -108,6 +108,8 @@ struct Words {
     verbatim: bool,
     /// A run of Han characters: it matches inside longer runs.
     han: Option<String>,
+    /// It is also found as fewer words (dual-use as dualuse), which no word of it covers.
+    glued: bool,
 }
 
 /// The forms of each word of a term; of a prefix the prefix alone.
@@ -137,6 +139,10 @@ fn words(node: &Node) -> Option<(&Node, Words)> {
             prefix: term.prefix,
             verbatim: term.style == Style::Verbatim,
             han: han.then(|| all.iter().map(|token| tokens.form(token)).collect()),
+            glued: all.len() > 1
+                && (!tokens.joined().is_empty()
+                    || all.len() == 3
+                    || all.iter().all(|token| token.script == Script::Hangul)),
         },
     ))
 }
@@ -144,6 +150,10 @@ fn words(node: &Node) -> Option<(&Node, Words)> {
 fn forms(term: &Term, form: &str, original: &str, script: Script, prefix: bool) -> Vec<String> {
     if prefix || script == Script::Han || matches!(term.style, Style::Exact | Style::Verbatim) {
         return vec![form.to_owned()];
+    }
+    if script == Script::Hangul {
+        // With particles it is more than the word as written.
+        return vec![form.to_owned(), format!("{form}…")];
     }
     let name = original.chars().next().is_some_and(char::is_uppercase);
     inflect::forms(form, if name { inflect::Kind::Name } else { inflect::Kind::Common }, None)
@@ -172,6 +182,7 @@ fn covers<'n>(terms: &[(&'n Node, Words)]) -> Vec<(&'n Node, &'n Node)> {
         // Of two that say the same the later one is in vain.
         let other = |by: usize, same: bool| by != index && (!same || by < index);
         let by = match &term.han {
+            None if term.glued => None,
             Some(run) => runs
                 .iter()
                 .find(|(by, part)| run.contains(part) && other(*by, run == part))

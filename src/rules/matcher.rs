@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::code::{
     AtomId, ClassId, Code, EntityCode, NONE, NodeId, Op, OpId, TEXT_FIELDS, ascii_key,
@@ -127,12 +128,15 @@ enum Asked {
     Needs(OpId),
 }
 
-/// The form in which words that must stand as written are compared: stops of acronyms and
-/// invisible marks do not count.
+/// The form in which words that must stand as written are compared: stops of acronyms, invisible
+/// marks and how a character is composed do not count.
 pub(crate) fn as_written(text: &str) -> Box<str> {
     let kept =
         |c: &char| *c != '.' && !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
-    text.chars().filter(kept).collect::<String>().into()
+    if text.is_ascii() {
+        return text.chars().filter(kept).collect::<String>().into();
+    }
+    text.chars().filter(kept).nfkc().filter(kept).collect::<String>().into()
 }
 
 impl<'r> Matcher<'r> {
@@ -231,6 +235,15 @@ pub(crate) fn passes(filter: &Filter, item: &Item, origin: Origin<'_>) -> bool {
         && allowed(&filter.feeds, feed)
         && allowed(&filter.regions, origin.region)
         && !filter.exclude_feeds.iter().any(|excluded| Some(excluded.as_str()) == feed)
+}
+
+/// Why a name that stands in an item does not count.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rejected {
+    /// It stands inside that longer name.
+    Inside(u32),
+    /// It lacks the company that it needs.
+    Alone { same_sentence: bool },
 }
 
 /// How evidence calls what it found.
@@ -650,6 +663,59 @@ impl Scan {
             .chain(included)
             .map(|id| (id, &code.entities[id as usize]))
             .filter(|(_, entity)| code.gates.open(entity.gate, &self.present))
+    }
+
+    /// The names of an entity and of what it includes that stand within a scope and do not count.
+    pub(crate) fn rejected(
+        &mut self,
+        code: &Code,
+        entity: u32,
+        scope: Scope,
+    ) -> Vec<(u32, Rejected)> {
+        let mut rejected = Vec::new();
+        let members: SmallVec<[u32; 8]> = self.members(code, entity).map(|(id, _)| id).collect();
+        for id in members {
+            let entity = &code.entities[id as usize];
+            let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
+            for name in entity.names.iter().chain(blocks) {
+                let counts: Vec<u32> = self.each_name(entity, name.atom, scope).collect();
+                for index in self.each(name.atom, scope).filter(|index| !counts.contains(index)) {
+                    let name = &self.occurrences[index as usize];
+                    let longer = entity.not_in.iter().find_map(|longer| {
+                        self.each(*longer, Scope::EVERYWHERE).find(|longer| {
+                            let longer = &self.occurrences[*longer as usize];
+                            longer.place.field == name.place.field
+                                && longer.start <= name.start
+                                && name.end <= longer.end
+                        })
+                    });
+                    rejected.extend(longer.map(|longer| (index, Rejected::Inside(longer))));
+                }
+            }
+            for block in &entity.ambiguous {
+                for name in &block.names {
+                    let alone: Vec<u32> = self.each_name(entity, name.atom, scope).collect();
+                    let why = Rejected::Alone { same_sentence: block.same_sentence };
+                    rejected.extend(alone.into_iter().map(|index| (index, why)));
+                }
+            }
+        }
+        rejected
+    }
+
+    /// Whether two parts stand near each other.
+    pub(crate) fn are_near(
+        &mut self,
+        code: &Code,
+        left: OpId,
+        right: OpId,
+        reach: Reach,
+        scope: Scope,
+    ) -> bool {
+        let (mut lefts, mut rights) = (Vec::new(), Vec::new());
+        self.places(code, left, scope, &mut lefts);
+        self.places(code, right, scope, &mut rights);
+        !near::spans(lefts, rights, reach).is_empty()
     }
 
     fn literal_truth(&self, code: &Code, entity: u32, but: u32, scope: Scope) -> bool {

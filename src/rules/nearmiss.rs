@@ -34,6 +34,8 @@ pub struct NearMisses<'r> {
     matcher: Matcher<'r>,
     rule: u32,
     clauses: Vec<Arc<str>>,
+    /// The same in full.
+    texts: Vec<String>,
     parts: Vec<Part>,
     alternatives: Vec<Vec<usize>>,
     exclude: usize,
@@ -62,6 +64,7 @@ impl Sources {
             matcher: set.matcher(),
             rule: u32::try_from(index).expect("rules are numbered so"),
             clauses: Vec::new(),
+            texts: Vec::new(),
             parts: Vec::new(),
             alternatives: Vec::new(),
             exclude: 0,
@@ -102,6 +105,14 @@ impl<'r> NearMisses<'r> {
                 gap: None,
                 spans: self.words(compiled.query, item),
             });
+        }
+        // What another thing would keep out anyway misses more than one.
+        if compiled.exclude != NONE && scan.truth(code, compiled.exclude, Scope::ITEM) {
+            return None;
+        }
+        if code.filters.get(&self.rule).is_some_and(|filter| !matcher::passes(filter, item, origin))
+        {
+            return None;
         }
         let (alternative, clause) = self.closest()?;
         let (gap, spans) = match self.parts[clause] {
@@ -248,13 +259,14 @@ impl<'r> NearMisses<'r> {
         }
     }
 
-    /// The number of a clause; two that read the same are one.
+    /// The number of a clause; two that are the same are one.
     fn clause(&mut self, node: &Node, part: Part) -> usize {
-        let text = shortened(&node.to_string(), LONGEST_CLAUSE);
-        if let Some(known) = self.clauses.iter().position(|clause| **clause == *text) {
+        let text = node.to_string();
+        if let Some(known) = self.texts.iter().position(|known| *known == text) {
             return known;
         }
-        self.clauses.push(text.into());
+        self.clauses.push(shortened(&text, LONGEST_CLAUSE).into());
+        self.texts.push(text);
         self.parts.push(part);
         self.clauses.len() - 1
     }

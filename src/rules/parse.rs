@@ -17,7 +17,7 @@ use std::ops::Range;
 use super::ast::{Kind, Node, Reach, Style, Term, is_word};
 use crate::config::toml_file::nearest;
 use crate::item::Field;
-use crate::text::Tokens;
+use crate::text::{Gap, Tokens};
 
 /// The longest query, in bytes.
 const LONGEST_QUERY: usize = 256 * 1024;
@@ -93,7 +93,7 @@ const FOREIGN: [(&str, &str); 12] = [
     ("&&", "write AND"),
     ("||", "write OR"),
     ("|", "write OR"),
-    ("&", "write AND, or quote it"),
+    ("&", "write AND"),
     ("!", "write NOT"),
     ("+", "terms joined by AND are all required"),
     ("[", "group with ( and )"),
@@ -168,7 +168,7 @@ fn lex(query: &str) -> Result<Vec<Lexeme>, QueryError> {
                 if let Some((_, hint)) = FOREIGN.iter().find(|(mark, _)| rest.starts_with(mark)) {
                     error = error.hint(*hint);
                 } else {
-                    error = error.hint("put it in quotes to search for it");
+                    error = error.hint("marks cannot be searched for: write the words alone");
                 }
                 return Err(error);
             }
@@ -284,7 +284,7 @@ fn field(text: &str, at: Range<usize>, end: usize) -> Result<(Lexeme, usize), Qu
             let hint = match nearest(text, names.into_iter()) {
                 Some(near) => format!("did you mean {near}:?"),
                 None => {
-                    format!("the fields are {}; a text with : stands in quotes", names.join(", "))
+                    format!("the fields are {}", names.join(", "))
                 }
             };
             Err(QueryError::new(at, format!("there is no field {text:?}")).hint(hint))
@@ -303,9 +303,7 @@ fn prefix(
         return Err(QueryError::new(at, "* in the middle of a word")
             .hint("* stands last: sanction* finds sanctions and sanctioned"));
     }
-    let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
-    let asian = text.chars().any(|c| matches!(c, '\u{1100}'..='\u{11ff}' | '\u{3040}'..='\u{9fff}' | '\u{ac00}'..='\u{d7ff}'));
-    if letters < if asian { 1 } else { SHORTEST_PREFIX } {
+    if !is_long_enough(text) {
         return Err(QueryError::new(at, format!("{text}* would match too many words"))
             .hint("write at least three letters before *"));
     }
@@ -575,7 +573,12 @@ fn check(node: &Node, inside: Inside, errors: &mut Vec<QueryError>) {
         Kind::Term(term) if is_empty(&term.text) => {
             errors.push(QueryError::new(node.at.clone(), "an empty term").hint("write a word"));
         }
-        Kind::Entity(_) | Kind::Macro(_) | Kind::Term(_) => {}
+        Kind::Term(term) => {
+            if let Some((message, hint)) = parted(&term.text) {
+                errors.push(QueryError::new(node.at.clone(), message).hint(hint));
+            }
+        }
+        Kind::Entity(_) | Kind::Macro(_) => {}
     }
 }
 
@@ -584,4 +587,30 @@ pub(crate) fn is_empty(text: &str) -> bool {
     let mut tokens = Tokens::default();
     tokens.read(text);
     tokens.all().is_empty()
+}
+
+/// Whether a prefix has so many letters that it does not find everything.
+pub(crate) fn is_long_enough(prefix: &str) -> bool {
+    let letters = prefix.chars().filter(|c| c.is_alphanumeric()).count();
+    let asian = |c| matches!(c, '\u{1100}'..='\u{11ff}' | '\u{3040}'..='\u{9fff}' | '\u{ac00}'..='\u{d7ff}');
+    letters >= if prefix.chars().any(asian) { 1 } else { SHORTEST_PREFIX }
+}
+
+/// What is wrong with a term that holds a mark at which phrases end, and what to write instead: it
+/// would never be found.
+pub(crate) fn parted(text: &str) -> Option<(String, String)> {
+    let mut tokens = Tokens::default();
+    tokens.read(text);
+    let all = tokens.all();
+    let parted = |pair: &[crate::text::Token]| {
+        pair[1].gap == Gap::Break || pair[1].sentence != pair[0].sentence
+    };
+    let place = all.windows(2).position(parted)?;
+    let (before, after) = (all[place].end as usize, all[place + 1].start as usize);
+    let words: Vec<String> =
+        all.iter().map(|token| text[token.start as usize..token.end as usize].to_owned()).collect();
+    Some((
+        format!("{text:?} can never be found: a phrase ends at {:?}", text[before..after].trim()),
+        format!("write {}", words.join(" NEAR/0 ")),
+    ))
 }

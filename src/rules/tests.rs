@@ -109,6 +109,8 @@ fn a_verbatim_term_matches_as_it_is_written_only() {
     check("=\"Ван И\"", "Ван И в Москве", true);
     check("=\"Ван И\"", "ван и кресло", false);
     check("=café", "a cafe", false);
+    check("=café", "a cafe\u{301}", true);
+    check("=US", "the ＵＳ says", true);
 }
 
 #[test]
@@ -257,6 +259,53 @@ fn check_files_error(files: &str, expected: &str) {
     let (set, problems) = rules(files);
     assert!(set.is_none());
     assert!(problems.iter().any(|problem| problem.contains(expected)), "{:.500}", problems[0]);
+}
+
+#[test]
+fn macros_bring_no_condition_into_near_and_no_field_into_a_field() {
+    let macros =
+        "[macro]\nboth = 'summit AND Moscow'\nhead = 'title:summit'\nwords = 'summit OR talks'\n";
+    let rule = |query| format!("{macros}[[rule]]\nid = \"a\"\ntitle = \"A\"\nquery = '{query}'\n");
+    check_files_error(
+        &rule("Putin NEAR/1 $both"),
+        "rules.toml:8:23: error: the macro both holds AND",
+    );
+    check_files_error(&rule("title:$head"), "the macro head holds a field");
+    assert!(rules(&rule("title:(Putin NEAR/1 $words) AND $both AND $head")).0.is_some());
+}
+
+#[test]
+fn what_can_never_be_found_is_refused() {
+    for (query, hint) in [
+        ("\"AT&T\"", "write AT NEAR/0 T"),
+        ("24/7", "write 24 NEAR/0 7"),
+        ("'12:30'", "write 12 NEAR/0 30"),
+        ("\"Trump: no\"", "write Trump NEAR/0 no"),
+    ] {
+        check_error(query, "can never be found: a phrase ends at");
+        check_error(query, hint);
+    }
+    check("AT NEAR/0 T", "AT&T to buy", true);
+    for name in ["AT&T", "a*", "Wang* Yi", "=Lavrov*"] {
+        let file = format!("[entity.a]\nnames.en = [\"{name}\"]\n");
+        assert!(rules(&file).0.is_none(), "{name}");
+    }
+}
+
+#[test]
+fn languages_are_asked_for_by_known_codes() {
+    let rule =
+        |lang| format!("[[rule]]\nid = \"a\"\ntitle = \"A\"\nquery = 'x1'\nlangs = [\"{lang}\"]\n");
+    for (lang, hint) in [
+        ("zh-CN", "did you mean zh?"),
+        ("EN", "en?"),
+        ("english", "en?"),
+        ("ua", "uk?"),
+        ("jp", "ja?"),
+    ] {
+        check_files_error(&rule(lang), hint);
+    }
+    assert!(rules(&rule("zh")).0.is_some());
 }
 
 #[test]
@@ -572,7 +621,12 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
         r#""/Putin/" is no word"#,
         "there are no regular expressions: write words, and * for their endings",
     ),
-    ("Putin;Xi", 6, "';' means nothing in a query", "put it in quotes to search for it"),
+    (
+        "Putin;Xi",
+        6,
+        "';' means nothing in a query",
+        "marks cannot be searched for: write the words alone",
+    ),
     ("0 OF (Putin, Xi)", 1, "0 OF a list of 2", "the number lies between 1 and 2"),
     (
         "title:",
@@ -599,13 +653,13 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
         "Putin:Xi",
         1,
         r#"there is no field "Putin""#,
-        "the fields are title, summary, content, author, tag, url; a text with : stands in quotes",
+        "the fields are title, summary, content, author, tag, url",
     ),
     (
         "https://x.org",
         1,
         r#"there is no field "https""#,
-        "the fields are title, summary, content, author, tag, url; a text with : stands in quotes",
+        "the fields are title, summary, content, author, tag, url",
     ),
     (
         "A AND B NEAR/3",
@@ -695,6 +749,10 @@ fn a_term_that_another_one_covers_is_pointed_out() {
         &["'talk' by talks", "=US by us"],
     );
     check_covered("'talk' OR 'talks' OR sanction* OR sanctuary", &[]);
+    check_covered("'푸틴' OR 푸틴", &["'푸틴' by 푸틴"]);
+    check_covered("푸틴 OR 푸틴*", &["푸틴 by 푸틴*"]);
+    check_covered("dual-use OR use", &[]);
+    check_covered("\"안나 베리\" OR 베리", &[]);
 }
 
 #[test]
@@ -730,7 +788,8 @@ fn an_explanation_says_what_was_found_and_what_was_not() {
 #[test]
 fn a_description_shows_forms_and_how_often_each_part_occurs() {
     let (set, sources) = compiled("@lavrov AND $talks AND (visit OR NOT china)");
-    let items = [item("Lavrov visits China", ""), item("Lavrov, talks", ""), item("Weather", "")];
+    let items = ["Lavrov visits China", "Lavrov, talks", "Weather"]
+        .map(|title| (String::new(), item(title, "")));
     let text = sources.describe(&set, "query", &items).unwrap();
     for expected in [
         "would hit 1 of the 3 newest stored items\n",
@@ -746,13 +805,43 @@ fn a_description_shows_forms_and_how_often_each_part_occurs() {
 #[test]
 fn a_rule_that_hits_too_much_of_what_is_stored_is_pointed_out() {
     let (set, sources) = compiled("weather");
-    let items = |hits: usize| -> Vec<Item> {
+    let items = |hits: usize| -> Vec<(String, Item)> {
         let title = |index| if index < hits { "Weather" } else { "News" };
-        (0..1000).map(|index| item(title(index), "")).collect()
+        (0..1000).map(|index| (String::new(), item(title(index), ""))).collect()
     };
     assert_eq!(sources.frequent(&set, &items(10)), []);
     assert_eq!(sources.frequent(&set, &items(11)).len(), 1);
     assert_eq!(sources.frequent(&set, &items(1000)[..499]), [], "too few to tell");
+}
+
+#[test]
+fn an_explanation_says_why_a_name_that_stands_there_does_not_count() {
+    let explain = |text: &str, title: &str| {
+        let (set, sources) = compiled(text);
+        sources.explain(&set, "query", &item(title, ""), Origin::default()).unwrap().render()
+    };
+    let alone = explain("@wang-yi", "Wang Yi sings");
+    assert!(alone.contains("\"Wang Yi\" lacks the company it needs in its sentence"), "{alone}");
+    let inside = explain("@russia", "a Moscow mule");
+    assert!(inside.contains("\"Moscow\" stands inside \"Moscow mule\" (not_in)"), "{inside}");
+    let order = explain("Putin BEFORE/s Xi", "Xi met Putin");
+    assert!(order.contains("both found, but in the other order"), "{order}");
+}
+
+#[test]
+fn what_is_kept_out_anyway_is_no_near_miss() {
+    let text = "[[rule]]\nid = \"a\"\ntitle = \"A\"\nquery = 'Putin AND Xi'\nexclude = 'quiz'\nlangs = [\"en\"]\n";
+    let (set, sources) = rules(text).0.unwrap();
+    let mut misses = sources.near_misses(&set, "a").unwrap();
+    let mut check = |title: &str, lang: Option<&str>| {
+        let mut item = item(title, "");
+        item.lang = lang.map(str::to_owned);
+        misses.check(&item, Origin::default()).map(|miss| misses.clauses()[miss.clause].to_string())
+    };
+    assert_eq!(check("Putin speaks", Some("en")).as_deref(), Some("Xi"));
+    assert_eq!(check("Putin speaks in a quiz", Some("en")), None);
+    assert_eq!(check("Putin speaks", Some("ru")), None);
+    assert_eq!(check("Putin and Xi in a quiz", Some("en")).as_deref(), Some("exclude: quiz"));
 }
 
 mod properties {

@@ -269,8 +269,8 @@ impl Reader {
         Ok(())
     }
 
-    /// The newest items, at most so many.
-    pub fn newest_items(&self, limit: usize) -> Result<Vec<Item>, StoreError> {
+    /// The newest items, at most so many, each with its feed.
+    pub fn newest_items(&self, limit: usize) -> Result<Vec<(String, Item)>, StoreError> {
         let mut statement = self.connection.prepare(&format!(
             "SELECT {ITEM_COLUMNS} FROM items JOIN feeds ON feeds.id = items.feed
              WHERE pruned = 0 ORDER BY first_seen DESC LIMIT ?1",
@@ -278,7 +278,8 @@ impl Reader {
         let mut rows = statement.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
         let mut items = Vec::new();
         while let Some(row) = rows.next()? {
-            items.push(item_row(row)?.into());
+            let row = item_row(row)?;
+            items.push((row.feed.clone(), row.into()));
         }
         Ok(items)
     }

@@ -33,7 +33,8 @@ fn sequence(text: &str) -> Option<(char, usize)> {
     for _ in 0..more {
         code = code << 6 | u32::from(continuation(characters.next()?)?);
     }
-    let character = char::from_u32(code)?;
+    // Three bytes for what two can say are no UTF-8.
+    let character = char::from_u32(code).filter(|_| more == 1 || code >= 0x800)?;
     let plausible = matches!(
         character,
         '\u{a0}'..='\u{17f}'                       // Latin
@@ -107,6 +108,7 @@ mod tests {
     fn what_was_encoded_once_is_left_alone() {
         for text in [
             "Élysée «été»… ÉTÉ»",
+            "« Et voilà…» dit-il",
             "Ñandú, Ðorður",
             "Ławrow",
             "Ván É»",
