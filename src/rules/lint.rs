@@ -197,7 +197,8 @@ fn covers<'n>(terms: &[(&'n Node, Words)]) -> Vec<(&'n Node, &'n Node)> {
                     let candidates = singles.get(word[0].as_str()).filter(|_| !is_prefix)?;
                     candidates.iter().copied().find(|by| {
                         let all = &terms[*by].1.words[0];
-                        let same = term.words.len() == 1 && all.len() == word.len();
+                        let same =
+                            term.words.len() == 1 && all.len() == word.len() && !term.verbatim;
                         word.iter().all(|form| all.contains(form)) && other(*by, same)
                     })
                 };

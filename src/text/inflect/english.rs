@@ -62,6 +62,36 @@ const IRREGULAR: &[&str] = &[
     "forgive forgives forgave forgiven forgiving",
     "withdraw withdraws withdrew withdrawn withdrawing",
     "undergo undergoes underwent undergone undergoing",
+    "freeze freezes froze frozen freezing",
+    "sink sinks sank sunk sinking",
+    "flee flees fled fleeing",
+    "lose loses lost losing",
+    "overthrow overthrows overthrew overthrown overthrowing",
+    "undertake undertakes undertook undertaken undertaking",
+    "oversee oversees oversaw overseen overseeing",
+    "know knows knew known knowing",
+    "show shows showed shown showing",
+    "grow grows grew grown growing",
+    "throw throws threw thrown throwing",
+    "feel feels felt feeling",
+    "feed feeds fed feeding",
+    "hear hears heard hearing hearings",
+    "mean means meant meaning",
+    "lay lays laid laying",
+    "lie lies lied lay lain lying",
+    "swear swears swore sworn swearing",
+    "bear bears bore borne bearing",
+    "wear wears wore worn wearing",
+    "bind binds bound binding",
+    "spread spreads spreading",
+    "shut shuts shutting",
+    "quit quits quitting",
+    "split splits splitting",
+    "sweep sweeps swept sweeping",
+    "deep deeper deepest",
+    "life lives",
+    "knife knives",
+    "thief thieves",
     "man men",
     "woman women",
     "child children",
@@ -75,7 +105,21 @@ const IRREGULAR: &[&str] = &[
 ];
 
 /// Words that end in s and are no plural.
-const NO_PLURAL: &[&str] = &["arms", "news", "sanctions", "always", "perhaps", "series", "means"];
+const NO_PLURAL: &[&str] = &["arms", "news", "always", "perhaps", "series", "means"];
+
+/// Plurals in -ches and -xes of words that end in e.
+const E_BEFORE_S: &[&str] = &["caches", "aches", "headaches", "axes", "psyches", "niches"];
+
+/// Words that have no other form: a plural or past of theirs is another word (news, goods).
+const ALONE: &[&str] = &["new", "good", "even", "us", "arms", "news", "goods"];
+
+/// Endings of verbs of several syllables whose stress on the last doubles its consonant.
+const DOUBLED: &[&str] = &[
+    "expel", "compel", "propel", "repel", "dispel", "rebel", "control", "patrol", "transfer",
+    "refer", "prefer", "defer", "confer", "infer", "occur", "recur", "incur", "deter", "submit",
+    "admit", "commit", "permit", "emit", "omit", "transmit", "remit", "regret", "kidnap", "equip",
+    "begin", "forget", "upset", "outwit", "abet", "allot", "unplug", "debug", "handicap",
+];
 
 /// Adds the forms of `word`.
 pub(super) fn add(word: &str, kind: Kind, forms: &mut Vec<String>) {
@@ -85,6 +129,9 @@ pub(super) fn add(word: &str, kind: Kind, forms: &mut Vec<String>) {
         }
         return;
     }
+    if ALONE.contains(&word) {
+        return;
+    }
     if let Some(group) = IRREGULAR.iter().find(|group| group.split(' ').any(|form| form == word)) {
         forms.extend(group.split(' ').map(str::to_owned));
         return;
@@ -92,7 +139,9 @@ pub(super) fn add(word: &str, kind: Kind, forms: &mut Vec<String>) {
     let base = singular(word);
     forms.push(base.clone());
     forms.push(plural(&base));
-    if base.ends_with("ing") || base.ends_with("ed") || base.len() < 3 {
+    // A participle as the query has it; need, feed and proceed are none.
+    let participle = base.ends_with("ed") && !base.ends_with("eed") && base.len() > 4;
+    if base.ends_with("ing") || participle || base.len() < 3 {
         return;
     }
     let (past, participle) = match base.as_bytes() {
@@ -103,7 +152,10 @@ pub(super) fn add(word: &str, kind: Kind, forms: &mut Vec<String>) {
             (format!("{}ied", &base[..base.len() - 1]), format!("{base}ing"))
         }
         [.., a, b, last]
-            if !is_vowel(*a) && is_vowel(*b) && doubles(*last) && one_syllable(&base) =>
+            if !is_vowel(*a)
+                && is_vowel(*b)
+                && doubles(*last)
+                && (one_syllable(&base) || DOUBLED.contains(&base.as_str())) =>
         {
             let last = char::from(*last);
             (format!("{base}{last}ed"), format!("{base}{last}ing"))
@@ -125,8 +177,9 @@ fn singular(word: &str) -> String {
     if let Some(stem) = word.strip_suffix("ies").filter(|stem| stem.len() > 2) {
         return format!("{stem}y");
     }
-    for ending in ["sses", "ches", "shes", "xes", "zes"] {
-        if word.ends_with(ending) {
+    for ending in ["sses", "ches", "shes", "xes", "zzes"] {
+        // caches, axes and sizes end in e; searches, boxes and buzzes do not.
+        if word.ends_with(ending) && !E_BEFORE_S.contains(&word) {
             return word[..word.len() - 2].to_owned();
         }
     }

@@ -74,6 +74,15 @@ const PARTICLES: &[&str] = &[
     "인",
     "이다",
     "엔",
+    "에선",
+    "에게선",
+    "로의",
+    "으로의",
+    "만의",
+    "만이",
+    "만을",
+    "까지의",
+    "부터의",
     "서",
     "측",
     "측은",
@@ -150,6 +159,18 @@ const TITLES: &[&str] = &[
     "회담",
     "정상",
     "관계",
+    "정부",
+    "당국",
+    "군",
+    "군부",
+    "인",
+    "측",
+    "대표단",
+    "대사관",
+    "해군",
+    "공군",
+    "외교부",
+    "국방부",
 ];
 
 /// Whether `rest`, what stands after a term within the same word, still leaves the word that term.
@@ -168,8 +189,18 @@ mod tests {
 
     #[test]
     fn particles_and_titles_follow_a_name_but_other_words_do_not() {
-        for rest in ["", "이", "과의", "대통령", "대통령이", "국무위원장과", "측은"]
-        {
+        for rest in [
+            "",
+            "이",
+            "과의",
+            "대통령",
+            "대통령이",
+            "국무위원장과",
+            "측은",
+            "정부가",
+            "군과",
+            "에선",
+        ] {
             assert!(is_suffix(rest), "{rest}");
         }
         for rest in ["었다", "었습니다", "징역", "일보", "소", "아"] {

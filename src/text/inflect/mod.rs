@@ -42,10 +42,18 @@ pub(crate) fn forms(word: &str, kind: Kind, language: Option<&str>) -> Vec<Strin
             (None | Some("en"), false) if word.is_ascii() => english::add(word, kind, &mut forms),
             (Some("pl"), false) if word.is_ascii() => polish::add(word, &mut forms),
             (Some("fr"), false) => {
-                forms.extend(["s", "x", "e", "es"].map(|end| word.to_owned() + end))
+                forms.extend(["s", "x", "e", "es"].map(|end| word.to_owned() + end));
+                if let Some(stem) = word.strip_suffix("en") {
+                    forms.extend(["enne", "ennes"].map(|end| stem.to_owned() + end));
+                }
+            }
+            (Some("es"), false) => {
+                forms.extend(["s", "es"].map(|end| word.to_owned() + end));
             }
             (Some("de"), false) => {
-                forms.extend(["s", "es", "e", "en", "er", "em"].map(|end| word.to_owned() + end));
+                forms.extend(
+                    ["s", "es", "e", "en", "er", "em", "n"].map(|end| word.to_owned() + end),
+                );
             }
             _ => {}
         }
@@ -112,6 +120,16 @@ mod tests {
         check("visit", None, "visits visited visiting", "visitting");
         check("send", None, "sent sends sending", "");
         check("crisis", None, "crisis", "crisi");
+        check("expel", None, "expelled expelling", "");
+        check("transfer", None, "transferred transferring transfers", "");
+        check("need", None, "needs needed needing", "");
+        check("proceed", None, "proceeds proceeded", "");
+        check("lose", None, "lost loses", "");
+        check("seizes", None, "seize seized", "seiz");
+        check("prizes", None, "prize", "");
+        check("sanctions", None, "sanction sanctioned", "");
+        check("new", None, "new", "news newed");
+        check("good", None, "good", "goods");
     }
 
     #[test]
@@ -128,6 +146,9 @@ mod tests {
         check("Шойгу", Some("ru"), "шойгу", "шойга");
         check("Блинкен", Some("ru"), "блинкена блинкену блинкеном", "");
         check("Зеленский", Some("ru"), "зеленского зеленскому зеленским зеленском", "");
+        check("Георгий", Some("ru"), "георгия георгию георгием", "");
+        check("Вучич", Some("ru"), "вучича вучичем", "");
+        check("Шольц", Some("ru"), "шольца шольцем", "");
         check("Байден", Some("ru"), "байдена байдену байденом", "");
     }
 
@@ -152,6 +173,13 @@ mod tests {
         check("поставка", None, "поставки поставок поставках", "");
         check("оружие", None, "оружия оружию оружием", "");
         check("обсудить", None, "обсудил обсудила обсудили обсудят", "");
+        check("санкция", None, "санкции санкций санкциям", "");
+        check("санкции", None, "санкций санкциям санкциями", "");
+        check("делегации", None, "делегаций делегация", "");
+        check("поставки", None, "поставок поставкам", "");
+        check("прибыть", None, "прибыл прибыла прибыли", "");
+        check("герой", None, "героя героем герои", "");
+        check("посол", None, "посла послу послом послы", "");
         check("учения", None, "учений учениям учениях", "");
     }
 
@@ -163,6 +191,9 @@ mod tests {
         check("Зеленський", Some("uk"), "зеленського зеленському зеленським", "");
         check("Росія", Some("uk"), "росії росію росією", "");
         check("російський", Some("uk"), "російській російською", "");
+        check("зброя", Some("uk"), "зброї зброю зброєю", "");
+        check("санкції", Some("uk"), "санкцій санкціями", "");
+        check("Польща", Some("uk"), "польщі польщею польщу", "");
         check("Київ", Some("uk"), "києва києву києві", "");
     }
 
@@ -171,6 +202,9 @@ mod tests {
         check("Putin", Some("pl"), "putina putinowi putinem putinie", "");
         check("Rosja", Some("pl"), "rosji rosje rosja", "");
         check("Chiny", Some("pl"), "chin chinom chinami chinach", "");
+        check("rakieta", Some("pl"), "rakiet rakiety rakietami", "");
+        check("sankcja", Some("pl"), "sankcji sankcje", "");
+        check("minister", Some("pl"), "ministra ministrem ministrowie", "");
         check("rosyjski", Some("pl"), "rosyjskiego rosyjska rosyjskie", "");
     }
 

@@ -25,8 +25,18 @@ const ADJECTIVES: &[(&str, &str)] = &[
     ("ые", "ые ых ым ыми ый ого ому ом ая ой ую ое"),
 ];
 
+/// Given names and elements that look like adjectives and decline like nouns as well (Георгий,
+/// Евгений, плутоний): whatever ends so takes both.
+const LIKE_NOUNS: &[(&str, &str)] = &[
+    ("гий", "гий гия гию гием гии"),
+    ("ний", "ний ния нию нием нии"),
+    ("кий", "кий кия кию кием кии"),
+];
+
 /// Names: no plural, which would be another word (Путины, a family).
 const NAMES: &[(&str, &str)] = &[
+    ("ич", "ич ича ичу ичем иче"),
+    ("ц", "ц ца цу цем цом це"),
     ("ов", "ов ова ову овым овом ове"),
     ("ев", "ев ева еву евым евом еве"),
     ("ин", "ин ина ину иным ином ине"),
@@ -71,8 +81,12 @@ const NOUNS: &[(&str, &str)] = &[
     ("я", "я и е ю ей ею ь ям ями ях"),
     ("о", "о а у ом е - ам ами ах"),
     ("е", "е я ю ем и ей ям ями ях"),
-    ("ы", "ы ов - ам ами ах а у ом е"),
-    ("и", "и ов ев ей - ам ями ами ям ах ях а у ом ем е"),
+    ("ы", "ы ов - ам ами ах а у ом е ой"),
+    ("ки", "ки ок ек ков к кам ками ках ка ку кой ке ком"),
+    ("ии", "ии ий иям иями иях ия ию ией"),
+    ("и", "и ов ев ей й - ам ями ами ям ах ях а у ом ем е"),
+    ("ой", "ой оя ою оем ое ои оев оям оями оях"),
+    ("ол", "ол ола олу олом оле олы олов ла лу лом ле лы лов лам лами лах"),
     ("й", "й я ю ем е и ев ям ями ях"),
     ("ь", "ь я ю ем е и ью ей ям ями ях"),
     ("ж", "ж жа жу жем жом же жи жей жам жами жах"),
@@ -87,6 +101,7 @@ const NOUNS: &[(&str, &str)] = &[
 
 /// Verbs from their infinitive: the past, and the forms of the third person.
 const VERBS: &[(&str, &str)] = &[
+    ("быть", "быть был была было были будет будут"),
     ("овать", "овать овал овала овало овали ует уют уя овав"),
     ("ить", "ить ил ила ило или ит ят ат ив"),
     ("еть", "еть ел ела ело ели ит ят еет еют"),
@@ -101,8 +116,16 @@ const VERBS: &[(&str, &str)] = &[
 
 /// Adds the forms of `word`.
 pub(super) fn add(word: &str, kind: Kind, forms: &mut Vec<String>) {
+    // герой, but not большой: a noun takes endings of its own beside those of the adjective.
+    if kind == Kind::Common && word.ends_with("рой") {
+        decline(&word[..word.len() - "й".len()], "й я ю ем е и ев ям ями ях", forms);
+    }
     if let Some((stem, endings)) = by_ending(word, ADJECTIVES) {
         decline(stem, endings, forms);
+        let noun = by_ending(word, LIKE_NOUNS).filter(|_| !word.ends_with("ский"));
+        if let Some((stem, endings)) = noun {
+            decline(stem, endings, forms);
+        }
         return;
     }
     if kind == Kind::Common
