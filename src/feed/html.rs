@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::text::mojibake;
+
 /// Elements that end a line.
 const BLOCKS: &[&str] = &[
     "p",
@@ -36,7 +38,8 @@ const HIDDEN: &[&str] = &["script", "style", "template", "noscript", "iframe", "
 /// The text of a fragment of HTML: mark-up gone, blocks as lines, entities as characters. Text
 /// that was escaped twice, as feeds often have it, is unescaped twice.
 pub(super) fn to_text(html: &str) -> String {
-    let stripped = strip(html);
+    let html = mojibake::repaired(html);
+    let stripped = strip(&html);
     let once = unescape(&stripped);
     if !once.contains(['&', '<']) {
         return tidy(&once);
@@ -164,6 +167,11 @@ pub(super) fn to_line(html: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_that_was_encoded_twice_is_repaired() {
+        check("<p>Ð›Ð°Ð²Ñ€Ð¾Ð² Ð¸ Ð¡Ð¨Ð\u{90}</p>", "Лавров и США");
+    }
 
     #[test]
     fn a_sentence_that_was_wrapped_is_one_line_and_a_block_is_one() {

@@ -6,7 +6,7 @@
 pub(crate) mod clean;
 mod fold;
 pub(crate) mod inflect;
-mod mojibake;
+pub(crate) mod mojibake;
 mod tokens;
 
 pub(crate) use fold::{fold, holds};

@@ -1,8 +1,10 @@
 //! Text that was encoded as UTF-8 twice: its bytes were taken for Windows-1252 in between, so that
 //! Лавров reads Ð›Ð°Ð²Ñ€Ð¾Ð² and ’ reads â€™.
 //!
-//! Nothing is rewritten: the tokens of such text are read as what was meant, and point at what
-//! stands there.
+//! The tokens of such text are read as what was meant, and point at what stands there. Feeds are
+//! repaired as they are read, before white space is tidied: a byte of a letter may look like it.
+
+use std::borrow::Cow;
 
 /// The characters that Windows-1252 has at 0x80 to 0x9f, where they are not the C1 controls
 /// (<https://encoding.spec.whatwg.org/index-windows-1252.txt>).
@@ -18,6 +20,23 @@ pub(super) fn decode(text: &str, after_another: bool) -> Option<(char, usize)> {
     let (character, length) = sequence(text)?;
     let alone = matches!(character, '\u{a0}'..='\u{491}' | '\u{2010}'..='\u{203a}' | '€');
     (alone || after_another || sequence(&text[length..]).is_some()).then_some((character, length))
+}
+
+/// A text with all that was encoded twice as what was meant.
+pub(crate) fn repaired(text: &str) -> Cow<'_, str> {
+    let lead = |character: char| matches!(character, 'Â'..='ï');
+    if !text.contains(lead) {
+        return Cow::Borrowed(text);
+    }
+    let (mut out, mut rest, mut after) = (String::with_capacity(text.len()), text, false);
+    while let Some(character) = rest.chars().next() {
+        let decoded = if lead(character) { decode(rest, after) } else { None };
+        let (character, length) = decoded.unwrap_or((character, character.len_utf8()));
+        after = decoded.is_some();
+        out.push(character);
+        rest = &rest[length..];
+    }
+    Cow::Owned(out)
 }
 
 /// The same, whatever stands beside it.
@@ -72,22 +91,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
-        let (mut read, mut rest, mut after) = (String::new(), text, false);
-        while let Some(character) = rest.chars().next() {
-            let (character, length) = match decode(rest, after) {
-                Some(found) => {
-                    after = true;
-                    found
-                }
-                None => {
-                    after = false;
-                    (character, character.len_utf8())
-                }
-            };
-            read.push(character);
-            rest = &rest[length..];
-        }
-        assert_eq!(read, expected);
+        assert_eq!(repaired(text), expected);
     }
 
     #[test]

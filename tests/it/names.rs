@@ -89,11 +89,16 @@ fn russian_names_are_found_in_every_case() {
             "космодрома «Восточный | космодром «Восточный | космодрома Восточный | \
              космодроме «Восточный | космодроме Восточный | космодром Восточный",
         ),
+        ("Мальта", "Мальты | Мальта | Мальте | Мальту | Мальтой"),
+        ("мальтийский", "Мальтийского"),
+        ("马耳他", "马耳他"),
         ("$yuan", "юаней | юанях | юаня | юань"),
         (
             "$sanctions",
             "санкций | санкции | санкциями | санкциях | санкцию | санкциям | санкция | санкцией | \
-             санкционный | санкционного | санкционное | санкционной | санкционную | санкционным",
+             санкционный | санкционного | санкционное | санкционной | санкционную | санкционным | санкционировал | санкционном | \
+             санкционных | санкционная | санкционировали | санкционные | санкционировала | \
+             санкционирована | санкционированной | санкционному | санкционированную",
         ),
     ] {
         names.found(query, "_", forms);
@@ -174,14 +179,15 @@ fn japanese_french_and_english_names_are_found() {
         "_",
         "Kim Jong Un | Kim Jong-un | Kim Jong Un’s | Kim Jong-un’s | Kim Jong-Un | \
          Kim Jong- un's | North Korea’s Kim | North Korean leader Kim | N Korea's Kim | \
-         North Korea’s leader Kim",
+         North Korea’s leader Kim | N Korea’s Kim | North Korea's Kim | Kim Jong Un's",
     );
     names.found("@xi", "_", "習近平 | 習主席 | Xi Jinping | Xi Jinping’s | Xi Jinping's");
     names.found("@xi", "China's leader _ meets Putin", "Xi | Xi’s | Xi's");
     names.found(
         "@north-korea",
         "_",
-        "北朝鮮 | 朝鮮中央通信 | North Korea | North Korean | Pyongyang | North Korea’s | DPRK | \
+        "北朝鮮 | 朝鮮中央通信 | North Korea | North Korean | Pyongyang | North Korea’s | North Korea's | Pyongyang’s | \
+         Pyongyang's | DPRK | \
          N. Korea | nord-coréen | Corée du Nord | nord-coréenne | nord-coréens",
     );
     names.found("@russia-side", "_", "ロシア | 中ロ | Ushakov");
@@ -194,7 +200,8 @@ fn japanese_french_and_english_names_are_found() {
     names.found("@icc", "_ : mandat d'arrêt contre Poutine", "CPI");
     names.found("@sullivan", "White House's _ meets Wang Yi", "Sullivan");
     names.found("@shoigu", "_", "Shoigu");
-    names.found("$arms", "_", "munitions | arms sales | arms deal | artillery shells | munition");
+    names.found("$arms", "_", "munitions | arms sales | arms sale | arms deals | arms deal | arms embargo | arms transfers | \
+         artillery shells | munition");
 }
 
 #[test]
