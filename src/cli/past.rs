@@ -86,7 +86,7 @@ impl Past {
             return Ok(progress.finish());
         };
         let mut reader = item_lines::open(file)?;
-        let (mut bytes, mut number, mut bad) = (Vec::new(), 0, 0);
+        let (mut bytes, mut number, mut bad, mut undated) = (Vec::new(), 0, 0, 0);
         loop {
             bytes.clear();
             let read = reader.read_until(b'\n', &mut bytes);
@@ -105,7 +105,9 @@ impl Past {
                         since.is_some_and(|since| at < since)
                             || until.is_some_and(|until| at >= until)
                     };
-                    if (since.is_none() && until.is_none()) || !at.is_none_or(outside) {
+                    let all = since.is_none() && until.is_none();
+                    undated += usize::from(!all && at.is_none());
+                    if all || !at.is_none_or(outside) {
                         progress.step();
                         let region = regions.get(read.feed.as_str()).copied();
                         let item_lines::LineItem { id, feed, item } = read;
@@ -121,6 +123,9 @@ impl Past {
             }
         }
         let count = progress.finish();
+        if undated > 0 {
+            say(&format!("{undated} items without a time that can be read were left out"));
+        }
         if bad > 0 {
             say(&format!("{bad} lines were no items and were skipped"));
         }
