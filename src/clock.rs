@@ -32,14 +32,21 @@ impl Clock {
         }
     }
 
-    /// Waits until the time is `until` or later. Returns at once when it already is.
+    /// Waits until the time is `until` or later. Returns at once when it already is, and early when
+    /// the clock is set back: `until` may have lost its meaning then.
     pub async fn sleep_until(&self, until: Timestamp) {
         match self {
             Clock::System => {
-                while let Ok(left) = Duration::try_from(until.duration_since(self.now()))
+                let mut last = self.now();
+                while let Ok(left) = Duration::try_from(until.duration_since(last))
                     && !left.is_zero()
                 {
                     tokio::time::sleep(left.min(LONGEST_SLEEP)).await;
+                    let now = self.now();
+                    if now < last {
+                        return;
+                    }
+                    last = now;
                 }
             }
             Clock::Manual(manual) => manual.reach(until).await,
@@ -70,8 +77,9 @@ impl ManualClock {
     }
 
     async fn reach(&self, until: Timestamp) {
+        let start = self.now();
         // An error would mean that the sender is gone, but `self` holds it.
-        let _ = self.time.subscribe().wait_for(|time| *time >= until).await;
+        let _ = self.time.subscribe().wait_for(|time| *time >= until || *time < start).await;
     }
 }
 
@@ -88,5 +96,16 @@ mod tests {
         manual.advance(SignedDuration::from_secs(61));
         sleeper.await.expect("the sleeper does not panic");
         assert_eq!(manual.now(), Timestamp::UNIX_EPOCH + SignedDuration::from_secs(61));
+    }
+
+    #[tokio::test]
+    async fn a_sleeper_wakes_when_the_clock_is_set_back() {
+        let manual = ManualClock::new(Timestamp::UNIX_EPOCH);
+        let clock = Clock::Manual(manual.clone());
+        let until = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(60);
+        tokio::join!(clock.sleep_until(until), async {
+            manual.advance(SignedDuration::from_secs(-1));
+        });
+        assert!(manual.now() < until);
     }
 }

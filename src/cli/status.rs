@@ -96,12 +96,12 @@ fn gather(
         configuration.and_then(|fact| serde_json::from_str(&fact.value).ok());
     let event = configuration.as_ref().and_then(|config| config["event"].as_str());
     let started = !matches!(event, Some("stopped" | "once"));
-    let writes = started
-        && heartbeat.as_ref().is_some_and(|fact| now.duration_since(fact.at) < HEARTBEAT_LIMIT);
+    // What lies in the future was written before the clock was set back.
+    let within = |at: Timestamp, limit| now.duration_since(at).abs() < limit;
+    let writes = started && heartbeat.as_ref().is_some_and(|fact| within(fact.at, HEARTBEAT_LIMIT));
     let running =
         writes || started && heartbeat.as_ref().is_some_and(|fact| is_daemon(&fact.value));
-    let once = event == Some("once")
-        && configuration_at.is_some_and(|at| now.duration_since(at) < ONCE_LIMIT);
+    let once = event == Some("once") && configuration_at.is_some_and(|at| within(at, ONCE_LIMIT));
 
     let mut problems = Vec::new();
     if !writes && !once {
@@ -236,6 +236,8 @@ mod tests {
         let why = cannot_write.problems.join("");
         assert!(why.contains("process 7) has written nothing since"), "{why}");
         assert!(cannot_write.running);
+        let from_the_future = status(7200, false).await;
+        assert!(!from_the_future.healthy, "the clock was set back, and nobody has written since");
         let gone = status(-70, false).await;
         let why = gone.problems.join("");
         assert!(why.contains("has not shown itself since"), "{why}");

@@ -123,7 +123,7 @@ impl Outbox {
     /// Delivers a batch of what is due; false when nothing was.
     async fn work(&mut self) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        if self.paused_until.is_some_and(|until| until > now) {
+        if self.paused_until.is_some_and(|until| lasts(until, now)) {
             return Ok(false);
         }
         let (store, receiver) = (self.store.clone(), self.receiver.clone());
@@ -201,7 +201,8 @@ impl Outbox {
                 changed = self.signal.changed() => {
                     changed?;
                     // A pause is kept however much arrives meanwhile, but not when stopping.
-                    let resting = paused_until.is_some_and(|until| until > self.clock.now());
+                    let now = self.clock.now();
+                    let resting = paused_until.is_some_and(|until| lasts(until, now));
                     if !resting || self.signal.borrow().drain {
                         return Ok(());
                     }
@@ -209,6 +210,12 @@ impl Outbox {
             }
         }
     }
+}
+
+/// Whether a pause until then is still to be kept. One that is longer than any is a leftover from
+/// before the clock was set back.
+fn lasts(until: Timestamp, now: Timestamp) -> bool {
+    now < until && until <= now + LONGEST_PAUSE
 }
 
 /// Runs a query of the store off the event loop.
@@ -227,4 +234,18 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_ends_in_time_or_when_the_clock_is_set_back() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        assert!(lasts(at(300), at(0)));
+        assert!(lasts(at(300), at(299)));
+        assert!(!lasts(at(300), at(300)));
+        assert!(!lasts(at(3600), at(0)), "no pause is that long");
+    }
 }

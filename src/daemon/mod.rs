@@ -54,6 +54,8 @@ const AFTER_STORE_FAILURE: SignedDuration = SignedDuration::from_mins(1);
 /// How often the daemon shows that it is alive, where systemd does not ask for more; `status` takes
 /// three that are missing for trouble.
 const HEARTBEAT: Duration = Duration::from_secs(20);
+/// A clock that shows so much less than it did has been set back.
+const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
 /// How often old items are emptied.
 const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
@@ -172,6 +174,8 @@ struct Daemon {
     beats: JoinSet<Result<(), StoreError>>,
     pulse: Pulse,
     next_prune: Timestamp,
+    /// What the clock showed when it was last looked at.
+    last_seen: Timestamp,
     /// Why the last reload was refused.
     refused: Option<String>,
     summary: Summary,
@@ -190,7 +194,9 @@ impl Daemon {
         let deliverer = Deliverer::start(receivers, &store, &clock);
         let queue = load_queue(&store, &config, now)?;
         let (slow_sender, slow_receiver) = mpsc::channel(64);
-        Ok(Self {
+        let facts = store.read(|reader| Ok([reader.fact("config")?, reader.fact("heartbeat")?]))?;
+        let last_seen = facts.into_iter().flatten().map(|fact| fact.at).fold(now, Timestamp::max);
+        let mut daemon = Self {
             mode,
             config,
             read_config,
@@ -213,13 +219,17 @@ impl Daemon {
             beats: JoinSet::new(),
             pulse: Pulse::default(),
             next_prune: now,
+            last_seen,
             refused: None,
             summary: Summary::default(),
-        })
+        };
+        daemon.follow_clock().await;
+        Ok(daemon)
     }
 
     async fn serve(&mut self) {
         loop {
+            self.follow_clock().await;
             self.start_polls();
             match self.next_event().await {
                 Event::Due => {}
@@ -235,6 +245,25 @@ impl Daemon {
                 Event::Finished => return,
             }
         }
+    }
+
+    /// When the clock has been set back, since the last look or since the last run, moves all that
+    /// waits for a time along: it would wait for that much longer, and nobody would notice.
+    async fn follow_clock(&mut self) {
+        let now = self.clock.now();
+        let by = self.last_seen.duration_since(now);
+        if by > SET_BACK {
+            let seconds = by.as_secs();
+            warn!(seconds, "the clock was set back by {seconds} s; what is due moves with it");
+            if let Err(error) = self.store.set_back(by).await {
+                error!("failed to move what is due: {:#}", anyhow::Error::from(error));
+                return;
+            }
+            self.queue.set_back(by);
+            self.network.set_back(by);
+            self.next_prune -= by;
+        }
+        self.last_seen = now;
     }
 
     async fn next_event(&mut self) -> Event {

@@ -141,6 +141,19 @@ impl Queue {
         }
     }
 
+    /// The clock was set back by `by`: all that waits for a time waits as long as it would have.
+    pub(crate) fn set_back(&mut self, by: SignedDuration) {
+        let earlier = |time: Timestamp| time.checked_sub(by).unwrap_or(Timestamp::MIN);
+        let due = std::mem::take(&mut self.due);
+        self.due = due.into_iter().map(|(due, name)| (earlier(due), name)).collect();
+        for entry in self.feeds.values_mut() {
+            entry.state.next_due = earlier(entry.state.next_due);
+        }
+        for host in self.hosts.values_mut() {
+            host.free_at = host.free_at.map(earlier);
+        }
+    }
+
     /// How many feeds are in the queue, those being polled included.
     pub(crate) fn len(&self) -> usize {
         self.feeds.len()
@@ -288,5 +301,20 @@ mod tests {
         let counts: Vec<usize> =
             [0, 1, 3, 5].map(|later| taken(&mut queue, at(3600 + later)).len()).into();
         assert_eq!(counts, [1, 2, 4, 3]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_takes_due_times_and_pauses_of_hosts_along() {
+        let mut queue = queue(&["https://a.example/1", "https://a.example/2"]);
+        assert_eq!(taken(&mut queue, at(0)), ["https://a.example/1"]);
+        let poll = Poll {
+            feed: queue.feeds[&FeedName::new("https://a.example/1")].feed.clone(),
+            state: FeedState::new(at(0), at(900)),
+        };
+        queue.finished(&poll.feed, poll.state, Some(at(600)), true);
+        queue.set_back(SignedDuration::from_hours(1));
+        assert_eq!(taken(&mut queue, at(600 - 3601)), [""; 0]);
+        assert_eq!(taken(&mut queue, at(600 - 3600)), ["https://a.example/2"]);
+        assert_eq!(queue.next_due(), Some(at(900 - 3600)));
     }
 }

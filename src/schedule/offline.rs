@@ -51,6 +51,14 @@ impl Network {
         self.outage.map(|outage| outage.next_probe)
     }
 
+    /// The clock was set back by `by`.
+    pub fn set_back(&mut self, by: SignedDuration) {
+        if let Some(outage) = &mut self.outage {
+            outage.since -= by;
+            outage.next_probe -= by;
+        }
+    }
+
     /// One feed is being tried.
     pub fn probed(&mut self, now: Timestamp) {
         if let Some(outage) = &mut self.outage {
@@ -142,7 +150,9 @@ mod tests {
             network.probed(now);
         }
         assert_eq!(pauses, [30, 60, 120, 240, 300, 300]);
-        assert_eq!(network.reached(), Some(Change::Back(at(0))));
+        network.set_back(SignedDuration::from_secs(3600));
+        assert_eq!(network.next_probe(), Some(at(1050 + 300 - 3600)));
+        assert_eq!(network.reached(), Some(Change::Back(at(-3600))));
         assert_eq!(network.next_probe(), None);
     }
 }

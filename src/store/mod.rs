@@ -31,7 +31,7 @@ pub(crate) use writer::Command;
 use crate::config::Feed;
 use crate::pipeline::Batch;
 use crate::schedule::FeedState;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// How long a connection waits for another process to finish writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -178,6 +178,12 @@ impl Store {
     pub async fn note(&self, name: &str, value: &str, now: Timestamp) -> Result<(), StoreError> {
         let (name, value) = (name.to_owned(), value.to_owned());
         self.ask(|reply| Command::Note { name, value, now, reply }).await
+    }
+
+    /// Moves all that waits for a time, and what the daemon said of itself, back by `by`: the clock
+    /// was set back so far.
+    pub async fn set_back(&self, by: SignedDuration) -> Result<(), StoreError> {
+        self.ask(|reply| Command::SetBack { by, reply }).await
     }
 
     /// Drops the texts of items first seen before `before`, a limited number at a time, and returns

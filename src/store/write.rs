@@ -1,6 +1,6 @@
 //! What the writer thread writes: batches, feeds, facts.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
@@ -285,6 +285,20 @@ pub(crate) fn note(
              ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at",
         )?
         .execute(params![name, value, millis(now)])?;
+    Ok(())
+}
+
+/// See [`super::Store::set_back`].
+pub(crate) fn set_back(connection: &Connection, by: SignedDuration) -> Result<(), StoreError> {
+    let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    for sql in [
+        "UPDATE feeds SET next_due = next_due - ?1",
+        "UPDATE hosts SET not_before = not_before - ?1",
+        "UPDATE deliveries SET next_attempt = next_attempt - ?1 WHERE state = 'due'",
+        "UPDATE facts SET at = at - ?1",
+    ] {
+        connection.execute(sql, [by])?;
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::Receiver;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
@@ -26,6 +26,7 @@ pub(crate) enum Command {
     AdoptFeeds { feeds: Vec<Feed>, now: Timestamp, reply: Reply<()> },
     Settle { delivery: i64, settled: Settled, reply: Reply<()> },
     Note { name: String, value: String, now: Timestamp, reply: Reply<()> },
+    SetBack { by: SignedDuration, reply: Reply<()> },
     Prune { before: Timestamp, reply: Reply<usize> },
 }
 
@@ -87,6 +88,9 @@ fn obey(transaction: &mut rusqlite::Transaction<'_>, command: Command) -> Answer
         Command::Note { name, value, now, reply } => {
             within(transaction, reply, |savepoint| write::note(savepoint, &name, &value, now))
         }
+        Command::SetBack { by, reply } => {
+            within(transaction, reply, |savepoint| write::set_back(savepoint, by))
+        }
         Command::Prune { before, reply } => {
             within(transaction, reply, |savepoint| write::prune(savepoint, before))
         }
@@ -123,7 +127,8 @@ fn refuse(command: Command) -> Answer {
         | Command::Lease { reply, .. }
         | Command::AdoptFeeds { reply, .. }
         | Command::Settle { reply, .. }
-        | Command::Note { reply, .. } => unsent(reply),
+        | Command::Note { reply, .. }
+        | Command::SetBack { reply, .. } => unsent(reply),
         Command::Prune { reply, .. } => unsent(reply),
     }
 }

@@ -110,3 +110,38 @@ async fn a_restart_polls_no_feed_before_its_time() {
     daemon.stop().await;
     assert_eq!(world.server.requests(&path("alpha")).len(), 1);
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_under_the_daemon_keeps_no_feed_waiting() {
+    let mut world = World::new().await;
+    world.add_feed("alpha", "");
+    let daemon = world.start();
+    world.server.asked(&path("alpha"), 1).await;
+    world.advance(SignedDuration::from_hours(-24));
+    world.publish("beta", "Lavrov rings Wang Yi");
+    daemon.tell(Control::Reload).await;
+    // It is polled only after the daemon has looked at the clock.
+    world.server.asked(&path("beta"), 1).await;
+    world.publish("alpha", NEWS);
+    next_round(&world);
+    world.server.asked(HOOK, 2).await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_before_a_start_keeps_no_feed_waiting() {
+    let mut world = World::new().await;
+    world.publish("alpha", "Nothing new");
+    let daemon = world.start();
+    world.server.asked(&path("alpha"), 1).await;
+    daemon.stop().await;
+    world.advance(SignedDuration::from_hours(-24));
+    world.publish("alpha", NEWS);
+    world.publish("beta", "Lavrov rings Wang Yi");
+    let daemon = world.start();
+    world.server.asked(&path("beta"), 1).await;
+    next_round(&world);
+    world.server.asked(HOOK, 2).await;
+    daemon.stop().await;
+    assert!(world.alerted().contains(&NEWS.to_owned()), "{:?}", world.alerted());
+}

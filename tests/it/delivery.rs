@@ -23,6 +23,19 @@ async fn an_alert_that_was_refused_for_now_comes_again_under_the_same_id() {
 }
 
 #[tokio::test]
+async fn an_alert_that_waits_to_be_tried_again_comes_in_time_though_the_clock_was_set_back() {
+    let mut world = World::new().await;
+    world.publish("alpha", NEWS);
+    world.server.once(HOOK, Answer::status("503 Service Unavailable", "", ""));
+    world.tick().await;
+    world.advance(SignedDuration::from_hours(-3));
+    world.tick().await;
+    world.advance(SignedDuration::from_mins(1));
+    world.tick().await;
+    assert_eq!(world.deliveries()[0].state, "sent");
+}
+
+#[tokio::test]
 async fn an_alert_that_will_never_be_taken_is_given_up_and_shown() {
     let mut world = World::new().await;
     world.publish("alpha", NEWS);
