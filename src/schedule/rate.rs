@@ -52,6 +52,10 @@ impl Arrivals {
     /// Counts a new item that was published at `at`; what is older than a week, or in the future,
     /// counts as now.
     pub fn record(&mut self, at: Option<Timestamp>, now: Timestamp) {
+        if self.newest - hour(now) > HOURS as i64 {
+            // The clock was far ahead, and all that was counted then is in the wrong place.
+            *self = Self::new(now);
+        }
         self.forget(now);
         let oldest = self.newest - HOURS as i64 + 1;
         let hour = at.map_or(self.newest, hour);
@@ -112,7 +116,10 @@ impl Arrivals {
         for (count, pair) in counts.iter_mut().zip(bytes[16..].chunks_exact(2)) {
             *count = u16::from_le_bytes([pair[0], pair[1]]);
         }
-        Some(Self { since: number(0)?, newest: number(8)?, counts })
+        let (since, newest) = (number(0)?, number(8)?);
+        let shown = hour(Timestamp::MIN)..=hour(Timestamp::MAX);
+        let possible = shown.contains(&since) && shown.contains(&newest);
+        possible.then_some(Self { since, newest, counts })
     }
 }
 
@@ -212,5 +219,27 @@ mod tests {
         let arrivals = week(3, 5);
         assert_eq!(Arrivals::from_bytes(&arrivals.to_bytes()), Some(arrivals));
         assert_eq!(Arrivals::from_bytes(b"short"), None);
+    }
+
+    #[test]
+    fn hours_that_no_clock_shows_are_not_read_back() {
+        for hour in [i64::MIN, i64::MAX] {
+            let damaged = Arrivals { newest: hour, ..Arrivals::new(at(0)) };
+            assert_eq!(Arrivals::from_bytes(&damaged.to_bytes()), None);
+            let damaged = Arrivals { since: hour, ..Arrivals::new(at(0)) };
+            assert_eq!(Arrivals::from_bytes(&damaged.to_bytes()), None);
+        }
+    }
+
+    #[test]
+    fn a_week_that_lies_in_the_future_is_forgotten() {
+        let mut arrivals = week(1, 1);
+        arrivals.record(None, at(365 * 24));
+        arrivals.record(None, at(0));
+        assert_eq!(arrivals, {
+            let mut fresh = Arrivals::new(at(0));
+            fresh.record(None, at(0));
+            fresh
+        });
     }
 }
