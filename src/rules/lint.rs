@@ -8,13 +8,16 @@ use rustc_hash::FxHashMap;
 use super::ast::{Kind, Node, Style, Term};
 use super::definitions::{Definitions, Query};
 use crate::config::toml_file::Problems;
-use crate::diagnostic::{Located, Problem};
+use crate::diagnostic::{Gravity, Located, Problem};
 use crate::text::inflect;
 use crate::text::{Script, Tokens};
 
 /// Warns of what has no effect.
 pub(crate) fn lint(definitions: &Definitions, problems: &Problems) {
-    unused(definitions, problems);
+    // A query that could not be read may be the one that uses it.
+    if !problems.borrow().iter().any(|problem| problem.gravity == Gravity::Error) {
+        unused(definitions, problems);
+    }
     for query in queries(definitions) {
         covered(&query.node, &query.source, problems);
     }

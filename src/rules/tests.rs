@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Compiled, Origin, RuleSet, Sources, compile, compile_query};
-use crate::diagnostic::SourceFile;
+use crate::diagnostic::{Gravity, SourceFile};
 use crate::hit::{Severity, Span};
 use crate::item::{Field, Item, ItemKey};
 
@@ -766,6 +766,17 @@ fn a_definition_that_nobody_uses_is_pointed_out() {
         .filter(|message| message.contains("no query uses"))
         .collect();
     assert_eq!(unused, ["no query uses the entity d", "no query uses the macro spare"]);
+}
+
+#[test]
+fn what_only_a_broken_query_uses_is_not_called_unused() {
+    let text = "[entity.b]\nnames.en = [\"B1\"]\n[[rule]]\nid = \"a\"\ntitle = \"A\"\n";
+    for query in ["query = '@b NEAR/x a1'", "qeury = '@b'"] {
+        let problems =
+            compile(&[SourceFile::new("rules.toml", format!("{text}{query}\n"))]).problems;
+        assert!(problems.iter().any(|problem| problem.gravity == Gravity::Error), "{problems:#?}");
+        assert!(problems.iter().all(|problem| !problem.message.contains("no query uses")));
+    }
 }
 
 #[test]
