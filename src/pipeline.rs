@@ -87,8 +87,6 @@ pub struct Hit {
 pub struct OutgoingAlert {
     /// What receivers get.
     pub record: AlertRecord,
-    /// The rule behind it.
-    pub rule: String,
     /// How much it matters.
     pub severity: Severity,
     /// Their names, without repetition.
@@ -233,12 +231,7 @@ fn take_hit(
                 .map(str::to_owned)
                 .collect();
         alert = Some(record.id.clone());
-        out.alerts.push(OutgoingAlert {
-            record,
-            rule: rule.id.to_string(),
-            severity: found.severity,
-            receivers,
-        });
+        out.alerts.push(OutgoingAlert { record, severity: found.severity, receivers });
     }
     out.hits.push(Hit {
         id: id::hit_id(identity, arrival.now),

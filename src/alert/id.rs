@@ -26,9 +26,17 @@ pub fn alert_id(identity: Identity<'_>, now: Timestamp) -> String {
     uuid("alert", identity, now)
 }
 
+/// The id of the alert that tells of an event of the service: of its type, and of what it is about.
+pub fn event_id(kind: &str, subject: &str, now: Timestamp) -> String {
+    of(&ItemKey::of("event", &[kind, subject]), now)
+}
+
 fn uuid(kind: &str, identity: Identity<'_>, now: Timestamp) -> String {
     let Identity { rule, feed, item } = identity;
-    let digest = ItemKey::of(kind, &[rule, feed, &item.to_string()]);
+    of(&ItemKey::of(kind, &[rule, feed, &item.to_string()]), now)
+}
+
+fn of(digest: &ItemKey, now: Timestamp) -> String {
     let mut bits = [0; 10];
     bits.copy_from_slice(&digest.as_bytes()[..10]);
     let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);

@@ -1,8 +1,10 @@
 //! From a hit to an alert that is worth telling: the decision and its named reason, the record
 //! that receivers get, the route it takes, and when a failed delivery is tried again.
 
+pub mod catalogue;
 pub mod decide;
 pub mod id;
+pub mod operator;
 pub mod record;
 pub mod render;
 pub mod retry;

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::catalogue;
 use super::id::{self, Identity};
 use crate::config::Feed;
 use crate::hit::{Match, Severity, Span};
@@ -31,10 +32,10 @@ pub struct AlertRecord {
     pub id: String,
     /// `urn:newswatch:INSTANCE`.
     pub source: String,
-    /// What happened: `newswatch.hit`.
+    /// What happened: `newswatch.hit`, or an event of the service; see [`super::catalogue`].
     #[serde(rename = "type")]
     pub kind: String,
-    /// `rule/ID`.
+    /// `rule/ID`; of an event of the service what it is about, as `feed/NAME`.
     pub subject: String,
     /// When the item was published, else seen; never later than `recordedtime`.
     pub time: Timestamp,
@@ -66,16 +67,19 @@ pub struct AlertData {
     pub message: String,
     /// What kind of event this is.
     pub event: EventInfo,
-    /// The rule that matched.
-    pub rule: RuleInfo,
+    /// The rule that matched; null for an event of the service.
+    pub rule: Option<RuleInfo>,
     /// The rule's tags.
     pub tags: Vec<String>,
     /// The story; null until there are stories.
     pub story: Option<serde_json::Value>,
     /// Cues of claims and denials; null until they are read.
     pub claim_cues: Option<serde_json::Value>,
-    /// The item and the words that matched.
-    pub item: ItemInfo,
+    /// The item and the words that matched; null for an event of the service.
+    pub item: Option<ItemInfo>,
+    /// What happened to the service itself; null for a hit.
+    #[serde(default)]
+    pub operator: Option<OperatorInfo>,
     /// The surge; null when there is none.
     pub surge: Option<serde_json::Value>,
     /// The silence that held it back; null when none did.
@@ -86,17 +90,60 @@ pub struct AlertData {
     pub runbook: Option<String>,
 }
 
+impl AlertRecord {
+    /// The rule behind it; absent for an event of the service.
+    pub fn rule(&self) -> Option<&str> {
+        self.data.rule.as_ref().map(|rule| rule.id.as_str())
+    }
+
+    /// The one feed that it is about.
+    pub fn feed(&self) -> Option<&str> {
+        let item = self.data.item.as_ref().map(|item| item.feed.id.as_str());
+        let operator = || match self.data.operator.as_ref()?.feeds.as_slice() {
+            [feed] => Some(feed.as_str()),
+            _ => None,
+        };
+        item.or_else(operator)
+    }
+}
+
 /// `event.*` of the Elastic Common Schema.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventInfo {
-    /// `alert`.
+    /// `alert`; of an event of the service `event`.
     pub kind: String,
-    /// `hit`.
+    /// `hit`; of an event of the service its type, as `feed-broken`.
     pub action: String,
     /// 30, 50, 70 or 90.
     pub severity: u8,
     /// When the alert was raised.
     pub created: Timestamp,
+}
+
+/// Something that happened to the service itself, for the person who runs it: what newswatch can
+/// no longer see or say, since when, why, and what to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OperatorInfo {
+    /// What happened, in a few words: `feed alpha is broken`.
+    pub title: String,
+    /// The feeds that it is about, in the order of their names; not all of many.
+    pub feeds: Vec<String>,
+    /// How many feeds there are in all.
+    pub feed_count: usize,
+    /// The receiver that it is about.
+    pub receiver: Option<String>,
+    /// The condition it is in now: `broken`, `ok`, `offline` …
+    pub state: String,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// Why, with every cause that is known.
+    pub why: Option<String>,
+    /// What newswatch does next.
+    pub next: Option<String>,
+    /// What a person can do.
+    pub advice: Option<String>,
+    /// The address that it is about.
+    pub url: Option<UrlInfo>,
 }
 
 /// `rule.*` of the Elastic Common Schema.
@@ -199,7 +246,7 @@ pub fn hit_alert(facts: &HitFacts<'_>) -> AlertRecord {
         specversion: "1.0".to_owned(),
         id: id::alert_id(identity, now),
         source: format!("urn:newswatch:{}", facts.instance),
-        kind: "newswatch.hit".to_owned(),
+        kind: catalogue::HIT.to_owned(),
         subject: format!("rule/{}", rule.id),
         time: item.published.unwrap_or(now).min(now),
         recordedtime: now,
@@ -218,16 +265,16 @@ pub fn hit_alert(facts: &HitFacts<'_>) -> AlertRecord {
                 severity: ecs,
                 created: now,
             },
-            rule: RuleInfo {
+            rule: Some(RuleInfo {
                 id: rule.id.to_string(),
                 name: rule.title.to_string(),
                 version: rule.version.to_string(),
                 category: rule.tags.first().cloned(),
-            },
+            }),
             tags: rule.tags.to_vec(),
             story: None,
             claim_cues: None,
-            item: ItemInfo {
+            item: Some(ItemInfo {
                 key,
                 id: item.id.clone(),
                 title,
@@ -249,7 +296,8 @@ pub fn hit_alert(facts: &HitFacts<'_>) -> AlertRecord {
                 revision: facts.revision,
                 backfill: facts.first_poll,
                 highlights: highlights(&found.spans),
-            },
+            }),
+            operator: None,
             surge: None,
             silenced_by: None,
             acked_by: None,
@@ -273,7 +321,7 @@ fn highlights(spans: &[Span]) -> Vec<Span> {
     spans.iter().take(MOST_SPANS).map(cut).collect()
 }
 
-fn severity_numbers(severity: Severity) -> (u8, u8) {
+pub(super) fn severity_numbers(severity: Severity) -> (u8, u8) {
     match severity {
         Severity::Low => (9, 30),
         Severity::Medium => (10, 50),
@@ -283,7 +331,7 @@ fn severity_numbers(severity: Severity) -> (u8, u8) {
 }
 
 /// At most so many characters of a text; an ellipsis says that there are more.
-fn shortened(text: &str, most: usize) -> String {
+pub(super) fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         None => text.to_owned(),
         Some(_) => text.chars().take(most - 1).chain(['…']).collect(),

@@ -1,6 +1,6 @@
 //! An alert for a person at a terminal. All text of others is cleaned first.
 
-use super::record::AlertRecord;
+use super::record::{AlertRecord, ItemInfo, OperatorInfo};
 use crate::item::Field;
 use crate::text::clean::clean;
 
@@ -11,55 +11,83 @@ const PLAIN: &str = "\u{1b}[0m";
 /// A block of lines: what was found, who says it, the words that matched, where to read it.
 pub fn block(record: &AlertRecord, colour: bool) -> String {
     let data = &record.data;
-    let paint = |text: &str, code: &str| {
-        if colour { format!("{code}{text}{PLAIN}") } else { text.to_owned() }
+    let heading = match (&data.rule, &data.operator) {
+        (Some(rule), _) => &rule.name,
+        (None, Some(operator)) => &operator.title,
+        (None, None) => &data.message,
     };
     let mut lines = vec![format!(
         "{} {}",
-        paint(&format!("[{}]", record.severitytext.to_lowercase()), BOLD),
-        paint(&clean(&data.rule.name), BOLD)
+        paint(&format!("[{}]", record.severitytext.to_lowercase()), BOLD, colour),
+        paint(&clean(heading), BOLD, colour)
     )];
-    lines.push(format!("  {}", title(record, colour)));
-    let mut source = clean(&data.item.feed.name).into_owned();
-    if let Some(publisher) = &data.item.source {
+    if let Some(item) = &data.item {
+        item_lines(item, colour, &mut lines);
+    }
+    if let Some(operator) = &data.operator {
+        operator_lines(operator, &mut lines);
+    }
+    let origin = match &data.rule {
+        Some(rule) => format!("rule {}", clean(&rule.id)),
+        None => clean(&record.kind).into_owned(),
+    };
+    lines.push(format!("  {origin}, alert {}", clean(&record.id)));
+    lines.join("\n")
+}
+
+fn paint(text: &str, code: &str, colour: bool) -> String {
+    if colour { format!("{code}{text}{PLAIN}") } else { text.to_owned() }
+}
+
+fn item_lines(item: &ItemInfo, colour: bool, lines: &mut Vec<String>) {
+    lines.push(format!("  {}", title(item, colour)));
+    let mut source = clean(&item.feed.name).into_owned();
+    if let Some(publisher) = &item.source {
         source += &format!(", quoting {}", clean(publisher));
     }
-    if let Some(alignment) = &data.item.feed.alignment {
+    if let Some(alignment) = &item.feed.alignment {
         source += &format!(" [{}]", clean(alignment));
     }
-    let published = data.item.published.map_or_else(
-        || format!("seen {}", minute(data.item.fetched)),
+    let published = item.published.map_or_else(
+        || format!("seen {}", minute(item.fetched)),
         |published| format!("published {}", minute(published)),
     );
     lines.push(format!("  {source}, {published}"));
     let mut words: Vec<String> = Vec::new();
-    for span in &data.item.highlights {
+    for span in &item.highlights {
         let place =
             if span.field == Field::Title { String::new() } else { format!(" in {}", span.field) };
-        let word = format!("{} ({}{place})", paint(&clean(&span.text), MARKED), clean(&span.term));
+        let text = paint(&clean(&span.text), MARKED, colour);
+        let word = format!("{text} ({}{place})", clean(&span.term));
         if !words.contains(&word) {
             words.push(word);
         }
     }
     lines.push(format!("  matched: {}", words.join(", ")));
-    if let Some(url) = &data.item.url {
+    if let Some(url) = &item.url {
         lines.push(format!("  {}", clean(&url.full)));
     }
-    lines.push(format!("  rule {}, alert {}", clean(&data.rule.id), clean(&record.id)));
-    lines.join("\n")
+}
+
+/// What a person who runs newswatch wants to know of an event: since when, why, what comes next,
+/// what to do.
+fn operator_lines(operator: &OperatorInfo, lines: &mut Vec<String>) {
+    lines.extend(operator.since.map(|since| format!("  since {}", minute(since))));
+    let parts = [("", &operator.why), ("next: ", &operator.next), ("to do: ", &operator.advice)];
+    for (label, text) in parts {
+        lines.extend(text.as_ref().map(|text| format!("  {label}{}", clean(text))));
+    }
+    lines.extend(operator.url.as_ref().map(|url| format!("  {}", clean(&url.full))));
 }
 
 /// The title with the words that matched marked, when colour is wanted.
-fn title(record: &AlertRecord, colour: bool) -> String {
-    let title = &record.data.item.title;
+fn title(item: &ItemInfo, colour: bool) -> String {
+    let title = &item.title;
     if !colour {
         return clean(title).into_owned();
     }
     let marked = |place: u32| {
-        record
-            .data
-            .item
-            .highlights
+        item.highlights
             .iter()
             .any(|span| span.field == Field::Title && (span.start..span.end).contains(&place))
     };
@@ -84,6 +112,7 @@ fn minute(time: jiff::Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::operator;
     use crate::alert::record::tests::record;
 
     #[test]
@@ -103,6 +132,27 @@ mod tests {
         let text = block(&record("a\nb\u{1b}[2Jc\u{202e}d"), false);
         assert_eq!(text.lines().count(), 6, "{text}");
         assert!(!text.contains(['\u{1b}', '\u{202e}']));
+    }
+
+    #[test]
+    fn an_event_shows_since_when_why_what_comes_next_and_what_to_do() {
+        let event = operator::tests::broken("503");
+        assert_eq!(
+            block(&event, false),
+            format!(
+                "[medium] feed alpha is broken\n  since 2023-11-13 22:13 UTC\n  503\n  \
+                 next: it is asked again at 2023-11-15 04:13 UTC\n  \
+                 to do: look at the address in a browser\n  newswatch.feed.broken, alert {}",
+                event.id
+            )
+        );
+    }
+
+    #[test]
+    fn a_hostile_reason_of_an_event_forges_no_line_and_drives_no_terminal() {
+        let text = block(&operator::tests::broken("a\nb\u{1b}[2Jc"), false);
+        assert_eq!(text.lines().count(), 6, "{text}");
+        assert!(!text.contains('\u{1b}'));
     }
 
     #[test]

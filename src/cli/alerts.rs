@@ -12,7 +12,7 @@ use super::{Exit, Global, Refused, colour, complain, say};
 use crate::alert::record::AlertRecord;
 use crate::alert::render;
 use crate::clock::Clock;
-use crate::store::Reader;
+use crate::store::{AlertFilter, Reader};
 use crate::text::clean::clean;
 
 /// How often `--follow` looks for new alerts.
@@ -31,6 +31,7 @@ const MOST_CANDIDATES: usize = 20;
 Examples:
   newswatch alerts --severity critical --since 24h
   newswatch alerts --follow
+  newswatch alerts --operator --since 7d
   newswatch alerts show 1c3c5cab0f32"
 )]
 pub(crate) struct Arguments {
@@ -39,6 +40,9 @@ pub(crate) struct Arguments {
     /// Show the last few, then each new one as it is raised, until ctrl-c
     #[arg(long, short)]
     follow: bool,
+    /// Only events of the service itself: broken feeds, dead deliveries, refused reloads …
+    #[arg(long, conflicts_with = "rule")]
+    operator: bool,
     #[command(flatten)]
     filter: Filter,
 }
@@ -55,14 +59,34 @@ enum Command {
     },
 }
 
+/// The first of these that the record has.
+fn first(value: &Value, paths: [&str; 2]) -> String {
+    let there = paths.into_iter().find(|path| value.pointer(path).is_some_and(Value::is_string));
+    there.map(|path| text(value, path)).unwrap_or_default()
+}
+
+/// The rule, or the type of what happened to the service.
+fn origin(record: &Value) -> String {
+    let kind = || text(record, "/type").trim_start_matches("newswatch.").to_owned();
+    record.pointer("/data/rule/id").and_then(Value::as_str).map_or_else(kind, str::to_owned)
+}
+
+fn feed(record: &Value) -> String {
+    first(record, ["/data/item/feed/id", "/data/operator/feeds/0"])
+}
+
+fn title(record: &Value) -> String {
+    first(record, ["/data/item/title", "/data/operator/title"])
+}
+
 fn text(value: &Value, path: &str) -> String {
     value.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// What tells alerts apart whose ids begin alike.
 fn candidate(record: &Value) -> String {
-    let cells = ["/id", "/recordedtime", "/data/rule/id", "/data/item/title"];
-    clean(&cells.map(|path| text(record, path)).join("  ")).into_owned()
+    let cells = [text(record, "/id"), text(record, "/recordedtime"), origin(record), title(record)];
+    clean(&cells.join("  ")).into_owned()
 }
 
 /// The fields of a row, for CSV.
@@ -72,9 +96,9 @@ const FIELDS: &str = "specversion id source type subject time recordedtime seque
 const COLUMNS: &[Column<Value>] = &[
     Column { heading: "TIME", cell: |row| short_time(text(row, "/recordedtime").parse().ok()) },
     Column { heading: "SEVERITY", cell: |row| text(row, "/severitytext").to_lowercase() },
-    Column { heading: "RULE", cell: |row| text(row, "/data/rule/id") },
-    Column { heading: "FEED", cell: |row| text(row, "/data/item/feed/id") },
-    Column { heading: "TITLE", cell: |row| text(row, "/data/item/title") },
+    Column { heading: "RULE", cell: origin },
+    Column { heading: "FEED", cell: feed },
+    Column { heading: "TITLE", cell: title },
     Column { heading: "ID", cell: |row| text(row, "/id") },
 ];
 
@@ -85,6 +109,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         return show(&reader, id, *json);
     }
     let filter = arguments.filter.checked(Clock::System.now())?;
+    let filter = AlertFilter { operator: arguments.operator, ..filter };
     if arguments.follow {
         return follow(&reader, arguments, &filter);
     }
@@ -116,17 +141,13 @@ fn show(reader: &Reader, id: &str, json: bool) -> anyhow::Result<Exit> {
     Ok(Exit::No)
 }
 
-fn follow(
-    reader: &Reader,
-    arguments: &Arguments,
-    filter: &crate::store::AlertFilter,
-) -> anyhow::Result<Exit> {
+fn follow(reader: &Reader, arguments: &Arguments, filter: &AlertFilter) -> anyhow::Result<Exit> {
     let format = Format::or_default(arguments.filter.format);
     if matches!(format, Format::Json | Format::Csv) {
         return Err(Refused::usage("--follow writes table or jsonl: the others have an end"));
     }
-    let first = crate::store::AlertFilter { limit: Some(FOLLOW_SHOWS), ..filter.clone() };
-    let rest = crate::store::AlertFilter { limit: None, ..filter.clone() };
+    let first = AlertFilter { limit: Some(FOLLOW_SHOWS), ..filter.clone() };
+    let rest = AlertFilter { limit: None, ..filter.clone() };
     let (mut shown, mut filter) = (0, &first);
     loop {
         // What is raised while this is read comes with the next look.

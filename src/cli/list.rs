@@ -75,6 +75,7 @@ impl Filter {
         Ok(ItemFilter {
             feed: self.feed.clone(),
             rule: self.rule.clone(),
+            operator: false,
             severity: self.severity,
             since: time("--since", &self.since)?,
             until: time("--until", &self.until)?,

@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::Delivery;
+use crate::alert::catalogue;
 use crate::alert::record::AlertRecord;
 use crate::text::clean::clean;
 
 const SOCKET: &str = "/run/systemd/journal/socket";
-/// One fixed id for each type of alert, for `journalctl MESSAGE_ID=…`: that of `newswatch.hit`.
-const MESSAGE_ID_HIT: &str = "3c7c2f0a9be14f0d8d3a6f0e5b7a91c4";
 /// The longest value of a field, in bytes; a datagram holds some 200 KiB.
 const LONGEST_VALUE: usize = 8 * 1024;
 
@@ -44,29 +43,41 @@ impl Journald {
     }
 }
 
-/// The entry: alerts are 6 to 4, so that errors (3) of the unit always mean the daemon itself.
+/// The entry: alerts of rules are 6 to 4, so that errors (3) of the unit always mean the daemon
+/// itself.
 fn datagram(record: &AlertRecord) -> Vec<u8> {
     let data = &record.data;
-    let priority = match record.severitytext.as_str() {
-        "LOW" => "6",
-        "CRITICAL" => "4",
-        _ => "5",
+    let priority = match (record.severitytext.as_str(), &data.operator) {
+        ("LOW", _) => "6",
+        ("MEDIUM", Some(_)) => "4",
+        (_, Some(_)) => "3",
+        ("CRITICAL", None) => "4",
+        (_, None) => "5",
     };
-    let words: Vec<&str> = data.item.highlights.iter().map(|span| span.text.as_str()).collect();
-    let words = words.join(", ");
+    let item = data.item.as_ref();
+    let words = item.map(|item| item.highlights.iter().map(|span| span.text.as_str()));
+    let words = words.map(|words| words.collect::<Vec<_>>().join(", ")).unwrap_or_default();
+    let operator = data.operator.as_ref();
+    let url = item.map_or_else(
+        || operator.and_then(|operator| operator.url.as_ref()),
+        |item| item.url.as_ref(),
+    );
+    let rule = record.rule().unwrap_or_default();
     let fields = [
         ("MESSAGE", data.message.as_str()),
-        ("MESSAGE_ID", MESSAGE_ID_HIT),
+        ("MESSAGE_ID", catalogue::message_id(&record.kind).unwrap_or_default()),
         ("PRIORITY", priority),
         ("SYSLOG_IDENTIFIER", "newswatch-alert"),
         ("NEWSWATCH_TYPE", &record.kind),
         ("NEWSWATCH_ALERT_ID", &record.id),
-        ("NEWSWATCH_RULE", &data.rule.id),
-        ("NEWSWATCH_RULE_ID", &data.rule.id),
+        ("NEWSWATCH_RULE", rule),
+        ("NEWSWATCH_RULE_ID", rule),
         ("NEWSWATCH_SEVERITY", &record.severitytext.to_lowercase()),
-        ("NEWSWATCH_FEED_ID", &data.item.feed.id),
-        ("NEWSWATCH_URL", data.item.url.as_ref().map_or("", |url| &url.full)),
-        ("NEWSWATCH_LANG", data.item.lang.as_deref().unwrap_or_default()),
+        ("NEWSWATCH_STATE", operator.map_or("", |operator| &operator.state)),
+        ("NEWSWATCH_RECEIVER", operator.and_then(|it| it.receiver.as_deref()).unwrap_or_default()),
+        ("NEWSWATCH_FEED_ID", record.feed().unwrap_or_default()),
+        ("NEWSWATCH_URL", url.map_or("", |url| &url.full)),
+        ("NEWSWATCH_LANG", item.and_then(|item| item.lang.as_deref()).unwrap_or_default()),
         ("NEWSWATCH_WORDS", &words),
     ];
     let mut datagram = Vec::new();
@@ -87,10 +98,14 @@ mod tests {
     use crate::alert::record::tests::record;
 
     fn received(title: &str) -> Vec<String> {
+        received_of(&record(title))
+    }
+
+    fn received_of(record: &AlertRecord) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         let journal = UnixDatagram::bind(&path).unwrap();
-        assert_eq!(Journald::at(&path).unwrap().deliver(&record(title)), Delivery::Delivered);
+        assert_eq!(Journald::at(&path).unwrap().deliver(record), Delivery::Delivered);
         let mut datagram = vec![0; 1 << 17];
         let length = journal.recv(&mut datagram).unwrap();
         let text = String::from_utf8(datagram[..length].to_vec()).unwrap();
@@ -109,6 +124,22 @@ mod tests {
         ] {
             assert!(fields.iter().any(|known| known == field), "no {field} in {fields:#?}");
         }
+    }
+
+    #[test]
+    fn an_event_has_the_id_of_its_type_and_is_louder_than_news() {
+        let fields = received_of(&crate::alert::operator::tests::broken("503"));
+        for field in [
+            "MESSAGE=[medium] newswatch: feed alpha is broken: 503",
+            "MESSAGE_ID=3619a316698f470783df84924d0f28bd",
+            "PRIORITY=4",
+            "NEWSWATCH_TYPE=newswatch.feed.broken",
+            "NEWSWATCH_STATE=broken",
+            "NEWSWATCH_FEED_ID=alpha",
+        ] {
+            assert!(fields.iter().any(|known| known == field), "no {field} in {fields:#?}");
+        }
+        assert!(!fields.iter().any(|field| field.starts_with("NEWSWATCH_RULE")), "{fields:#?}");
     }
 
     #[test]

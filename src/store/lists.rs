@@ -18,6 +18,8 @@ pub struct ItemFilter {
     pub feed: Option<String>,
     /// Of this rule (hits and alerts).
     pub rule: Option<String>,
+    /// Events of the service itself (alerts).
+    pub operator: bool,
     /// Of this severity (hits and alerts).
     pub severity: Option<Severity>,
     /// At this time or later.
@@ -332,11 +334,14 @@ impl Reader {
         conditions.add("seq <= ?", Some(newest));
         conditions.add("feed = ?", filter.feed.clone());
         conditions.add("rule = ?", filter.rule.clone());
+        if filter.operator {
+            conditions.sql += " AND record ->> '$.data.operator' IS NOT NULL";
+        }
         conditions.add("severity = ?", filter.severity.map(Severity::as_str));
         conditions.add("created >= ?", filter.since.map(Timestamp::as_millisecond));
         conditions.add("created < ?", filter.until.map(Timestamp::as_millisecond));
         conditions.add(
-            "holds(record ->> '$.data.item.title', ?)",
+            "holds(coalesce(record ->> '$.data.item.title', record ->> '$.data.message'), ?)",
             filter.search.as_deref().map(text::fold),
         );
         let sql = format!(

@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 2] = [V1, V2];
+const STEPS: [&str; 3] = [V1, V2, V3];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -150,6 +150,17 @@ ALTER TABLE feeds ADD COLUMN item_window INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE feeds ADD COLUMN same_bodies INTEGER NOT NULL DEFAULT 0;
 -- When a poll last found nothing but new items.
 ALTER TABLE feeds ADD COLUMN gap_at INTEGER;
+";
+
+const V3: &str = "
+-- An event of the service has no rule, and may be about no feed or about many.
+ALTER TABLE alerts RENAME COLUMN rule TO old_rule;
+ALTER TABLE alerts RENAME COLUMN feed TO old_feed;
+ALTER TABLE alerts ADD COLUMN rule TEXT;
+ALTER TABLE alerts ADD COLUMN feed TEXT;
+UPDATE alerts SET rule = old_rule, feed = old_feed;
+ALTER TABLE alerts DROP COLUMN old_rule;
+ALTER TABLE alerts DROP COLUMN old_feed;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

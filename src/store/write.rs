@@ -30,7 +30,7 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), StoreE
         item(connection, feed, stored, batch.at)?;
     }
     for alert in &batch.alerts {
-        self::alert(connection, &batch.feed, alert, batch.at)?;
+        self::alert(connection, alert, batch.at)?;
     }
     for hit in &batch.hits {
         self::hit(connection, batch, hit)?;
@@ -110,12 +110,7 @@ fn item(
     Ok(())
 }
 
-fn alert(
-    connection: &Connection,
-    feed: &FeedName,
-    alert: &OutgoingAlert,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+fn alert(connection: &Connection, alert: &OutgoingAlert, now: Timestamp) -> Result<(), StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO alerts (id, rule, severity, feed, created, record)
@@ -123,9 +118,9 @@ fn alert(
         )?
         .execute(params![
             alert.record.id,
-            alert.rule,
+            alert.record.rule(),
             alert.severity.as_str(),
-            feed.as_str(),
+            alert.record.feed(),
             millis(now)
         ])?;
     let sequence = connection.last_insert_rowid();
