@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::alert::decide::{self, Reason};
 use crate::alert::id;
 use crate::alert::record::{self, AlertRecord};
-use crate::alert::route;
+use crate::alert::route::{self, Due, Subject};
 use crate::config::{Config, Feed};
 use crate::hit::{Match, Severity, Span};
 use crate::item::{FeedName, Item, ItemKey};
@@ -82,15 +82,32 @@ pub struct Hit {
     pub alert: Option<String>,
 }
 
-/// An alert to store, and the receivers it goes to.
+/// An alert to store, and its deliveries.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutgoingAlert {
     /// What receivers get.
     pub record: AlertRecord,
     /// How much it matters.
     pub severity: Severity,
-    /// Their names, without repetition.
-    pub receivers: Vec<String>,
+    /// To whom, and when; each receiver once.
+    pub deliveries: Vec<OutgoingDelivery>,
+}
+
+/// The delivery of an alert to a receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgoingDelivery {
+    /// The receiver's name.
+    pub receiver: String,
+    /// When.
+    pub due: Due,
+}
+
+/// What is sent of an alert, by the routes of the configuration.
+pub fn deliveries(config: &Config, subject: &Subject<'_>, now: Timestamp) -> Vec<OutgoingDelivery> {
+    route::plan(&config.routes, &config.receivers, subject, now)
+        .into_iter()
+        .map(|planned| OutgoingDelivery { receiver: planned.receiver.to_owned(), due: planned.due })
+        .collect()
 }
 
 /// All that one poll brings. The store commits it whole or not at all.
@@ -225,13 +242,10 @@ fn take_hit(
             now: arrival.now,
             instance: &config.instance,
         });
-        let receivers =
-            route::receivers_for(&config.routes, &config.receivers, rule, found.severity)
-                .into_iter()
-                .map(str::to_owned)
-                .collect();
+        let subject = Subject::of(rule, found.severity);
+        let deliveries = deliveries(config, &subject, arrival.now);
         alert = Some(record.id.clone());
-        out.alerts.push(OutgoingAlert { record, severity: found.severity, receivers });
+        out.alerts.push(OutgoingAlert { record, severity: found.severity, deliveries });
     }
     out.hits.push(Hit {
         id: id::hit_id(identity, arrival.now),

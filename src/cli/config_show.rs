@@ -3,10 +3,13 @@
 use std::io::Write as _;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use toml::{Table, Value};
 
 use super::{Exit, Global, complain, config_files};
-use crate::config::{Config, Feed, FirstRun, Receiver, ReceiverKind, Route, write_duration};
+use crate::config::{Config, Feed, FirstRun, Mode, Receiver, ReceiverKind, Route, write_duration};
 
 /// The arguments of `config`.
 #[derive(Debug, Args)]
@@ -116,7 +119,38 @@ fn route(route: &Route) -> Table {
     set_list(&mut table, "rule", &route.rule);
     set_list(&mut table, "receivers", &route.receivers);
     table.insert("continue".to_owned(), Value::Boolean(route.continues));
+    let clock = |time: &Time| time.strftime("%H:%M").to_string();
+    match &route.mode {
+        Mode::Immediate => set(&mut table, "mode", "immediate"),
+        Mode::Digest { at } => {
+            set(&mut table, "mode", "digest");
+            set_list(&mut table, "digest_at", &at.iter().map(clock).collect::<Vec<_>>());
+        }
+    }
+    if let Some(quiet) = &route.quiet {
+        set(&mut table, "quiet", format!("{}-{}", clock(&quiet.from), clock(&quiet.to)));
+        let except: Vec<&str> = quiet.except.iter().map(|severity| severity.as_str()).collect();
+        set_list(&mut table, "except", &except);
+    }
+    if route.quiet.is_some() || route.mode != Mode::Immediate {
+        set(&mut table, "timezone", zone_name(&route.timezone));
+    }
     table
+}
+
+/// A time zone as the configuration writes it.
+pub(super) fn zone_name(zone: &TimeZone) -> String {
+    match zone.iana_name() {
+        Some(name) => name.to_owned(),
+        None => offset(zone.to_offset(Timestamp::UNIX_EPOCH).seconds()),
+    }
+}
+
+/// Seconds east of UTC as the configuration writes them.
+fn offset(seconds: i32) -> String {
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let minutes = seconds.abs() / 60;
+    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
 fn feed(feed: &Feed, config: &Config) -> Table {
@@ -146,9 +180,7 @@ fn feed(feed: &Feed, config: &Config) -> Table {
         }
     }
     if let Some(seconds) = feed.utc_offset {
-        let sign = if seconds < 0 { '-' } else { '+' };
-        let minutes = seconds.abs() / 60;
-        set(&mut table, "timezone", format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60));
+        set(&mut table, "timezone", offset(seconds));
     }
     table.insert("allow_private".to_owned(), Value::Boolean(feed.allow_private));
     table.insert("enabled".to_owned(), Value::Boolean(feed.enabled));

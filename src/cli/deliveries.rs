@@ -38,7 +38,7 @@ enum Command {
 }
 
 /// The fields of a row, for CSV.
-const FIELDS: &str = "id alert receiver state attempts last_error next_attempt";
+const FIELDS: &str = "id alert receiver state attempts last_error next_attempt digest";
 
 const COLUMNS: &[Column<DeliveryRow>] = &[
     Column { heading: "ID", cell: |row| row.id.to_string() },

@@ -201,8 +201,12 @@ fn text(status: &Status) -> String {
         totals.alerts,
         totals.database_bytes as f64 / 1e6
     ));
+    let held = match totals.deliveries_held {
+        0 => String::new(),
+        held => format!(" ({held} of them wait for a digest)"),
+    };
     lines.push(format!(
-        "outbox         {} due, {} dead",
+        "outbox         {} due{held}, {} dead",
         totals.deliveries_due, totals.deliveries_dead
     ));
     lines.iter().flat_map(|line| line.lines()).map(|line| clean(line).into_owned() + "\n").collect()

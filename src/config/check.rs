@@ -1,17 +1,22 @@
 //! From the files' sections to a checked [`Config`].
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::civil::Time;
+use jiff::tz::{Offset, TimeZone};
 use url::Url;
 
 use super::toml_file::{self, Problems, Section, nearest};
 use super::{
-    Config, Directories, Feed, Files, FirstRun, PollSettings, Receiver, ReceiverKind, Route,
-    StoreSettings, duration,
+    Config, Directories, Feed, Files, FirstRun, Mode, PollSettings, Quiet, Receiver, ReceiverKind,
+    Route, StoreSettings, duration,
 };
+use crate::alert::route::{self, Subject};
 use crate::diagnostic::{self, Gravity, Located, Problem, SourceFile};
 use crate::hit::Severity;
 use crate::item::FeedName;
@@ -21,6 +26,8 @@ use crate::rules::{self, Compiled, RuleSet, Sources};
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// Below this, a server's operator may mind.
 const POLITE_INTERVAL: Duration = Duration::from_secs(60);
+/// The most digests that a route sends a day.
+const MOST_DIGESTS: usize = 24;
 /// The longest name of a feed or receiver.
 const LONGEST_NAME: usize = 64;
 
@@ -334,29 +341,7 @@ fn address(section: &Section<'_>, text: &Located, folder: Option<&Path>) -> Opti
 }
 
 fn route(mut section: Section<'_>) -> RouteSource {
-    let severity = section
-        .texts("severity")
-        .iter()
-        .filter_map(|name| {
-            let severity = Severity::from_name(&name.text);
-            if severity.is_none() {
-                let names = Severity::ALL.map(Severity::as_str);
-                let hint = nearest(&name.text, names.into_iter()).map_or_else(
-                    || format!("one of {}", names.join(", ")),
-                    |near| format!("did you mean {near:?}?"),
-                );
-                section.report(
-                    Problem::error(
-                        section.file(),
-                        name.span.clone(),
-                        format!("{:?} is no severity", name.text),
-                    )
-                    .with_hint(hint),
-                );
-            }
-            severity
-        })
-        .collect();
+    let severity = severities(&mut section, "severity");
     let tags = section.texts("tags").into_iter().map(|tag| tag.text).collect();
     let rules = section.texts("rule");
     let receivers = section.texts("receivers");
@@ -367,11 +352,186 @@ fn route(mut section: Section<'_>) -> RouteSource {
         );
     }
     let continues = section.boolean("continue").unwrap_or(false);
+    let zone = section.text("timezone");
+    let timezone = zone.as_ref().and_then(|text| timezone(&section, text));
+    let mode = mode(&mut section);
+    let quiet = quiet(&mut section);
+    if let (Some(zone), Mode::Immediate, None) = (&zone, &mode, &quiet) {
+        section.report(
+            Problem::warning(
+                section.file(),
+                zone.span.clone(),
+                "timezone changes nothing: this route has no times of day",
+            )
+            .with_hint("it is for digest_at and quiet"),
+        );
+    }
+    let (line, _) = section.file().line_column(section.span().start);
     section.finish();
     let texts = |located: &[Located]| located.iter().map(|text| text.text.clone()).collect();
-    let route =
-        Route { severity, tags, rule: texts(&rules), receivers: texts(&receivers), continues };
+    let route = Route {
+        severity,
+        tags,
+        rule: texts(&rules),
+        receivers: texts(&receivers),
+        continues,
+        mode,
+        quiet,
+        timezone: timezone.unwrap_or(TimeZone::UTC),
+        line,
+    };
     RouteSource { route, receivers, rules }
+}
+
+/// The severities that a list names; what is none is reported.
+fn severities(section: &mut Section<'_>, key: &str) -> Vec<Severity> {
+    let names = section.texts(key);
+    let known = |name: &Located| {
+        let severity = Severity::from_name(&name.text);
+        if severity.is_none() {
+            let names = Severity::ALL.map(Severity::as_str);
+            let hint = nearest(&name.text, names.into_iter()).map_or_else(
+                || format!("one of {}", names.join(", ")),
+                |near| format!("did you mean {near:?}?"),
+            );
+            section.report(
+                Problem::error(
+                    section.file(),
+                    name.span.clone(),
+                    format!("{:?} is no severity", name.text),
+                )
+                .with_hint(hint),
+            );
+        }
+        severity
+    };
+    names.iter().filter_map(known).collect()
+}
+
+/// `mode` and `digest_at`.
+fn mode(section: &mut Section<'_>) -> Mode {
+    let mode = section.text("mode");
+    let there = section.has("digest_at");
+    let texts = section.texts("digest_at");
+    let fail = |span: Range<usize>, message: String, hint: &str| {
+        section.report(Problem::error(section.file(), span, message).with_hint(hint));
+    };
+    let mut at: Vec<Time> =
+        texts.iter().filter_map(|text| time_of_day(section, text, &text.text)).collect();
+    at.sort();
+    at.dedup();
+    let place = texts.first().map_or_else(|| section.span(), |text| text.span.clone());
+    if texts.len() > MOST_DIGESTS {
+        fail(place.clone(), format!("more than {MOST_DIGESTS} digests a day"), "leave some out");
+    }
+    match &mode {
+        Some(mode) if mode.text == "digest" => {
+            if texts.is_empty() {
+                fail(
+                    mode.span.clone(),
+                    "this route does not say when its digest is sent".to_owned(),
+                    "add digest_at = [\"07:00\", \"17:00\"]",
+                );
+            }
+            return Mode::Digest { at };
+        }
+        Some(mode) if mode.text != "immediate" => {
+            let hint = match nearest(&mode.text, ["immediate", "digest"].into_iter()) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => "write \"immediate\" or \"digest\"".to_owned(),
+            };
+            fail(mode.span.clone(), format!("there is no mode {:?}", mode.text), &hint);
+        }
+        _ if there => fail(
+            place,
+            "digest_at is for digests, and this route tells at once".to_owned(),
+            "add mode = \"digest\"",
+        ),
+        _ => {}
+    }
+    Mode::Immediate
+}
+
+/// `quiet` and `except`.
+fn quiet(section: &mut Section<'_>) -> Option<Quiet> {
+    let hours = section.text("quiet");
+    let there = section.has("except");
+    let except = severities(section, "except");
+    let Some(hours) = hours else {
+        if there {
+            section.report(
+                Problem::error(
+                    section.file(),
+                    section.span(),
+                    "except is for quiet hours, and this route has none",
+                )
+                .with_hint("add quiet = \"22:00-06:00\""),
+            );
+        }
+        return None;
+    };
+    let Some((from, to)) = hours.text.split_once('-') else {
+        section.report(
+            Problem::error(
+                section.file(),
+                hours.span.clone(),
+                format!("{:?} are no quiet hours", hours.text),
+            )
+            .with_hint("write \"22:00-06:00\""),
+        );
+        return None;
+    };
+    let (from, to) = (time_of_day(section, &hours, from), time_of_day(section, &hours, to));
+    let (from, to) = (from?, to?);
+    if from == to {
+        section.error(hours.span.clone(), "quiet hours end when they begin");
+        return None;
+    }
+    Some(Quiet { from, to, except })
+}
+
+/// A time of day, `07:00`, within a text of the file.
+fn time_of_day(section: &Section<'_>, place: &Located, text: &str) -> Option<Time> {
+    let text = text.trim();
+    let digits = |text: &str| (text.len() == 2).then(|| text.parse().ok()).flatten();
+    let time = text
+        .split_once(':')
+        .and_then(|(hour, minute)| Time::new(digits(hour)?, digits(minute)?, 0, 0).ok());
+    if time.is_none() {
+        section.report(
+            Problem::error(
+                section.file(),
+                place.span.clone(),
+                format!("{text:?} is no time of day"),
+            )
+            .with_hint("write hours and minutes, from 00:00 to 23:59: \"07:00\""),
+        );
+    }
+    time
+}
+
+/// A time zone by its name, `Europe/Berlin`, or by its offset from UTC.
+fn timezone(section: &Section<'_>, text: &Located) -> Option<TimeZone> {
+    if let Some(seconds) = utc_offset(&text.text) {
+        return Offset::from_seconds(seconds).ok().map(TimeZone::fixed);
+    }
+    let zone = TimeZone::get(&text.text).ok();
+    if zone.is_none() {
+        let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+        let hint = match nearest(&text.text, names.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => "write \"Europe/Berlin\" or the offset from UTC, \"+08:00\"".to_owned(),
+        };
+        section.report(
+            Problem::error(
+                section.file(),
+                text.span.clone(),
+                format!("{:?} is no time zone", text.text),
+            )
+            .with_hint(hint),
+        );
+    }
+    zone
 }
 
 /// The feeds, and how many there are with those that are too broken to be read.
@@ -612,7 +772,8 @@ fn check_reach(main: &Main, rules: &RuleSet, files: &Files, problems: &Problems)
         return;
     }
     for rule in rules.rules() {
-        let told = crate::alert::route::receivers_for(&routes, &receivers, rule, rule.severity);
+        let subject = Subject::of(rule, rule.severity);
+        let told = route::plan(&routes, &receivers, &subject, Timestamp::UNIX_EPOCH);
         if told.is_empty() {
             problems.borrow_mut().push(whole(
                 &files.main,

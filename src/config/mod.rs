@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use url::Url;
 
 use crate::diagnostic::SourceFile;
@@ -205,7 +207,7 @@ pub enum ReceiverKind {
 }
 
 /// `[[route]]`. An empty list matches everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// The severities that it takes.
     pub severity: Vec<Severity>,
@@ -217,4 +219,52 @@ pub struct Route {
     pub receivers: Vec<String>,
     /// Whether later routes are looked at too.
     pub continues: bool,
+    /// Whether they are told at once.
+    pub mode: Mode,
+    /// The hours in which nobody is told.
+    pub quiet: Option<Quiet>,
+    /// Where clocks show the times of `mode` and `quiet`.
+    pub timezone: TimeZone,
+    /// The line of newswatch.toml at which it stands, from 1.
+    pub line: usize,
+}
+
+impl Default for Route {
+    /// A route that takes everything and tells nobody.
+    fn default() -> Self {
+        Self {
+            severity: Vec::new(),
+            tags: Vec::new(),
+            rule: Vec::new(),
+            receivers: Vec::new(),
+            continues: false,
+            mode: Mode::Immediate,
+            quiet: None,
+            timezone: TimeZone::UTC,
+            line: 0,
+        }
+    }
+}
+
+/// When a route tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// At once.
+    Immediate,
+    /// Several times a day, all that was raised since.
+    Digest {
+        /// The times of day, at least one, earliest first.
+        at: Vec<Time>,
+    },
+}
+
+/// The hours of every day in which a route tells nobody; what it holds back is told when they end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quiet {
+    /// When they begin.
+    pub from: Time,
+    /// When they end; on the next day when that is earlier.
+    pub to: Time,
+    /// The severities that are told all the same.
+    pub except: Vec<Severity>,
 }

@@ -100,6 +100,11 @@ impl<'f> Section<'f> {
         self.problems.borrow_mut().push(problem);
     }
 
+    /// Whether the key is there, whatever its value.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.values.iter().any(|(name, _)| name.get_ref() == key)
+    }
+
     /// Takes the value of a key.
     fn take(&mut self, key: &str) -> Option<Spanned<DeValue<'f>>> {
         self.known.push(key.to_owned());
@@ -137,7 +142,7 @@ impl<'f> Section<'f> {
 
     /// A text that must be there and must not be empty.
     pub(crate) fn required_text(&mut self, key: &str) -> Option<Located> {
-        let there = self.values.iter().any(|(name, _)| name.get_ref() == key);
+        let there = self.has(key);
         let text = self.text(key);
         match &text {
             None if !there => {

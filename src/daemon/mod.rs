@@ -255,7 +255,7 @@ impl Daemon {
         if by > SET_BACK {
             let seconds = by.as_secs();
             warn!(seconds, "the clock was set back by {seconds} s; what is due moves with it");
-            if let Err(error) = self.store.set_back(by).await {
+            if let Err(error) = self.store.set_back(by, now).await {
                 error!("failed to move what is due: {:#}", anyhow::Error::from(error));
                 return;
             }

@@ -137,6 +137,8 @@ pub struct DeliveryRow {
     pub last_error: Option<String>,
     /// When it is tried next.
     pub next_attempt: Option<Timestamp>,
+    /// When the digest goes that it is part of; absent when it goes by itself.
+    pub digest: Option<Timestamp>,
 }
 
 /// A feed, as it is doing.
@@ -195,9 +197,11 @@ pub struct Totals {
     pub alerts: u64,
     /// Deliveries still to be made.
     pub deliveries_due: u64,
+    /// Those of them that wait for their digest.
+    pub deliveries_held: u64,
     /// Deliveries given up.
     pub deliveries_dead: u64,
-    /// When the oldest delivery still to be made was due.
+    /// When the delivery was due, or will be, that is to be made and was due first.
     pub oldest_due: Option<Timestamp>,
     /// Bytes of the database file.
     pub database_bytes: u64,
@@ -414,7 +418,8 @@ impl Reader {
         conditions.add("alerts.created < ?", filter.until.map(Timestamp::as_millisecond));
         conditions.add("holds(last_error, ?)", filter.search.as_deref().map(text::fold));
         let sql = format!(
-            "SELECT deliveries.id, alerts.id, receiver, state, attempts, last_error, next_attempt
+            "SELECT deliveries.id, alerts.id, receiver, state, attempts, last_error, next_attempt,
+               digest
              FROM deliveries JOIN alerts ON alerts.seq = deliveries.alert
              WHERE {} ORDER BY deliveries.id DESC LIMIT {}",
             conditions.sql,
@@ -431,6 +436,7 @@ impl Reader {
                 attempts: row.get(4)?,
                 last_error: row.get(5)?,
                 next_attempt: maybe_time(row, 6)?,
+                digest: maybe_time(row, 7)?,
             })?;
         }
         Ok(())
@@ -480,8 +486,8 @@ impl Reader {
             self.connection.query_row(sql, [], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
         };
         let oldest = self.connection.query_row(
-            "SELECT min(alerts.created) FROM deliveries JOIN alerts ON alerts.seq = alert
-             WHERE state = 'due'",
+            "SELECT min(coalesce(digest, alerts.created))
+             FROM deliveries JOIN alerts ON alerts.seq = alert WHERE state = 'due'",
             [],
             |row| row.get::<_, Option<i64>>(0),
         )?;
@@ -490,6 +496,10 @@ impl Reader {
             hits: count("SELECT count(*) FROM hits")?,
             alerts: count("SELECT count(*) FROM alerts")?,
             deliveries_due: count("SELECT count(*) FROM deliveries WHERE state = 'due'")?,
+            deliveries_held: count(
+                "SELECT count(*) FROM deliveries
+                 WHERE state = 'due' AND digest IS NOT NULL AND attempts = 0",
+            )?,
             deliveries_dead: count("SELECT count(*) FROM deliveries WHERE state = 'dead'")?,
             oldest_due: oldest.and_then(|at| Timestamp::from_millisecond(at).ok()),
             database_bytes: count(

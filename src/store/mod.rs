@@ -181,9 +181,9 @@ impl Store {
     }
 
     /// Moves all that waits for a time, and what the daemon said of itself, back by `by`: the clock
-    /// was set back so far.
-    pub async fn set_back(&self, by: SignedDuration) -> Result<(), StoreError> {
-        self.ask(|reply| Command::SetBack { by, reply }).await
+    /// was set back so far, to `now`. Digests keep their times of day.
+    pub async fn set_back(&self, by: SignedDuration, now: Timestamp) -> Result<(), StoreError> {
+        self.ask(|reply| Command::SetBack { by, now, reply }).await
     }
 
     /// Drops the texts of items first seen before `before`, a limited number at a time, and returns

@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 3] = [V1, V2, V3];
+const STEPS: [&str; 4] = [V1, V2, V3, V4];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -161,6 +161,11 @@ ALTER TABLE alerts ADD COLUMN feed TEXT;
 UPDATE alerts SET rule = old_rule, feed = old_feed;
 ALTER TABLE alerts DROP COLUMN old_rule;
 ALTER TABLE alerts DROP COLUMN old_feed;
+";
+
+const V4: &str = "
+-- When the digest goes that the delivery is part of; null when it goes by itself.
+ALTER TABLE deliveries ADD COLUMN digest INTEGER;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
+use crate::alert::route::LONGEST_HOLD;
 use crate::config::Feed;
 use crate::item::FeedName;
 use crate::pipeline::{Batch, Hit, OutgoingAlert, StoredItem};
@@ -130,13 +131,15 @@ fn alert(connection: &Connection, alert: &OutgoingAlert, now: Timestamp) -> Resu
     connection
         .prepare_cached("UPDATE alerts SET record = ?2 WHERE seq = ?1")?
         .execute(params![sequence, line])?;
-    for receiver in &alert.receivers {
+    for delivery in &alert.deliveries {
+        let at = millis(delivery.due.at);
+        let digest = delivery.due.held.is_some().then_some(at);
         connection
             .prepare_cached(
-                "INSERT INTO deliveries (alert, receiver, state, next_attempt)
-                 VALUES (?1, ?2, 'due', ?3)",
+                "INSERT INTO deliveries (alert, receiver, state, next_attempt, digest)
+                 VALUES (?1, ?2, 'due', ?3, ?4)",
             )?
-            .execute(params![sequence, receiver, millis(now)])?;
+            .execute(params![sequence, delivery.receiver, at, digest])?;
     }
     Ok(())
 }
@@ -284,16 +287,27 @@ pub(crate) fn note(
 }
 
 /// See [`super::Store::set_back`].
-pub(crate) fn set_back(connection: &Connection, by: SignedDuration) -> Result<(), StoreError> {
+pub(crate) fn set_back(
+    connection: &Connection,
+    by: SignedDuration,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
     for sql in [
         "UPDATE feeds SET next_due = next_due - ?1",
         "UPDATE hosts SET not_before = not_before - ?1",
-        "UPDATE deliveries SET next_attempt = next_attempt - ?1 WHERE state = 'due'",
         "UPDATE facts SET at = at - ?1",
     ] {
         connection.execute(sql, [by])?;
     }
+    // A digest goes at a time of day, which it keeps; unless the clock was so wrong that no digest
+    // can be meant that is so far away.
+    let latest = now.checked_add(LONGEST_HOLD).map_or(i64::MAX, millis);
+    connection.execute(
+        "UPDATE deliveries SET next_attempt = next_attempt - ?1
+         WHERE state = 'due' AND (digest IS NULL OR attempts > 0 OR next_attempt > ?2)",
+        [by, latest],
+    )?;
     Ok(())
 }
 

@@ -26,7 +26,7 @@ pub(crate) enum Command {
     AdoptFeeds { feeds: Vec<Feed>, now: Timestamp, reply: Reply<()> },
     Settle { delivery: i64, settled: Settled, reply: Reply<()> },
     Note { name: String, value: String, now: Timestamp, reply: Reply<()> },
-    SetBack { by: SignedDuration, reply: Reply<()> },
+    SetBack { by: SignedDuration, now: Timestamp, reply: Reply<()> },
     Prune { before: Timestamp, reply: Reply<usize> },
 }
 
@@ -88,8 +88,8 @@ fn obey(transaction: &mut rusqlite::Transaction<'_>, command: Command) -> Answer
         Command::Note { name, value, now, reply } => {
             within(transaction, reply, |savepoint| write::note(savepoint, &name, &value, now))
         }
-        Command::SetBack { by, reply } => {
-            within(transaction, reply, |savepoint| write::set_back(savepoint, by))
+        Command::SetBack { by, now, reply } => {
+            within(transaction, reply, |savepoint| write::set_back(savepoint, by, now))
         }
         Command::Prune { before, reply } => {
             within(transaction, reply, |savepoint| write::prune(savepoint, before))

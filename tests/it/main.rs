@@ -11,6 +11,7 @@ mod names;
 mod old_stores;
 mod polling;
 mod program;
+mod routing;
 mod rules_doc;
 mod server;
 mod service;

@@ -415,6 +415,64 @@ fn a_route_to_an_unknown_receiver_is_one_mistake_and_not_two() {
 }
 
 #[test]
+fn check_explains_every_mistake_in_the_times_of_a_route() {
+    let demo = Demo::new();
+    let main = std::fs::read_to_string(demo.path("newswatch.toml")).unwrap();
+    let check = |lines: &str, expected: &[&str]| {
+        let route = format!("{main}[[route]]\nreceivers = [\"log\"]\n{lines}\n");
+        std::fs::write(demo.path("newswatch.toml"), route).unwrap();
+        let output = demo.run(&["check"]);
+        let out = String::from_utf8(output.stdout).unwrap();
+        for expected in expected {
+            assert!(out.contains(expected), "{lines}: {out}");
+        }
+    };
+    check("mode = \"digets\"", &["there is no mode \"digets\"", "did you mean \"digest\"?"]);
+    check("mode = \"digest\"", &["does not say when", "add digest_at = [\"07:00\", \"17:00\"]"]);
+    check("digest_at = [\"07:00\"]", &["this route tells at once", "add mode = \"digest\""]);
+    check(
+        "mode = \"digest\"\ndigest_at = [\"7am\", \"24:00\"]",
+        &["\"7am\" is no time of day", "\"24:00\" is no time of day", "2 errors"],
+    );
+    check("quiet = \"22 to 6\"", &["are no quiet hours", "write \"22:00-06:00\""]);
+    check("quiet = \"22:00-6:00\"", &["\"6:00\" is no time of day"]);
+    check("quiet = \"22:00-22:00\"", &["quiet hours end when they begin"]);
+    check("except = [\"critical\"]", &["this route has none", "add quiet"]);
+    check("quiet = \"22:00-06:00\"\nexcept = [\"crit\"]", &["did you mean \"critical\"?"]);
+    check(
+        "quiet = \"22:00-06:00\"\ntimezone = \"Europe/Berlim\"",
+        &["\"Europe/Berlim\" is no time zone", "did you mean \"Europe/Berlin\"?"],
+    );
+    check("timezone = \"Asia/Seoul\"", &["warning: timezone changes nothing", "0 errors"]);
+    check(
+        "mode = \"digest\"\ndigest_at = [\"07:00\"]\nquiet = \"22:00-06:00\"\n\
+         except = [\"critical\"]\ntimezone = \"+09:00\"",
+        &["0 errors, 0 warnings"],
+    );
+}
+
+#[test]
+fn the_times_of_a_route_are_shown_as_they_are_read() {
+    let demo = Demo::new();
+    let mut main = std::fs::read_to_string(demo.path("newswatch.toml")).unwrap();
+    main += "[[route]]\nreceivers = [\"log\"]\nmode = \"digest\"\n\
+             digest_at = [\"17:00\", \"07:00\"]\nquiet = \"22:00-06:00\"\n\
+             except = [\"critical\"]\ntimezone = \"Europe/Kyiv\"\n";
+    std::fs::write(demo.path("newswatch.toml"), main).unwrap();
+    let shown = demo.out(0, &["config", "show"]);
+    let route = &shown[shown.find("[[route]]").unwrap()..];
+    for line in [
+        "mode = \"digest\"",
+        "digest_at = [\"07:00\", \"17:00\"]",
+        "quiet = \"22:00-06:00\"",
+        "except = [\"critical\"]",
+        "timezone = \"Europe/Kyiv\"",
+    ] {
+        assert!(route.contains(line), "{route}");
+    }
+}
+
+#[test]
 fn what_a_feed_document_holds_is_printed_as_json() {
     let demo = Demo::new();
     let documents = demo.path("documents");
