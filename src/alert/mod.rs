@@ -1,6 +1,7 @@
 //! From a hit to an alert that is worth telling: the decision and its named reason, the record
 //! that receivers get, the route it takes, and when a failed delivery is tried again.
 
+pub mod ack;
 pub mod catalogue;
 pub mod decide;
 pub mod id;
