@@ -1,13 +1,19 @@
 //! The next poll of a feed: a pure function of what is known about it and how the last one went.
 
 pub mod offline;
+mod pace;
 pub mod rate;
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::rate::{Arrivals, Limits};
+pub use self::pace::Pace;
+use self::pace::{
+    BLOCKED, DAMAGED, DAY, GONE, LONG_NOT_FOUND, LONG_TRANSIENT, LONGEST_WISH, NOT_FOUND,
+    THROTTLED, TRANSIENT, jittered, pause, seconds, step,
+};
+use self::rate::Arrivals;
 use crate::poll::{Failure, FailureKind, Freshness, Validators};
 
 /// The condition a feed is in.
@@ -162,24 +168,6 @@ pub struct Seen {
     pub new: Vec<Option<Timestamp>>,
 }
 
-/// What the configuration says about one feed's schedule.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// The time between two polls when all is well; what the feed does decides when absent.
-    pub fixed: Option<Duration>,
-    /// Between what the time must lie that is decided so.
-    pub limits: Limits,
-    /// It is a file of this machine: there is no server to spare.
-    pub local: bool,
-}
-
-impl Pace {
-    /// The time between two polls of a feed while all is well.
-    fn interval(self, feed: &FeedState) -> Duration {
-        self.fixed.or(feed.interval).unwrap_or(self.limits.min)
-    }
-}
-
 /// What follows from a poll.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Next {
@@ -189,37 +177,8 @@ pub struct Next {
     pub host_not_before: Option<Timestamp>,
 }
 
-const MINUTE: i64 = 60;
-const HOUR: i64 = 3600;
-const DAY: i64 = 24 * HOUR;
-
-/// The pauses after failures in a row that may pass by themselves, in seconds; the last repeats.
-const TRANSIENT: &[i64] =
-    &[5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 6 * HOUR];
-/// The same when the document was damaged: it may hold news all the same.
-const DAMAGED: &[i64] = &[5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR];
-/// The same when the server says that there is nothing at this address.
-const NOT_FOUND: &[i64] = &[30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY];
-/// The same when it keeps us out.
-const BLOCKED: &[i64] = &[4 * HOUR, 8 * HOUR, 16 * HOUR, DAY];
-/// The same when it asks to be left alone.
-const THROTTLED: &[i64] = &[HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY];
-/// The same for 410: once to be sure, four weeks weekly, then monthly.
-const GONE: &[i64] = &[DAY, 7 * DAY, 7 * DAY, 7 * DAY, 7 * DAY, 30 * DAY];
-/// How long a feed may fail before it is tried more rarely still.
-const LONG_TRANSIENT: SignedDuration = SignedDuration::from_hours(7 * 24);
-const LONG_NOT_FOUND: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Items below which a feed that shows only new ones may just be small.
 const SMALLEST_WINDOW: usize = 5;
-/// A server that gives no validators sends everything every time: it is not asked more often.
-const WITHOUT_VALIDATORS: Duration = Duration::from_secs(3600);
-/// After so many equal bodies from such a server it is asked half as often, up to once a day.
-const SAME_BODIES: u32 = 24;
-const LONGEST_SAME: Duration = Duration::from_secs(24 * 3600);
-/// A throttled host's wish is heard up to this; a lifetime of the refusal counts too.
-const LONGEST_WISH: i64 = 2 * DAY;
-/// Jitter adds up to this part of a pause, in per mille. It only ever delays.
-const JITTER: i64 = 100;
 
 /// Marks a poll as started. Committed before the request is sent, so that a restart in the middle
 /// waits as after a first failure and cannot hammer the server.
@@ -320,27 +279,6 @@ fn take_note(feed: &mut FeedState, seen: &Seen, whole: bool, now: Timestamp) {
     }
 }
 
-/// The time until the next poll of a feed that is well.
-fn pause(feed: &FeedState, pace: Pace, now: Timestamp) -> Duration {
-    if let Some(fixed) = pace.fixed {
-        return fixed;
-    }
-    let Some(arrivals) = &feed.arrivals else { return pace.limits.min };
-    let mut pause = rate::interval(arrivals, feed.window, pace.limits, now);
-    if feed.gap_at == Some(now) {
-        let before = feed.interval.unwrap_or(pause).min(pause);
-        pause = (before / 2).max(pace.limits.min);
-    }
-    if feed.validators.etag.is_none() && feed.validators.last_modified.is_none() {
-        pause = pause.max(WITHOUT_VALIDATORS);
-        if feed.same_bodies >= SAME_BODIES {
-            let doublings = (feed.same_bodies / SAME_BODIES).min(5);
-            pause = (pause * 2_u32.pow(doublings)).min(LONGEST_SAME.max(pause));
-        }
-    }
-    pause
-}
-
 /// The state after a poll that failed because of our own network: as before it, and still due.
 pub fn postpone(before: &FeedState, now: Timestamp) -> FeedState {
     FeedState { next_due: now, ..before.clone() }
@@ -394,251 +332,5 @@ fn enter(feed: &mut FeedState, state: State, now: Timestamp) {
     }
 }
 
-/// The pause after so many failures in a row.
-fn step(pauses: &[i64], failures: u32) -> i64 {
-    let index = usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX);
-    pauses[index.min(pauses.len() - 1)]
-}
-
-fn seconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_secs()).unwrap_or(30 * DAY).min(30 * DAY)
-}
-
-fn jittered(pause: i64, seed: u64) -> SignedDuration {
-    let part = i64::try_from(seed % 1000).unwrap_or(0);
-    SignedDuration::from_millis(pause * 1000 + pause * part * JITTER / 1000)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn time(seconds: i64) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
-    }
-
-    fn failure(kind: FailureKind, retry_after: Option<u64>) -> Failure {
-        let retry_after = retry_after.map(Duration::from_secs);
-        let freshness = Freshness { lifetime: None, retry_after };
-        Failure { kind, message: "why".to_owned(), freshness }
-    }
-
-    const LIMITS: Limits =
-        Limits { min: Duration::from_secs(900), max: Duration::from_secs(6 * 3600) };
-    const PACE: Pace = Pace { fixed: Some(Duration::from_secs(900)), limits: LIMITS, local: false };
-    const LEARNT: Pace = Pace { fixed: None, ..PACE };
-
-    /// The pauses that follow failures of one kind, one right after the other.
-    #[track_caller]
-    fn check_ladder(kind: FailureKind, state: State, pauses: &[i64]) {
-        let mut feed = FeedState::new(time(0), time(0));
-        let mut now = time(0);
-        for (count, pause) in pauses.iter().enumerate() {
-            feed = lease(&feed, PACE, now);
-            let next = advance(&feed, Polled::Failed(&failure(kind, None)), PACE, now, 0);
-            feed = next.feed;
-            assert_eq!(feed.next_due.duration_since(now).as_secs(), *pause, "{kind:?} {count}");
-            now = feed.next_due;
-        }
-        assert_eq!(feed.state, state);
-        assert_eq!(feed.failures as usize, pauses.len());
-    }
-
-    #[test]
-    fn failures_are_tried_again_less_and_less_often_and_for_ever() {
-        let (m, h, d) = (MINUTE, HOUR, DAY);
-        check_ladder(
-            FailureKind::Server,
-            State::Retry,
-            &[5 * m, 15 * m, 30 * m, h, 2 * h, 4 * h, 6 * h, 6 * h],
-        );
-        check_ladder(
-            FailureKind::NotFound,
-            State::Retry,
-            &[30 * m, h, 2 * h, 4 * h, 8 * h, 16 * h, d, d],
-        );
-        check_ladder(FailureKind::Blocked, State::Blocked, &[4 * h, 8 * h, 16 * h, d, d]);
-        check_ladder(
-            FailureKind::Gone,
-            State::Gone,
-            &[d, 7 * d, 7 * d, 7 * d, 7 * d, 30 * d, 30 * d],
-        );
-        check_ladder(
-            FailureKind::Throttled,
-            State::Throttled,
-            &[h, 2 * h, 4 * h, 8 * h, 16 * h, d, d],
-        );
-    }
-
-    #[test]
-    fn one_410_is_not_the_end() {
-        let feed = FeedState::new(time(0), time(0));
-        let gone = failure(FailureKind::Gone, None);
-        let once = advance(&feed, Polled::Failed(&gone), PACE, time(0), 0).feed;
-        assert_eq!(once.state, State::Retry);
-        assert_eq!(
-            advance(&once, Polled::Failed(&gone), PACE, time(DAY), 0).feed.state,
-            State::Gone
-        );
-    }
-
-    #[test]
-    fn a_host_that_asks_for_patience_is_left_alone_with_all_its_feeds() {
-        let feed = FeedState::new(time(0), time(0));
-        let asked = failure(FailureKind::Throttled, Some(7200));
-        let next = advance(&feed, Polled::Failed(&asked), PACE, time(0), 0);
-        assert_eq!(next.host_not_before, Some(time(7200)));
-        assert_eq!(next.feed.next_due, time(7200));
-    }
-
-    #[test]
-    fn success_forgets_failures_and_keeps_the_validators_it_is_given() {
-        let mut feed = FeedState::new(time(0), time(0));
-        feed =
-            advance(&feed, Polled::Failed(&failure(FailureKind::Dns, None)), PACE, time(0), 0).feed;
-        let validators = Validators { etag: Some(b"\"v1\"".to_vec()), ..Validators::default() };
-        let polled = Polled::Changed {
-            validators: &validators,
-            body_hash: [1; 32],
-            freshness: Freshness::default(),
-            seen: &Seen { shown: 2, new: vec![None; 2] },
-        };
-        feed = advance(&lease(&feed, PACE, time(10)), polled, PACE, time(12), 0).feed;
-        assert_eq!((feed.state, feed.failures, feed.why.as_deref()), (State::Active, 0, None));
-        assert_eq!(feed.validators, validators);
-        assert_eq!(
-            (feed.last_ok, feed.last_new_item, feed.baseline_at),
-            (Some(time(12)), Some(time(12)), Some(time(12)))
-        );
-        assert_eq!(feed.next_due, time(10 + 900));
-    }
-
-    /// The pauses that follow damaged documents, one right after the other.
-    #[track_caller]
-    fn check_damaged(pace: Pace, pauses: &[i64]) {
-        let validators = Validators { etag: Some(b"\"whole\"".to_vec()), ..Validators::default() };
-        let mut feed = FeedState { validators, ..FeedState::new(time(0), time(0)) };
-        let before = feed.validators.clone();
-        let mut now = time(0);
-        for pause in pauses {
-            let seen = Seen { shown: 1, new: vec![None] };
-            let polled = Polled::Damaged { why: "cut off", seen: &seen };
-            feed = advance(&lease(&feed, pace, now), polled, pace, now, 0).feed;
-            assert_eq!(feed.next_due.duration_since(now).as_secs(), *pause);
-            assert_eq!((feed.last_ok, feed.last_new_item), (Some(now), Some(now)));
-            now = feed.next_due;
-        }
-        assert_eq!((feed.state, feed.why.as_deref()), (State::Degraded, Some("cut off")));
-        assert_eq!((feed.state_since, feed.baseline_at), (time(0), Some(time(0))));
-        assert_eq!(feed.validators, before, "those of the damaged body would hide the rest");
-    }
-
-    #[test]
-    fn a_feed_that_stays_damaged_is_asked_less_often_and_a_file_as_often_as_ever() {
-        let (m, h) = (MINUTE, HOUR);
-        check_damaged(PACE, &[5 * m, 15 * m, 30 * m, h, h]);
-        let often = Pace { fixed: Some(Duration::from_secs(60)), ..PACE };
-        check_damaged(often, &[m, 15 * m, 30 * m, h, h]);
-        check_damaged(Pace { local: true, ..often }, &[m, m, m]);
-    }
-
-    #[test]
-    fn damaged_documents_count_for_no_failure() {
-        let polled = Polled::Damaged { why: "cut off", seen: &Seen { shown: 0, new: vec![] } };
-        let mut feed = FeedState::new(time(0), time(0));
-        for _ in 0..9 {
-            feed = advance(&feed, polled, PACE, time(0), 0).feed;
-        }
-        let gone = failure(FailureKind::Gone, None);
-        let once = advance(&feed, Polled::Failed(&gone), PACE, time(0), 0).feed;
-        assert_eq!((once.state, once.failures), (State::Retry, 1));
-    }
-
-    #[test]
-    fn an_answer_that_stays_fresh_is_not_asked_for_before() {
-        let feed = lease(&FeedState::new(time(0), time(0)), PACE, time(0));
-        let freshness =
-            Freshness { lifetime: Some(Duration::from_secs(43_200)), retry_after: None };
-        let polled = Polled::Unchanged { validators: &Validators::default(), freshness };
-        assert_eq!(advance(&feed, polled, PACE, time(1), 0).feed.next_due, time(43_200));
-    }
-
-    #[test]
-    fn jitter_only_delays_and_by_a_tenth_at_most() {
-        let feed = lease(&FeedState::new(time(0), time(0)), PACE, time(0));
-        let polled = Polled::Unchanged {
-            validators: &Validators::default(),
-            freshness: Freshness::default(),
-        };
-        for seed in 0..2000 {
-            let due = advance(&feed, polled, PACE, time(0), seed).feed.next_due;
-            assert!((time(900)..=time(990)).contains(&due));
-        }
-    }
-
-    const WITH_ETAG: &[u8] = b"\"v\"";
-
-    fn validators() -> Validators {
-        Validators { etag: Some(WITH_ETAG.to_vec()), ..Validators::default() }
-    }
-
-    /// A poll that was answered with a whole body.
-    fn poll(feed: &FeedState, shown: usize, new: usize, now: Timestamp) -> FeedState {
-        let seen = Seen { shown, new: vec![None; new] };
-        let polled = Polled::Changed {
-            validators: &validators(),
-            body_hash: [1; 32],
-            freshness: Freshness::default(),
-            seen: &seen,
-        };
-        advance(&lease(feed, LEARNT, now), polled, LEARNT, now, 0).feed
-    }
-
-    #[test]
-    fn a_feed_without_an_interval_is_asked_as_often_as_it_brings_something() {
-        let mut feed = poll(&FeedState::new(time(0), time(0)), 30, 30, time(0));
-        assert_eq!(feed.interval, Some(Duration::from_secs(3600)), "nothing is known of it yet");
-        for hour in 1..24 {
-            feed = poll(&feed, 30, 1, time(hour * HOUR));
-        }
-        let interval = feed.interval.unwrap();
-        assert!((1800..1900).contains(&interval.as_secs()), "{interval:?}");
-        assert_eq!(feed.gap_at, None);
-    }
-
-    #[test]
-    fn a_feed_that_shows_nothing_known_may_have_lost_items_and_is_asked_twice_as_often() {
-        let first = poll(&FeedState::new(time(0), time(0)), 30, 30, time(0));
-        assert_eq!(first.gap_at, None, "the first poll has nothing before it");
-        let whole = poll(&first, 30, 29, time(HOUR));
-        assert_eq!(whole.gap_at, None);
-        let gap = poll(&first, 30, 30, time(HOUR));
-        assert_eq!((gap.gap_at, gap.interval), (Some(time(HOUR)), Some(Duration::from_secs(1800))));
-        assert_eq!(poll(&first, 4, 4, time(HOUR)).gap_at, None, "it may just be small");
-    }
-
-    #[test]
-    fn a_server_without_validators_is_asked_once_an_hour_and_less_when_nothing_changes() {
-        let mut feed = poll(&FeedState::new(time(0), time(0)), 30, 30, time(0));
-        let without = Validators::default();
-        let polled = Polled::Unchanged { validators: &without, freshness: Freshness::default() };
-        let mut intervals = Vec::new();
-        for hour in 1..=48 {
-            let now = time(hour * 12 * HOUR);
-            feed = advance(&lease(&feed, LEARNT, now), polled, LEARNT, now, 0).feed;
-            intervals.push(feed.interval.unwrap().as_secs() / 3600);
-        }
-        assert_eq!((intervals[22], intervals[23], intervals[47]), (6, 12, 24));
-        let changed = poll(&feed, 30, 1, time(600 * HOUR));
-        assert_eq!((changed.same_bodies, changed.interval), (0, Some(LIMITS.max)));
-    }
-
-    #[test]
-    fn a_poll_that_a_crash_cut_off_waits_as_after_a_first_failure() {
-        let fresh = FeedState::new(time(0), time(0));
-        let feed = lease(&fresh, PACE, time(5));
-        assert_eq!((feed.last_request, feed.next_due), (Some(time(5)), time(305)));
-        let often = Pace { fixed: Some(Duration::from_secs(20)), ..PACE };
-        assert_eq!(lease(&fresh, often, time(5)).next_due, time(25));
-    }
-}
+mod tests;

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 /// The pure core.
-const CORE: [&str; 13] = [
+const CORE: [&str; 14] = [
     "item.rs",
     "hit.rs",
     "poll.rs",
     "diagnostic.rs",
     "schedule.rs",
+    "schedule",
     "pipeline.rs",
     "feed",
     "opml",

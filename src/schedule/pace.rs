@@ -1,0 +1,93 @@
+//! How long to wait: while all is well, and after failures in a row.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::FeedState;
+use super::rate::{self, Limits};
+
+/// What the configuration says about one feed's schedule.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// The time between two polls when all is well; what the feed does decides when absent.
+    pub fixed: Option<Duration>,
+    /// Between what the time must lie that is decided so.
+    pub limits: Limits,
+    /// It is a file of this machine: there is no server to spare.
+    pub local: bool,
+}
+
+impl Pace {
+    /// The time between two polls of a feed while all is well.
+    pub(super) fn interval(self, feed: &FeedState) -> Duration {
+        self.fixed.or(feed.interval).unwrap_or(self.limits.min)
+    }
+}
+
+pub(super) const MINUTE: i64 = 60;
+pub(super) const HOUR: i64 = 3600;
+pub(super) const DAY: i64 = 24 * HOUR;
+
+/// The pauses after failures in a row that may pass by themselves, in seconds; the last repeats.
+pub(super) const TRANSIENT: &[i64] =
+    &[5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 6 * HOUR];
+/// The same when the document was damaged: it may hold news all the same.
+pub(super) const DAMAGED: &[i64] = &[5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR];
+/// The same when the server says that there is nothing at this address.
+pub(super) const NOT_FOUND: &[i64] =
+    &[30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY];
+/// The same when it keeps us out.
+pub(super) const BLOCKED: &[i64] = &[4 * HOUR, 8 * HOUR, 16 * HOUR, DAY];
+/// The same when it asks to be left alone.
+pub(super) const THROTTLED: &[i64] = &[HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY];
+/// The same for 410: once to be sure, four weeks weekly, then monthly.
+pub(super) const GONE: &[i64] = &[DAY, 7 * DAY, 7 * DAY, 7 * DAY, 7 * DAY, 30 * DAY];
+/// How long a feed may fail before it is tried more rarely still.
+pub(super) const LONG_TRANSIENT: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub(super) const LONG_NOT_FOUND: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// A server that gives no validators sends everything every time: it is not asked more often.
+const WITHOUT_VALIDATORS: Duration = Duration::from_secs(3600);
+/// After so many equal bodies from such a server it is asked half as often, up to once a day.
+const SAME_BODIES: u32 = 24;
+const LONGEST_SAME: Duration = Duration::from_secs(24 * 3600);
+/// A throttled host's wish is heard up to this; a lifetime of the refusal counts too.
+pub(super) const LONGEST_WISH: i64 = 2 * DAY;
+/// Jitter adds up to this part of a pause, in per mille. It only ever delays.
+const JITTER: i64 = 100;
+
+/// The time until the next poll of a feed that is well.
+pub(super) fn pause(feed: &FeedState, pace: Pace, now: Timestamp) -> Duration {
+    if let Some(fixed) = pace.fixed {
+        return fixed;
+    }
+    let Some(arrivals) = &feed.arrivals else { return pace.limits.min };
+    let mut pause = rate::interval(arrivals, feed.window, pace.limits, now);
+    if feed.gap_at == Some(now) {
+        let before = feed.interval.unwrap_or(pause).min(pause);
+        pause = (before / 2).max(pace.limits.min);
+    }
+    if feed.validators.etag.is_none() && feed.validators.last_modified.is_none() {
+        pause = pause.max(WITHOUT_VALIDATORS);
+        if feed.same_bodies >= SAME_BODIES {
+            let doublings = (feed.same_bodies / SAME_BODIES).min(5);
+            pause = (pause * 2_u32.pow(doublings)).min(LONGEST_SAME.max(pause));
+        }
+    }
+    pause
+}
+
+/// The pause after so many failures in a row.
+pub(super) fn step(pauses: &[i64], failures: u32) -> i64 {
+    let index = usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX);
+    pauses[index.min(pauses.len() - 1)]
+}
+
+pub(super) fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(30 * DAY).min(30 * DAY)
+}
+
+pub(super) fn jittered(pause: i64, seed: u64) -> SignedDuration {
+    let part = i64::try_from(seed % 1000).unwrap_or(0);
+    SignedDuration::from_millis(pause * 1000 + pause * part * JITTER / 1000)
+}

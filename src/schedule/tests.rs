@@ -1,0 +1,216 @@
+use super::pace::{HOUR, MINUTE};
+use super::rate::Limits;
+use super::*;
+
+fn time(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+}
+
+fn failure(kind: FailureKind, retry_after: Option<u64>) -> Failure {
+    let retry_after = retry_after.map(Duration::from_secs);
+    let freshness = Freshness { lifetime: None, retry_after };
+    Failure { kind, message: "why".to_owned(), freshness }
+}
+
+const LIMITS: Limits = Limits { min: Duration::from_secs(900), max: Duration::from_secs(6 * 3600) };
+const PACE: Pace = Pace { fixed: Some(Duration::from_secs(900)), limits: LIMITS, local: false };
+const LEARNT: Pace = Pace { fixed: None, ..PACE };
+
+/// The pauses that follow failures of one kind, one right after the other.
+#[track_caller]
+fn check_ladder(kind: FailureKind, state: State, pauses: &[i64]) {
+    let mut feed = FeedState::new(time(0), time(0));
+    let mut now = time(0);
+    for (count, pause) in pauses.iter().enumerate() {
+        feed = lease(&feed, PACE, now);
+        let next = advance(&feed, Polled::Failed(&failure(kind, None)), PACE, now, 0);
+        feed = next.feed;
+        assert_eq!(feed.next_due.duration_since(now).as_secs(), *pause, "{kind:?} {count}");
+        now = feed.next_due;
+    }
+    assert_eq!(feed.state, state);
+    assert_eq!(feed.failures as usize, pauses.len());
+}
+
+#[test]
+fn failures_are_tried_again_less_and_less_often_and_for_ever() {
+    let (m, h, d) = (MINUTE, HOUR, DAY);
+    check_ladder(
+        FailureKind::Server,
+        State::Retry,
+        &[5 * m, 15 * m, 30 * m, h, 2 * h, 4 * h, 6 * h, 6 * h],
+    );
+    check_ladder(
+        FailureKind::NotFound,
+        State::Retry,
+        &[30 * m, h, 2 * h, 4 * h, 8 * h, 16 * h, d, d],
+    );
+    check_ladder(FailureKind::Blocked, State::Blocked, &[4 * h, 8 * h, 16 * h, d, d]);
+    check_ladder(FailureKind::Gone, State::Gone, &[d, 7 * d, 7 * d, 7 * d, 7 * d, 30 * d, 30 * d]);
+    check_ladder(FailureKind::Throttled, State::Throttled, &[h, 2 * h, 4 * h, 8 * h, 16 * h, d, d]);
+}
+
+#[test]
+fn one_410_is_not_the_end() {
+    let feed = FeedState::new(time(0), time(0));
+    let gone = failure(FailureKind::Gone, None);
+    let once = advance(&feed, Polled::Failed(&gone), PACE, time(0), 0).feed;
+    assert_eq!(once.state, State::Retry);
+    assert_eq!(advance(&once, Polled::Failed(&gone), PACE, time(DAY), 0).feed.state, State::Gone);
+}
+
+#[test]
+fn a_host_that_asks_for_patience_is_left_alone_with_all_its_feeds() {
+    let feed = FeedState::new(time(0), time(0));
+    let asked = failure(FailureKind::Throttled, Some(7200));
+    let next = advance(&feed, Polled::Failed(&asked), PACE, time(0), 0);
+    assert_eq!(next.host_not_before, Some(time(7200)));
+    assert_eq!(next.feed.next_due, time(7200));
+}
+
+#[test]
+fn success_forgets_failures_and_keeps_the_validators_it_is_given() {
+    let mut feed = FeedState::new(time(0), time(0));
+    feed = advance(&feed, Polled::Failed(&failure(FailureKind::Dns, None)), PACE, time(0), 0).feed;
+    let validators = Validators { etag: Some(b"\"v1\"".to_vec()), ..Validators::default() };
+    let polled = Polled::Changed {
+        validators: &validators,
+        body_hash: [1; 32],
+        freshness: Freshness::default(),
+        seen: &Seen { shown: 2, new: vec![None; 2] },
+    };
+    feed = advance(&lease(&feed, PACE, time(10)), polled, PACE, time(12), 0).feed;
+    assert_eq!((feed.state, feed.failures, feed.why.as_deref()), (State::Active, 0, None));
+    assert_eq!(feed.validators, validators);
+    assert_eq!(
+        (feed.last_ok, feed.last_new_item, feed.baseline_at),
+        (Some(time(12)), Some(time(12)), Some(time(12)))
+    );
+    assert_eq!(feed.next_due, time(10 + 900));
+}
+
+/// The pauses that follow damaged documents, one right after the other.
+#[track_caller]
+fn check_damaged(pace: Pace, pauses: &[i64]) {
+    let validators = Validators { etag: Some(b"\"whole\"".to_vec()), ..Validators::default() };
+    let mut feed = FeedState { validators, ..FeedState::new(time(0), time(0)) };
+    let before = feed.validators.clone();
+    let mut now = time(0);
+    for pause in pauses {
+        let seen = Seen { shown: 1, new: vec![None] };
+        let polled = Polled::Damaged { why: "cut off", seen: &seen };
+        feed = advance(&lease(&feed, pace, now), polled, pace, now, 0).feed;
+        assert_eq!(feed.next_due.duration_since(now).as_secs(), *pause);
+        assert_eq!((feed.last_ok, feed.last_new_item), (Some(now), Some(now)));
+        now = feed.next_due;
+    }
+    assert_eq!((feed.state, feed.why.as_deref()), (State::Degraded, Some("cut off")));
+    assert_eq!((feed.state_since, feed.baseline_at), (time(0), Some(time(0))));
+    assert_eq!(feed.validators, before, "those of the damaged body would hide the rest");
+}
+
+#[test]
+fn a_feed_that_stays_damaged_is_asked_less_often_and_a_file_as_often_as_ever() {
+    let (m, h) = (MINUTE, HOUR);
+    check_damaged(PACE, &[5 * m, 15 * m, 30 * m, h, h]);
+    let often = Pace { fixed: Some(Duration::from_secs(60)), ..PACE };
+    check_damaged(often, &[m, 15 * m, 30 * m, h, h]);
+    check_damaged(Pace { local: true, ..often }, &[m, m, m]);
+}
+
+#[test]
+fn damaged_documents_count_for_no_failure() {
+    let polled = Polled::Damaged { why: "cut off", seen: &Seen { shown: 0, new: vec![] } };
+    let mut feed = FeedState::new(time(0), time(0));
+    for _ in 0..9 {
+        feed = advance(&feed, polled, PACE, time(0), 0).feed;
+    }
+    let gone = failure(FailureKind::Gone, None);
+    let once = advance(&feed, Polled::Failed(&gone), PACE, time(0), 0).feed;
+    assert_eq!((once.state, once.failures), (State::Retry, 1));
+}
+
+#[test]
+fn an_answer_that_stays_fresh_is_not_asked_for_before() {
+    let feed = lease(&FeedState::new(time(0), time(0)), PACE, time(0));
+    let freshness = Freshness { lifetime: Some(Duration::from_secs(43_200)), retry_after: None };
+    let polled = Polled::Unchanged { validators: &Validators::default(), freshness };
+    assert_eq!(advance(&feed, polled, PACE, time(1), 0).feed.next_due, time(43_200));
+}
+
+#[test]
+fn jitter_only_delays_and_by_a_tenth_at_most() {
+    let feed = lease(&FeedState::new(time(0), time(0)), PACE, time(0));
+    let polled =
+        Polled::Unchanged { validators: &Validators::default(), freshness: Freshness::default() };
+    for seed in 0..2000 {
+        let due = advance(&feed, polled, PACE, time(0), seed).feed.next_due;
+        assert!((time(900)..=time(990)).contains(&due));
+    }
+}
+
+const WITH_ETAG: &[u8] = b"\"v\"";
+
+fn validators() -> Validators {
+    Validators { etag: Some(WITH_ETAG.to_vec()), ..Validators::default() }
+}
+
+/// A poll that was answered with a whole body.
+fn poll(feed: &FeedState, shown: usize, new: usize, now: Timestamp) -> FeedState {
+    let seen = Seen { shown, new: vec![None; new] };
+    let polled = Polled::Changed {
+        validators: &validators(),
+        body_hash: [1; 32],
+        freshness: Freshness::default(),
+        seen: &seen,
+    };
+    advance(&lease(feed, LEARNT, now), polled, LEARNT, now, 0).feed
+}
+
+#[test]
+fn a_feed_without_an_interval_is_asked_as_often_as_it_brings_something() {
+    let mut feed = poll(&FeedState::new(time(0), time(0)), 30, 30, time(0));
+    assert_eq!(feed.interval, Some(Duration::from_secs(3600)), "nothing is known of it yet");
+    for hour in 1..24 {
+        feed = poll(&feed, 30, 1, time(hour * HOUR));
+    }
+    let interval = feed.interval.unwrap();
+    assert!((1800..1900).contains(&interval.as_secs()), "{interval:?}");
+    assert_eq!(feed.gap_at, None);
+}
+
+#[test]
+fn a_feed_that_shows_nothing_known_may_have_lost_items_and_is_asked_twice_as_often() {
+    let first = poll(&FeedState::new(time(0), time(0)), 30, 30, time(0));
+    assert_eq!(first.gap_at, None, "the first poll has nothing before it");
+    let whole = poll(&first, 30, 29, time(HOUR));
+    assert_eq!(whole.gap_at, None);
+    let gap = poll(&first, 30, 30, time(HOUR));
+    assert_eq!((gap.gap_at, gap.interval), (Some(time(HOUR)), Some(Duration::from_secs(1800))));
+    assert_eq!(poll(&first, 4, 4, time(HOUR)).gap_at, None, "it may just be small");
+}
+
+#[test]
+fn a_server_without_validators_is_asked_once_an_hour_and_less_when_nothing_changes() {
+    let mut feed = poll(&FeedState::new(time(0), time(0)), 30, 30, time(0));
+    let without = Validators::default();
+    let polled = Polled::Unchanged { validators: &without, freshness: Freshness::default() };
+    let mut intervals = Vec::new();
+    for hour in 1..=48 {
+        let now = time(hour * 12 * HOUR);
+        feed = advance(&lease(&feed, LEARNT, now), polled, LEARNT, now, 0).feed;
+        intervals.push(feed.interval.unwrap().as_secs() / 3600);
+    }
+    assert_eq!((intervals[22], intervals[23], intervals[47]), (6, 12, 24));
+    let changed = poll(&feed, 30, 1, time(600 * HOUR));
+    assert_eq!((changed.same_bodies, changed.interval), (0, Some(LIMITS.max)));
+}
+
+#[test]
+fn a_poll_that_a_crash_cut_off_waits_as_after_a_first_failure() {
+    let fresh = FeedState::new(time(0), time(0));
+    let feed = lease(&fresh, PACE, time(5));
+    assert_eq!((feed.last_request, feed.next_due), (Some(time(5)), time(305)));
+    let often = Pace { fixed: Some(Duration::from_secs(20)), ..PACE };
+    assert_eq!(lease(&fresh, often, time(5)).next_due, time(25));
+}
