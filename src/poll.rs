@@ -14,10 +14,18 @@ pub struct Validators {
     pub last_modified: Option<Vec<u8>>,
 }
 
+impl Validators {
+    /// Whether there is anything to ask with.
+    pub fn is_conditional(&self) -> bool {
+        self.etag.is_some() || self.last_modified.is_some()
+    }
+}
+
 /// How long the answer says that it stays fresh (RFC 9111 section 4.2), and when to come back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Freshness {
-    /// How much longer the answer is fresh.
+    /// How much longer the answer is fresh: zero when it is to be asked for each time, `None` when it
+    /// does not say.
     pub lifetime: Option<Duration>,
     /// `Retry-After`, as a duration from now.
     pub retry_after: Option<Duration>,
@@ -65,4 +73,52 @@ pub enum FailureKind {
     NotFound,
     /// An answer that is no feed.
     Parse,
+    /// An answer that nobody asked for: 304 to a request without conditions.
+    Protocol,
+}
+
+impl FailureKind {
+    const ALL: [FailureKind; 15] = [
+        FailureKind::Dns,
+        FailureKind::Connect,
+        FailureKind::Certificate,
+        FailureKind::Timeout,
+        FailureKind::Broken,
+        FailureKind::TooLarge,
+        FailureKind::Forbidden,
+        FailureKind::Redirect,
+        FailureKind::Server,
+        FailureKind::Throttled,
+        FailureKind::Blocked,
+        FailureKind::Gone,
+        FailureKind::NotFound,
+        FailureKind::Parse,
+        FailureKind::Protocol,
+    ];
+
+    /// The word that the store and the lists use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FailureKind::Dns => "dns",
+            FailureKind::Connect => "connect",
+            FailureKind::Certificate => "certificate",
+            FailureKind::Timeout => "timeout",
+            FailureKind::Broken => "broken",
+            FailureKind::TooLarge => "too-large",
+            FailureKind::Forbidden => "forbidden",
+            FailureKind::Redirect => "redirect",
+            FailureKind::Server => "server",
+            FailureKind::Throttled => "throttled",
+            FailureKind::Blocked => "blocked",
+            FailureKind::Gone => "gone",
+            FailureKind::NotFound => "not-found",
+            FailureKind::Parse => "parse",
+            FailureKind::Protocol => "protocol",
+        }
+    }
+
+    /// The kind of that word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
 }

@@ -1,19 +1,23 @@
 //! The next poll of a feed: a pure function of what is known about it and how the last one went.
 
+mod moved;
 pub mod offline;
 mod pace;
 pub mod rate;
+mod trust;
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::moved::Move;
 pub use self::pace::Pace;
 use self::pace::{
-    BLOCKED, DAMAGED, DAY, GONE, LONG_NOT_FOUND, LONG_TRANSIENT, LONGEST_WISH, NOT_FOUND,
-    THROTTLED, TRANSIENT, jittered, pause, seconds, step,
+    BLOCKED, DAMAGED, DAY, GONE, LONG_NOT_FOUND, LONG_TRANSIENT, LONGEST_FRESH, LONGEST_WISH,
+    NOT_FOUND, THROTTLED, TRANSIENT, jittered, pause, seconds, step,
 };
 use self::rate::Arrivals;
+pub use self::trust::{Trust, conditions};
 use crate::poll::{Failure, FailureKind, Freshness, Validators};
 
 /// The condition a feed is in.
@@ -46,8 +50,29 @@ pub struct FeedState {
     pub why: Option<String>,
     /// Failures in a row, or damaged documents in a row.
     pub failures: u32,
+    /// The kind of the last failure; absent while all is well, and for damaged documents.
+    pub failure: Option<FailureKind>,
+    /// Since when failures have been of that kind.
+    pub failure_since: Option<Timestamp>,
+    /// The address that is asked in place of the configured one, after it has proven that the feed
+    /// has moved there for good.
+    pub effective_url: Option<String>,
+    /// When that address was adopted last; it stays when the address is given up again.
+    pub moved_at: Option<Timestamp>,
+    /// An address that permanent redirects lead to and that has not proven itself yet.
+    pub moving: Option<Move>,
     /// What to send with the next poll.
     pub validators: Validators,
+    /// Which of those are believed, and therefore sent; see [`conditions`].
+    pub trust: Trust,
+    /// When one of them was found to hide news.
+    pub distrusted_at: Option<Timestamp>,
+    /// When the feed was last asked without conditions to see whether its 304s are true.
+    pub checked_at: Option<Timestamp>,
+    /// When a body last came, changed or not: only 304s since.
+    pub last_body: Option<Timestamp>,
+    /// How long the last body said that it stays fresh; a 304 that says nothing renews it.
+    pub lifetime: Option<Duration>,
     /// The digest of the last body that was taken in whole.
     pub body_hash: Option<[u8; 32]>,
     /// When the last request was started.
@@ -110,7 +135,17 @@ impl FeedState {
             state_since: now,
             why: None,
             failures: 0,
+            failure: None,
+            failure_since: None,
+            effective_url: None,
+            moved_at: None,
+            moving: None,
             validators: Validators::default(),
+            trust: Trust::All,
+            distrusted_at: None,
+            checked_at: None,
+            last_body: None,
+            lifetime: None,
             body_hash: None,
             last_request: None,
             last_ok: None,
@@ -131,12 +166,10 @@ impl FeedState {
 pub enum Polled<'a> {
     /// A body was taken in.
     Changed {
-        /// To be sent next time.
-        validators: &'a Validators,
+        /// What came with it.
+        answer: Answer<'a>,
         /// The digest of the body.
         body_hash: [u8; 32],
-        /// When to come back.
-        freshness: Freshness,
         /// What it showed.
         seen: &'a Seen,
     },
@@ -148,15 +181,23 @@ pub enum Polled<'a> {
         /// What it showed before the cut.
         seen: &'a Seen,
     },
-    /// 304, or the same body again.
-    Unchanged {
-        /// What the answer repeated or renewed.
-        validators: &'a Validators,
-        /// When to come back.
-        freshness: Freshness,
-    },
+    /// The same body again.
+    SameBody(Answer<'a>),
+    /// 304.
+    NotModified(Answer<'a>),
     /// Nothing usable.
     Failed(&'a Failure),
+}
+
+/// What a good answer says beside its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// To be sent next time.
+    pub validators: &'a Validators,
+    /// When to come back.
+    pub freshness: Freshness,
+    /// Where permanent redirects, and no others, led.
+    pub moved_to: Option<&'a str>,
 }
 
 /// The items of a body.
@@ -179,18 +220,22 @@ pub struct Next {
 
 /// Items below which a feed that shows only new ones may just be small.
 const SMALLEST_WINDOW: usize = 5;
+/// For how long a server must say 410 before it is believed.
+const SURELY_GONE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Marks a poll as started. Committed before the request is sent, so that a restart in the middle
 /// waits as after a first failure and cannot hammer the server.
 pub fn lease(before: &FeedState, pace: Pace, now: Timestamp) -> FeedState {
     let interval = pace.interval(before);
     let pause = TRANSIENT[0].min(seconds(interval).max(1));
-    FeedState {
-        last_request: Some(now),
-        next_due: now + SignedDuration::from_secs(pause),
-        interval: Some(interval),
-        ..before.clone()
+    let mut feed = before.clone();
+    if !pace.local {
+        trust::start(&mut feed, now);
     }
+    feed.last_request = Some(now);
+    feed.next_due = now + SignedDuration::from_secs(pause);
+    feed.interval = Some(interval);
+    feed
 }
 
 /// The state that follows `before` when the poll that was started at `before.last_request` went
@@ -203,37 +248,74 @@ pub fn advance(
     seed: u64,
 ) -> Next {
     let mut feed = before.clone();
-    let failure = match polled {
-        Polled::Failed(failure) => failure,
-        Polled::Damaged { why, seen } => {
-            take_note(&mut feed, seen, false, now);
-            return was_damaged(feed, why, pace, now, seed);
-        }
-        Polled::Changed { validators, body_hash, freshness, seen } => {
+    match polled {
+        Polled::Changed { answer, body_hash, seen } => {
+            trust::judge(&mut feed, seen, now);
             feed.body_hash = Some(body_hash);
             feed.same_bodies = 0;
+            feed.last_body = Some(now);
+            feed.lifetime = answer.freshness.lifetime;
             take_note(&mut feed, seen, true, now);
-            return went_well(feed, validators, freshness, pace, now, seed);
+            moved::took(&mut feed, answer.moved_to, seen.new.len() < seen.shown, now);
+            went_well(feed, answer, pace, now, seed)
         }
-        Polled::Unchanged { validators, freshness } => {
-            let without = validators.etag.is_none() && validators.last_modified.is_none();
+        Polled::SameBody(answer) => {
+            let without = !answer.validators.is_conditional();
             feed.same_bodies = if without { feed.same_bodies.saturating_add(1) } else { 0 };
-            return went_well(feed, validators, freshness, pace, now, seed);
+            feed.last_body = Some(now);
+            feed.lifetime = answer.freshness.lifetime;
+            moved::took(&mut feed, answer.moved_to, true, now);
+            went_well(feed, answer, pace, now, seed)
         }
-    };
-    let failures = if before.state == State::Degraded { 0 } else { before.failures };
-    feed.failures = failures.saturating_add(1);
-    let state = match failure.kind {
+        Polled::NotModified(answer) => {
+            // RFC 9111 section 4.3.4: what a 304 does not say is as the stored answer said.
+            feed.lifetime = answer.freshness.lifetime.or(feed.lifetime);
+            moved::took(&mut feed, answer.moved_to, true, now);
+            went_well(feed, answer, pace, now, seed)
+        }
+        Polled::Damaged { why, seen } => {
+            take_note(&mut feed, seen, false, now);
+            was_damaged(feed, why, pace, now, seed)
+        }
+        Polled::Failed(failure) => has_failed(feed, failure, pace, now, seed),
+    }
+}
+
+fn has_failed(
+    mut feed: FeedState,
+    failure: &Failure,
+    pace: Pace,
+    now: Timestamp,
+    seed: u64,
+) -> Next {
+    let kind = failure.kind;
+    if feed.failure != Some(kind) {
+        feed.failure_since = Some(now);
+    }
+    // What came before a 410 says nothing about whether it is meant.
+    let anew = feed.state == State::Degraded
+        || kind == FailureKind::Gone && feed.failure != Some(FailureKind::Gone);
+    feed.failure = Some(kind);
+    feed.failures = if anew { 1 } else { feed.failures.saturating_add(1) };
+    let lasting =
+        feed.failure_since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+    let state = match kind {
         FailureKind::Throttled => State::Throttled,
         FailureKind::Blocked => State::Blocked,
         // The first 410 may be a mistake; the second, a day later, is meant.
-        FailureKind::Gone if before.state == State::Gone || failures > 0 => State::Gone,
+        FailureKind::Gone if feed.state == State::Gone || lasting >= SURELY_GONE => State::Gone,
         _ => State::Retry,
     };
     enter(&mut feed, state, now);
     feed.why = Some(failure.message.clone());
+    if kind == FailureKind::Protocol {
+        feed.validators = Validators::default();
+    }
+    if kind != FailureKind::Throttled {
+        moved::failed(&mut feed);
+    }
     let failing = now.duration_since(feed.state_since);
-    let pause = match failure.kind {
+    let pause = match kind {
         FailureKind::Throttled => {
             let wish = [failure.freshness.retry_after, failure.freshness.lifetime];
             let wish =
@@ -241,6 +323,7 @@ pub fn advance(
             step(THROTTLED, feed.failures).max(wish.max().unwrap_or(0).min(LONGEST_WISH))
         }
         FailureKind::Blocked => step(BLOCKED, feed.failures),
+        FailureKind::Gone if state == State::Retry => GONE[0],
         FailureKind::Gone => step(GONE, feed.failures),
         FailureKind::NotFound if failing > LONG_NOT_FOUND => 7 * DAY,
         FailureKind::NotFound => step(NOT_FOUND, feed.failures),
@@ -248,8 +331,8 @@ pub fn advance(
         _ => step(TRANSIENT, feed.failures),
     };
     // A feed that is polled every minute is not left for hours after one slip of the network.
-    let interval = seconds(pace.interval(before));
-    let passing = !matches!(failure.kind, FailureKind::NotFound | FailureKind::Gone);
+    let interval = seconds(pace.interval(&feed));
+    let passing = !matches!(kind, FailureKind::NotFound | FailureKind::Gone);
     let brief = state == State::Retry && feed.failures == 1 && passing;
     let pause = if brief { pause.min(interval.max(1)) } else { pause };
     feed.next_due = now + jittered(pause, seed);
@@ -286,8 +369,7 @@ pub fn postpone(before: &FeedState, now: Timestamp) -> FeedState {
 
 fn went_well(
     mut feed: FeedState,
-    validators: &Validators,
-    freshness: Freshness,
+    answer: Answer<'_>,
     pace: Pace,
     now: Timestamp,
     seed: u64,
@@ -295,12 +377,13 @@ fn went_well(
     enter(&mut feed, State::Active, now);
     feed.why = None;
     feed.failures = 0;
-    feed.validators = validators.clone();
+    (feed.failure, feed.failure_since) = (None, None);
+    feed.validators = answer.validators.clone();
     feed.last_ok = Some(now);
     feed.baseline_at = feed.baseline_at.or(Some(now));
     // Intervals are counted from request to request, or slow answers would stretch them.
     let start = feed.last_request.unwrap_or(now).min(now);
-    let fresh = freshness.lifetime.map_or(0, seconds);
+    let fresh = feed.lifetime.map_or(0, seconds).min(LONGEST_FRESH);
     let pause = pause(&feed, pace, now);
     feed.interval = Some(pause);
     feed.next_due = (start + jittered(seconds(pause).max(fresh), seed)).max(now);
@@ -310,6 +393,7 @@ fn went_well(
 fn was_damaged(mut feed: FeedState, why: &str, pace: Pace, now: Timestamp, seed: u64) -> Next {
     feed.failures = if feed.state == State::Degraded { feed.failures.saturating_add(1) } else { 1 };
     enter(&mut feed, State::Degraded, now);
+    (feed.failure, feed.failure_since) = (None, None);
     feed.why = Some(why.to_owned());
     // What it left out must not be taken for seen.
     feed.body_hash = None;

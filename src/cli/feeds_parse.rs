@@ -99,7 +99,8 @@ fn read(file: &str) -> anyhow::Result<Vec<u8>> {
 /// means it, be it private.
 fn fetch(address: &str) -> anyhow::Result<Read> {
     let url = address.parse().context("this is no address")?;
-    let request = Request { url, validators: Validators::default(), allow_private: true };
+    let validators = Validators::default();
+    let request = Request { url, moved_to: None, validators, allow_private: true };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let fetcher = Fetcher::new(&PollSettings::default())?;
     match runtime.block_on(fetcher.fetch(&request, Clock::System.now())) {

@@ -345,7 +345,7 @@ impl Daemon {
             Reach::Reached => self.network.reached(),
             Reach::Unreachable => {
                 let hosts = self.queue.hosts();
-                self.network.unreachable(&queue::host_of(&report.feed), hosts, now)
+                self.network.unreachable(&report.host, hosts, now)
             }
         };
         match change {
@@ -375,7 +375,7 @@ impl Daemon {
             Ok((id, report)) => (id, report),
             Err(panic) => (panic.id(), Err(anyhow::anyhow!("the poll failed: {panic}"))),
         };
-        let Some(Poll { feed, mut state }) = self.polling.remove(&id) else { return };
+        let Some(Poll { feed, mut state, host }) = self.polling.remove(&id) else { return };
         self.slow.remove(&feed.name);
         let again = self.mode == Mode::Forever;
         match report {
@@ -389,14 +389,15 @@ impl Daemon {
                     self.deliverer.wake();
                 }
                 self.notice(&report);
-                self.queue.finished(&report.feed, report.state, report.host_not_before, again);
+                let Report { feed, state, host_not_before, .. } = report;
+                self.queue.finished(&feed, &host, state, host_not_before, again);
             }
             Err(error) => {
                 self.summary.failed += 1;
                 state.next_due = self.clock.now() + AFTER_STORE_FAILURE;
                 error!(feed = %feed.name, next_due = %state.next_due,
                     "the poll of {} was not taken in and will be made again: {error:#}", feed.name);
-                self.queue.finished(&feed, state, None, again);
+                self.queue.finished(&feed, &host, state, None, again);
             }
         }
     }

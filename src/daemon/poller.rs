@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use tracing::{Level, debug, enabled, info, warn};
+use url::Url;
 
 use super::queue::{self, Poll};
 use crate::clock::Clock;
@@ -17,7 +18,7 @@ use crate::fetch::{Body, Failure, FailureKind, Fetcher, Freshness, Outcome, Requ
 use crate::item::ItemKey;
 use crate::pipeline::{self, Arrival, Batch, Ingested};
 use crate::schedule::rate::Limits;
-use crate::schedule::{self, FeedState, Next, Pace, Polled, Seen};
+use crate::schedule::{self, Answer, FeedState, Next, Pace, Polled, Seen};
 use crate::store::Store;
 
 /// How long the reading of one document may take before its poll counts as failed.
@@ -53,6 +54,8 @@ pub(crate) enum Reach {
 pub(crate) struct Report {
     pub(crate) feed: Arc<Feed>,
     pub(crate) state: FeedState,
+    /// The host that was asked.
+    pub(crate) host: String,
     pub(crate) host_not_before: Option<Timestamp>,
     pub(crate) failed: bool,
     pub(crate) reach: Reach,
@@ -78,12 +81,15 @@ impl Poller {
         self.store.lease(&feed, before.clone()).await.context("failed to note the poll")?;
         let request = Request {
             url: feed.url.clone(),
-            validators: before.validators.clone(),
+            moved_to: before.effective_url.as_deref().and_then(|url| url.parse().ok()),
+            validators: schedule::conditions(&before),
             allow_private: feed.allow_private,
         };
         match self.fetcher.fetch(&request, self.clock.now()).await {
-            Outcome::NotModified { validators, freshness } => {
-                let polled = Polled::Unchanged { validators: &validators, freshness };
+            Outcome::NotModified { validators, freshness, moved_to } => {
+                let moved_to = moved_to.as_ref().map(Url::as_str);
+                let answer = Answer { validators: &validators, freshness, moved_to };
+                let polled = Polled::NotModified(answer);
                 self.finish(&feed, &before, polled, Ingested::default()).await
             }
             Outcome::Failed(failure) => {
@@ -100,6 +106,9 @@ impl Poller {
         body: Box<Body>,
     ) -> anyhow::Result<Report> {
         let (validators, freshness) = (body.validators.clone(), body.freshness);
+        let moved_to = body.moved_to.clone();
+        let moved_to = moved_to.as_ref().map(Url::as_str);
+        let answer = Answer { validators: &validators, freshness, moved_to };
         let hash = *blake3::hash(&body.bytes).as_bytes();
         let taken = if body.complete && before.body_hash == Some(hash) {
             Ok(Taken::Same)
@@ -108,20 +117,14 @@ impl Poller {
         };
         match taken {
             Ok(Taken::Same) => {
-                let polled = Polled::Unchanged { validators: &validators, freshness };
-                self.finish(feed, before, polled, Ingested::default()).await
+                self.finish(feed, before, Polled::SameBody(answer), Ingested::default()).await
             }
             Ok(Taken::Items { ingested, shown, damage }) => {
                 let new = ingested.items.iter().filter(|item| item.revision == 1);
                 let seen = Seen { shown, new: new.map(|item| item.item.published).collect() };
                 let polled = match &damage {
                     Some(why) => Polled::Damaged { why, seen: &seen },
-                    None => Polled::Changed {
-                        validators: &validators,
-                        body_hash: hash,
-                        freshness,
-                        seen: &seen,
-                    },
+                    None => Polled::Changed { answer, body_hash: hash, seen: &seen },
                 };
                 self.finish(feed, before, polled, *ingested).await
             }
@@ -174,11 +177,16 @@ impl Poller {
             Err(error) => return Ok(Err(parse_failure(&error))),
         };
         let whole = body.complete && parsed.complete;
+        let part = matches!(body.status, 206 | 226).then_some(body.status);
         drop(body);
         // It comes with the next poll, and would count as another item then.
         parsed.items.retain(|item| Some(item.key) != parsed.unidentified);
         let damage = (!whole).then(|| {
-            format!("the document was cut off; items that could be read: {}", parsed.items.len())
+            let what = match part {
+                Some(status) => format!("the server sent a part of the document ({status})"),
+                None => "the document was cut off".to_owned(),
+            };
+            format!("{what}; items that could be read: {}", parsed.items.len())
         });
         log_repairs(feed, &parsed);
         let title = feed.title.as_deref().or(parsed.feed.title.as_deref());
@@ -229,13 +237,14 @@ impl Poller {
             ..Batch::of_state(
                 feed.name.clone(),
                 next.feed.clone(),
-                next.host_not_before.map(|until| (queue::host_of(feed), until)),
+                next.host_not_before.map(|until| (queue::host_of(feed, before), until)),
                 now,
             )
         };
         let report = Report {
             feed: feed.clone(),
             state: next.feed,
+            host: queue::host_of(feed, before),
             host_not_before: next.host_not_before,
             failed,
             reach,
@@ -283,6 +292,7 @@ fn log(before: &FeedState, report: &Report) {
         warn!(%feed, items = state.window, %next_due,
             "all {} items of {feed} were new: others may have been missed", state.window);
     }
+    log_changes(&report.feed, before, state);
     match loudness(before, state, *new) {
         Level::WARN => warn!(%feed, state = condition, failures, new, hits, alerts, %next_due,
             "{feed} is {condition}: {why}"),
@@ -294,6 +304,24 @@ fn log(before: &FeedState, report: &Report) {
             debug!(%feed, failures, %next_due, "{feed} is still {condition}: {why}")
         }
         _ => debug!(%feed, new, hits, %next_due, "polled {feed}: nothing new"),
+    }
+}
+
+/// What a person should know of how the feed is asked from now on.
+fn log_changes(feed: &Feed, before: &FeedState, after: &FeedState) {
+    let (feed, configured) = (&feed.name, &feed.url);
+    match (&before.effective_url, &after.effective_url) {
+        (old, Some(new)) if old.as_ref() != Some(new) => warn!(%feed, url = %new,
+            "{feed} has moved for good: it is asked at {new} from now on, and the configuration \
+             should say so"),
+        (Some(old), None) => warn!(%feed, url = %configured,
+            "{feed} fails at {old}: it is asked at {configured} again, as configured"),
+        _ => {}
+    }
+    if after.distrusted_at.is_some() && after.distrusted_at != before.distrusted_at {
+        warn!(%feed, trust = after.trust.as_str(),
+            "the server of {feed} said that nothing had changed when something had; it is asked \
+             with fewer conditions for a week");
     }
 }
 

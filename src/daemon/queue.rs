@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use url::Url;
 
 use crate::config::Feed;
 use crate::item::FeedName;
@@ -28,6 +29,13 @@ struct Entry {
     host: String,
 }
 
+impl Entry {
+    fn poll(&self) -> Poll {
+        let Entry { feed, state, host } = self;
+        Poll { feed: feed.clone(), state: state.clone(), host: host.clone() }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Host {
     polling: bool,
@@ -41,6 +49,8 @@ struct Host {
 pub(crate) struct Poll {
     pub(crate) feed: Arc<Feed>,
     pub(crate) state: FeedState,
+    /// The host that will be asked.
+    pub(crate) host: String,
 }
 
 impl Queue {
@@ -63,7 +73,8 @@ impl Queue {
         for feed in feeds.iter().filter(|feed| feed.enabled) {
             let state = states.get(&feed.name).cloned().unwrap_or_else(|| FeedState::new(now, now));
             queue.due.insert((state.next_due, feed.name.clone()));
-            let entry = Entry { feed: Arc::new(feed.clone()), state, host: host_of(feed) };
+            let host = host_of(feed, &state);
+            let entry = Entry { feed: Arc::new(feed.clone()), state, host };
             queue.feeds.insert(feed.name.clone(), entry);
         }
         queue
@@ -125,7 +136,7 @@ impl Queue {
         let host = self.hosts.entry(entry.host.clone()).or_default();
         host.polling = true;
         host.free_at = Some(now + self.gap);
-        Some(Poll { feed: entry.feed.clone(), state: entry.state.clone() })
+        Some(entry.poll())
     }
 
     /// Lets the feeds go that were kept back: those that are overdue a second apart, or closer where
@@ -178,7 +189,7 @@ impl Queue {
             } else {
                 host.polling = true;
                 host.free_at = Some(now + self.gap);
-                return Some(Poll { feed: entry.feed.clone(), state: entry.state.clone() });
+                return Some(entry.poll());
             }
         }
         None
@@ -191,15 +202,16 @@ impl Queue {
     }
 
     /// Takes note that a poll has ended, whatever came of it; `again` puts the feed back at its
-    /// next due time.
+    /// next due time. `host` is the one that was asked.
     pub(crate) fn finished(
         &mut self,
         feed: &Feed,
+        host: &str,
         state: FeedState,
         host_not_before: Option<Timestamp>,
         again: bool,
     ) {
-        let host = self.hosts.entry(host_of(feed)).or_default();
+        let host = self.hosts.entry(host.to_owned()).or_default();
         host.polling = false;
         host.free_at = host.free_at.max(host_not_before);
         let waiting = host.waiting.pop_front();
@@ -210,6 +222,7 @@ impl Queue {
         }
         if let Some(entry) = self.feeds.get_mut(&feed.name) {
             entry.state = state;
+            entry.host = host_of(&entry.feed, &entry.state);
             if again {
                 self.due.insert((entry.state.next_due, feed.name.clone()));
             }
@@ -238,11 +251,13 @@ impl Queue {
     }
 }
 
-/// What requests are spaced by: the host and port, or the file itself.
-pub(crate) fn host_of(feed: &Feed) -> String {
-    match feed.url.host_str() {
-        Some(host) => format!("{host}:{}", feed.url.port_or_known_default().unwrap_or_default()),
-        None => feed.url.path().to_owned(),
+/// What requests are spaced by: the host and port that a feed is asked at, or the file itself.
+pub(crate) fn host_of(feed: &Feed, state: &FeedState) -> String {
+    let adopted = state.effective_url.as_deref().and_then(|url| Url::parse(url).ok());
+    let url = adopted.as_ref().unwrap_or(&feed.url);
+    match url.host_str() {
+        Some(host) => format!("{host}:{}", url.port_or_known_default().unwrap_or_default()),
+        None => url.path().to_owned(),
     }
 }
 
@@ -288,7 +303,7 @@ mod tests {
         };
         let state = crate::schedule::postpone(&lease(&probe.state, pace, at(30)), at(31));
         assert_eq!((state.failures, state.next_due), (0, at(31)));
-        queue.finished(&probe.feed, state, None, true);
+        queue.finished(&probe.feed, &probe.host, state, None, true);
         assert_eq!(taken(&mut queue, at(60)), [""; 0]);
     }
 
@@ -307,11 +322,8 @@ mod tests {
     fn a_clock_that_is_set_back_takes_due_times_and_pauses_of_hosts_along() {
         let mut queue = queue(&["https://a.example/1", "https://a.example/2"]);
         assert_eq!(taken(&mut queue, at(0)), ["https://a.example/1"]);
-        let poll = Poll {
-            feed: queue.feeds[&FeedName::new("https://a.example/1")].feed.clone(),
-            state: FeedState::new(at(0), at(900)),
-        };
-        queue.finished(&poll.feed, poll.state, Some(at(600)), true);
+        let Poll { feed, host, .. } = queue.feeds[&FeedName::new("https://a.example/1")].poll();
+        queue.finished(&feed, &host, FeedState::new(at(0), at(900)), Some(at(600)), true);
         queue.set_back(SignedDuration::from_hours(1));
         assert_eq!(taken(&mut queue, at(600 - 3601)), [""; 0]);
         assert_eq!(taken(&mut queue, at(600 - 3600)), ["https://a.example/2"]);

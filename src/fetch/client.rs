@@ -109,16 +109,18 @@ impl Fetcher {
 
     /// Follows redirects until something else comes.
     async fn follow(&self, request: &Request, now: Timestamp) -> Result<Outcome, Box<Failure>> {
-        let mut url = request.url.clone();
+        let mut url = request.moved_to.as_ref().unwrap_or(&request.url).clone();
         let mut permanent = true;
         for hop in 0..=MOST_REDIRECTS {
             let allow_private = request.allow_private && same_server(&url, &request.url);
             if !allow_private && let Err(error) = address::check_literal(&url) {
-                return Err(forbidden(&error, hop));
+                return Err(forbidden(&error, url != request.url));
             }
             let response = match self.ask(&url, request, allow_private).await {
                 Ok(response) => response,
-                Err(Unanswered::Forbidden(error)) => return Err(forbidden(&error, hop)),
+                Err(Unanswered::Forbidden(error)) => {
+                    return Err(forbidden(&error, url != request.url));
+                }
                 Err(Unanswered::Failed(failure)) => return Err(failure),
             };
             let status = response.status();
@@ -178,7 +180,8 @@ impl Fetcher {
         let status = response.status();
         let freshness = headers::freshness(response.headers(), now);
         let asked = request.validators.url.as_deref() == Some(url.as_str())
-            && (request.validators.etag.is_some() || request.validators.last_modified.is_some());
+            && request.validators.is_conditional();
+        let moved_to = moved_permanently.then(|| url.clone());
         match status.as_u16() {
             304 if asked => {
                 let renewed = validators(response.headers(), &url);
@@ -188,11 +191,11 @@ impl Fetcher {
                     etag: renewed.etag.or_else(|| before.etag.clone()),
                     last_modified: renewed.last_modified.or_else(|| before.last_modified.clone()),
                 };
-                return Ok(Outcome::NotModified { validators, freshness });
+                return Ok(Outcome::NotModified { validators, freshness, moved_to });
             }
             304 => {
                 return Err(failure(
-                    FailureKind::Broken,
+                    FailureKind::Protocol,
                     "304 to a request without conditions".to_owned(),
                 ));
             }
@@ -214,10 +217,10 @@ impl Fetcher {
         Ok(Outcome::Modified(Box::new(Body {
             status: status.as_u16(),
             bytes,
-            // A part of a feed, as 206 announces it, must not pass for the whole.
-            complete: complete && status != StatusCode::PARTIAL_CONTENT,
+            // A part of a feed, or changes to what we do not have, must not pass for the whole.
+            complete: complete && !matches!(status.as_u16(), 206 | 226),
             final_url: url,
-            moved_permanently,
+            moved_to,
             charset,
             content_type,
             validators,
@@ -318,11 +321,12 @@ enum Unanswered {
     Failed(Box<Failure>),
 }
 
-/// The failure of an address that may not be asked, after so many redirects.
-fn forbidden(refused: &address::Forbidden, redirects: usize) -> Box<Failure> {
-    let message = match redirects {
-        0 => format!("{refused}; set allow_private = true if that is meant"),
-        _ => format!("redirected to where no redirect may lead: {refused}"),
+/// The failure of an address that may not be asked.
+fn forbidden(refused: &address::Forbidden, redirected: bool) -> Box<Failure> {
+    let message = if redirected {
+        format!("redirected to where no redirect may lead: {refused}")
+    } else {
+        format!("{refused}; set allow_private = true if that is meant")
     };
     failure(FailureKind::Forbidden, message)
 }

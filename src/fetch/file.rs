@@ -43,7 +43,8 @@ fn read_now(request: &Request) -> Outcome {
         last_modified: None,
     };
     if validators == request.validators {
-        return Outcome::NotModified { validators, freshness: Freshness::default() };
+        let freshness = Freshness::default();
+        return Outcome::NotModified { validators, freshness, moved_to: None };
     }
     Outcome::Modified(Box::new(Body {
         status: 200,
@@ -51,7 +52,7 @@ fn read_now(request: &Request) -> Outcome {
         bytes,
         complete: true,
         final_url: request.url.clone(),
-        moved_permanently: false,
+        moved_to: None,
         charset: None,
         content_type: None,
         validators,

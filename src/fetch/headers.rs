@@ -7,13 +7,13 @@ use reqwest::header::{self, HeaderMap};
 
 use super::Freshness;
 
-/// A lifetime longer than this is not believed.
-const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// A lifetime longer than this is not believed; the schedule believes less of a good answer's.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(48 * 3600);
 /// `Retry-After` is kept within these.
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
 
 /// The freshness of an answer (RFC 9111 section 4.2): `max-age` less `Age`, else `Expires` less
-/// `Date`; none where the answer forbids storing or wants to be asked again each time.
+/// `Date`; zero where the answer forbids storing or wants to be asked again each time.
 pub(crate) fn freshness(headers: &HeaderMap, now: Timestamp) -> Freshness {
     let date = date(headers, header::DATE).unwrap_or(now);
     Freshness {
@@ -37,7 +37,7 @@ fn lifetime(headers: &HeaderMap, date: Timestamp) -> Option<Duration> {
         for directive in value.to_str().unwrap_or_default().split(',') {
             let directive = directive.trim().to_ascii_lowercase();
             if directive == "no-cache" || directive == "no-store" {
-                return None;
+                return Some(Duration::ZERO);
             }
             if let Some(seconds) = directive.strip_prefix("max-age=") {
                 max_age = seconds.trim_matches('"').parse::<u64>().ok();
@@ -48,8 +48,10 @@ fn lifetime(headers: &HeaderMap, date: Timestamp) -> Option<Duration> {
         let age = text(headers, header::AGE).and_then(|age| age.parse::<u64>().ok()).unwrap_or(0);
         return Some(Duration::from_secs(max_age.saturating_sub(age)));
     }
-    let expires = self::date(headers, header::EXPIRES)?;
-    Duration::try_from(expires.duration_since(date)).ok()
+    // RFC 9111 section 5.3: what is no date, `0` above all, has already passed.
+    headers.get(header::EXPIRES)?;
+    let expires = self::date(headers, header::EXPIRES).unwrap_or(date);
+    Some(Duration::try_from(expires.duration_since(date)).unwrap_or(Duration::ZERO))
 }
 
 /// `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date to be read against `Date`. What is
@@ -102,13 +104,13 @@ mod tests {
     fn a_lifetime_is_max_age_less_age_or_expires_less_date() {
         check(&[("cache-control", "public, max-age=600"), ("age", "100")], Some(500), None);
         check(&[("cache-control", "max-age=60"), ("age", "100")], Some(0), None);
-        check(&[("cache-control", "no-cache, max-age=600")], None, None);
-        check(&[("cache-control", "max-age=999999999")], Some(24 * 3600), None);
+        check(&[("cache-control", "no-cache, max-age=600")], Some(0), None);
+        check(&[("cache-control", "max-age=999999999")], Some(48 * 3600), None);
         check(&[("cache-control", "max-age=soon")], None, None);
         let (date, expires) = ("Tue, 19 Sep 2023 10:00:00 GMT", "Tue, 19 Sep 2023 10:10:00 GMT");
         check(&[("date", date), ("expires", expires)], Some(600), None);
-        check(&[("date", expires), ("expires", date)], None, None);
-        check(&[("expires", "0")], None, None);
+        check(&[("date", expires), ("expires", date)], Some(0), None);
+        check(&[("expires", "0")], Some(0), None);
     }
 
     #[test]

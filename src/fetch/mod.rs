@@ -25,8 +25,11 @@ pub fn check_system(config: &Config) -> anyhow::Result<()> {
 /// One poll to be made.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Where to ask: http, https, or file.
+    /// The configured address: http, https, or file.
     pub url: Url,
+    /// The address to start from in place of that: the feed has moved there for good. It is trusted
+    /// no more than any other that a redirect leads to.
+    pub moved_to: Option<Url>,
     /// What to send so that an unchanged feed costs nothing.
     pub validators: Validators,
     /// The configuration allows private and loopback addresses for this feed.
@@ -44,8 +47,8 @@ pub struct Body {
     pub complete: bool,
     /// The address that answered, after redirects.
     pub final_url: Url,
-    /// Every hop was permanent (301, 308) and there was at least one.
-    pub moved_permanently: bool,
+    /// The same, when there was a redirect and all were permanent (301, 308).
+    pub moved_to: Option<Url>,
     /// `charset` of `Content-Type`.
     pub charset: Option<String>,
     /// `Content-Type` without parameters, lower case.
@@ -71,6 +74,8 @@ pub enum Outcome {
         validators: Validators,
         /// When to come back.
         freshness: Freshness,
+        /// The address that answered, when there was a redirect and all were permanent.
+        moved_to: Option<Url>,
     },
     /// Nothing usable.
     Failed(Failure),

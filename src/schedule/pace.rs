@@ -53,6 +53,8 @@ const SAME_BODIES: u32 = 24;
 const LONGEST_SAME: Duration = Duration::from_secs(24 * 3600);
 /// A throttled host's wish is heard up to this; a lifetime of the refusal counts too.
 pub(super) const LONGEST_WISH: i64 = 2 * DAY;
+/// A good answer that says that it stays fresh for longer is not believed.
+pub(super) const LONGEST_FRESH: i64 = DAY;
 /// Jitter adds up to this part of a pause, in per mille. It only ever delays.
 const JITTER: i64 = 100;
 
@@ -67,7 +69,7 @@ pub(super) fn pause(feed: &FeedState, pace: Pace, now: Timestamp) -> Duration {
         let before = feed.interval.unwrap_or(pause).min(pause);
         pause = (before / 2).max(pace.limits.min);
     }
-    if feed.validators.etag.is_none() && feed.validators.last_modified.is_none() {
+    if !feed.validators.is_conditional() {
         pause = pause.max(WITHOUT_VALIDATORS);
         if feed.same_bodies >= SAME_BODIES {
             let doublings = (feed.same_bodies / SAME_BODIES).min(5);

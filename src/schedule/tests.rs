@@ -12,6 +12,11 @@ fn failure(kind: FailureKind, retry_after: Option<u64>) -> Failure {
     Failure { kind, message: "why".to_owned(), freshness }
 }
 
+/// An answer that says nothing but its validators.
+fn answer(validators: &Validators) -> Answer<'_> {
+    Answer { validators, freshness: Freshness::default(), moved_to: None }
+}
+
 const LIMITS: Limits = Limits { min: Duration::from_secs(900), max: Duration::from_secs(6 * 3600) };
 const PACE: Pace = Pace { fixed: Some(Duration::from_secs(900)), limits: LIMITS, local: false };
 const LEARNT: Pace = Pace { fixed: None, ..PACE };
@@ -74,9 +79,8 @@ fn success_forgets_failures_and_keeps_the_validators_it_is_given() {
     feed = advance(&feed, Polled::Failed(&failure(FailureKind::Dns, None)), PACE, time(0), 0).feed;
     let validators = Validators { etag: Some(b"\"v1\"".to_vec()), ..Validators::default() };
     let polled = Polled::Changed {
-        validators: &validators,
+        answer: answer(&validators),
         body_hash: [1; 32],
-        freshness: Freshness::default(),
         seen: &Seen { shown: 2, new: vec![None; 2] },
     };
     feed = advance(&lease(&feed, PACE, time(10)), polled, PACE, time(12), 0).feed;
@@ -134,15 +138,25 @@ fn damaged_documents_count_for_no_failure() {
 fn an_answer_that_stays_fresh_is_not_asked_for_before() {
     let feed = lease(&FeedState::new(time(0), time(0)), PACE, time(0));
     let freshness = Freshness { lifetime: Some(Duration::from_secs(43_200)), retry_after: None };
-    let polled = Polled::Unchanged { validators: &Validators::default(), freshness };
-    assert_eq!(advance(&feed, polled, PACE, time(1), 0).feed.next_due, time(43_200));
+    let none = Validators::default();
+    let polled = Polled::NotModified(Answer { freshness, ..answer(&none) });
+    let feed = advance(&feed, polled, PACE, time(1), 0).feed;
+    assert_eq!(feed.next_due, time(43_200));
+    // A 304 that says nothing of it renews what was said; one that wants to be asked ends it.
+    let feed = lease(&feed, PACE, time(43_200));
+    let feed = advance(&feed, Polled::NotModified(answer(&none)), PACE, time(43_200), 0).feed;
+    assert_eq!(feed.next_due, time(2 * 43_200));
+    let freshness = Freshness { lifetime: Some(Duration::ZERO), retry_after: None };
+    let polled = Polled::NotModified(Answer { freshness, ..answer(&none) });
+    let feed = advance(&lease(&feed, PACE, time(90_000)), polled, PACE, time(90_000), 0).feed;
+    assert_eq!(feed.next_due, time(90_900));
 }
 
 #[test]
 fn jitter_only_delays_and_by_a_tenth_at_most() {
     let feed = lease(&FeedState::new(time(0), time(0)), PACE, time(0));
-    let polled =
-        Polled::Unchanged { validators: &Validators::default(), freshness: Freshness::default() };
+    let none = Validators::default();
+    let polled = Polled::NotModified(answer(&none));
     for seed in 0..2000 {
         let due = advance(&feed, polled, PACE, time(0), seed).feed.next_due;
         assert!((time(900)..=time(990)).contains(&due));
@@ -158,12 +172,8 @@ fn validators() -> Validators {
 /// A poll that was answered with a whole body.
 fn poll(feed: &FeedState, shown: usize, new: usize, now: Timestamp) -> FeedState {
     let seen = Seen { shown, new: vec![None; new] };
-    let polled = Polled::Changed {
-        validators: &validators(),
-        body_hash: [1; 32],
-        freshness: Freshness::default(),
-        seen: &seen,
-    };
+    let given = validators();
+    let polled = Polled::Changed { answer: answer(&given), body_hash: [1; 32], seen: &seen };
     advance(&lease(feed, LEARNT, now), polled, LEARNT, now, 0).feed
 }
 
@@ -194,7 +204,7 @@ fn a_feed_that_shows_nothing_known_may_have_lost_items_and_is_asked_twice_as_oft
 fn a_server_without_validators_is_asked_once_an_hour_and_less_when_nothing_changes() {
     let mut feed = poll(&FeedState::new(time(0), time(0)), 30, 30, time(0));
     let without = Validators::default();
-    let polled = Polled::Unchanged { validators: &without, freshness: Freshness::default() };
+    let polled = Polled::SameBody(answer(&without));
     let mut intervals = Vec::new();
     for hour in 1..=48 {
         let now = time(hour * 12 * HOUR);
@@ -213,4 +223,42 @@ fn a_poll_that_a_crash_cut_off_waits_as_after_a_first_failure() {
     assert_eq!((feed.last_request, feed.next_due), (Some(time(5)), time(305)));
     let often = Pace { fixed: Some(Duration::from_secs(20)), ..PACE };
     assert_eq!(lease(&fresh, often, time(5)).next_due, time(25));
+}
+
+#[test]
+fn what_failed_before_a_410_does_not_count_for_it() {
+    let mut feed = FeedState::new(time(0), time(0));
+    for hour in 0..5 {
+        let server = failure(FailureKind::Server, None);
+        feed = advance(&feed, Polled::Failed(&server), PACE, time(hour * HOUR), 0).feed;
+    }
+    let gone = failure(FailureKind::Gone, None);
+    let mut polled = |now| {
+        feed = advance(&feed, Polled::Failed(&gone), PACE, now, 0).feed;
+        (feed.state, feed.next_due.duration_since(now).as_secs())
+    };
+    assert_eq!(polled(time(5 * HOUR)), (State::Retry, DAY));
+    assert_eq!(polled(time(6 * HOUR)), (State::Retry, DAY), "somebody asked before its time");
+    assert_eq!(polled(time(5 * HOUR + DAY)).0, State::Gone);
+}
+
+#[test]
+fn a_304_that_nobody_asked_for_costs_the_validators() {
+    let feed = FeedState { validators: validators(), ..FeedState::new(time(0), time(0)) };
+    let unasked = failure(FailureKind::Protocol, None);
+    let feed = advance(&feed, Polled::Failed(&unasked), PACE, time(0), 0).feed;
+    assert_eq!((feed.state, feed.validators), (State::Retry, Validators::default()));
+}
+
+#[test]
+fn a_kind_of_failure_is_known_with_its_beginning_until_all_is_well() {
+    let mut feed = FeedState::new(time(0), time(0));
+    for (now, kind) in
+        [(0, FailureKind::Dns), (1, FailureKind::Certificate), (2, FailureKind::Certificate)]
+    {
+        feed = advance(&feed, Polled::Failed(&failure(kind, None)), PACE, time(now), 0).feed;
+    }
+    assert_eq!((feed.failure, feed.failure_since), (Some(FailureKind::Certificate), Some(time(1))));
+    let feed = advance(&feed, Polled::NotModified(answer(&validators())), PACE, time(3), 0).feed;
+    assert_eq!((feed.failure, feed.failure_since), (None, None));
 }

@@ -9,11 +9,11 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::{DueDelivery, StoreError, schema};
-use crate::fetch::Validators;
 use crate::item::{FeedName, ItemKey};
 use crate::pipeline::{Fingerprint, KnownItem};
+use crate::poll::{FailureKind, Validators};
 use crate::schedule::rate::Arrivals;
-use crate::schedule::{FeedState, State};
+use crate::schedule::{FeedState, Move, State, Trust};
 use crate::text;
 
 /// A read-only connection. It sees what was committed when each query starts.
@@ -87,7 +87,9 @@ impl Reader {
         let mut statement = self.connection.prepare_cached(
             "SELECT name, state, state_since, why, failures, validator_url, etag, last_modified,
                body_hash, last_request, last_ok, last_new_item, baseline_at, next_due,
-               interval_s, arrivals, item_window, same_bodies, gap_at
+               interval_s, arrivals, item_window, same_bodies, gap_at, failure, failure_since,
+               effective_url, moved_at, moving_url, moving_since, moving_polls, trust,
+               distrusted_at, checked_at, last_body, lifetime_s
              FROM feeds",
         )?;
         let mut rows = statement.query([])?;
@@ -185,7 +187,7 @@ fn feed_state(row: &Row<'_>) -> Result<FeedState, StoreError> {
         last_new_item: maybe_time(row, "last_new_item")?,
         baseline_at: maybe_time(row, "baseline_at")?,
         next_due: time(row, "next_due")?,
-        interval: row.get::<_, Option<u32>>("interval_s")?.map(|s| Duration::from_secs(s.into())),
+        interval: maybe_seconds(row, "interval_s")?,
         // What cannot be read is learnt anew.
         arrivals: row
             .get::<_, Option<Vec<u8>>>("arrivals")?
@@ -193,7 +195,33 @@ fn feed_state(row: &Row<'_>) -> Result<FeedState, StoreError> {
         window: row.get("item_window")?,
         same_bodies: row.get("same_bodies")?,
         gap_at: maybe_time(row, "gap_at")?,
+        failure: row
+            .get::<_, Option<String>>("failure")?
+            .and_then(|name| FailureKind::from_name(&name)),
+        failure_since: maybe_time(row, "failure_since")?,
+        effective_url: row.get("effective_url")?,
+        moved_at: maybe_time(row, "moved_at")?,
+        moving: moving(row)?,
+        trust: Trust::from_name(&row.get::<_, String>("trust")?).unwrap_or_default(),
+        distrusted_at: maybe_time(row, "distrusted_at")?,
+        checked_at: maybe_time(row, "checked_at")?,
+        last_body: maybe_time(row, "last_body")?,
+        lifetime: maybe_seconds(row, "lifetime_s")?,
     })
+}
+
+fn moving(row: &Row<'_>) -> Result<Option<Move>, StoreError> {
+    let Some(url) = row.get("moving_url")? else { return Ok(None) };
+    Ok(maybe_time(row, "moving_since")?.map(|since| Move {
+        url,
+        since,
+        polls: row.get("moving_polls").unwrap_or_default(),
+    }))
+}
+
+/// The duration that a column may hold.
+fn maybe_seconds(row: &Row<'_>, column: &str) -> Result<Option<Duration>, StoreError> {
+    Ok(row.get::<_, Option<u32>>(column)?.map(|seconds| Duration::from_secs(seconds.into())))
 }
 
 /// The time that a column holds.

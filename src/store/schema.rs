@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 4] = [V1, V2, V3, V4];
+const STEPS: [&str; 5] = [V1, V2, V3, V4, V5];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -166,6 +166,24 @@ ALTER TABLE alerts DROP COLUMN old_feed;
 const V4: &str = "
 -- When the digest goes that the delivery is part of; null when it goes by itself.
 ALTER TABLE deliveries ADD COLUMN digest INTEGER;
+";
+
+const V5: &str = "
+-- The kind of the last failure, and since when failures are of that kind.
+ALTER TABLE feeds ADD COLUMN failure TEXT;
+ALTER TABLE feeds ADD COLUMN failure_since INTEGER;
+-- When effective_url was adopted last; where permanent redirects lead that is not proven yet.
+ALTER TABLE feeds ADD COLUMN moved_at INTEGER;
+ALTER TABLE feeds ADD COLUMN moving_url TEXT;
+ALTER TABLE feeds ADD COLUMN moving_since INTEGER;
+ALTER TABLE feeds ADD COLUMN moving_polls INTEGER;
+-- Which validators are believed, since when not all are, when that was last tried.
+ALTER TABLE feeds ADD COLUMN trust TEXT NOT NULL DEFAULT 'all';
+ALTER TABLE feeds ADD COLUMN distrusted_at INTEGER;
+ALTER TABLE feeds ADD COLUMN checked_at INTEGER;
+-- When a body last came, and how long it said that it stays fresh.
+ALTER TABLE feeds ADD COLUMN last_body INTEGER;
+ALTER TABLE feeds ADD COLUMN lifetime_s INTEGER;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

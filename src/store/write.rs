@@ -1,5 +1,7 @@
 //! What the writer thread writes: batches, feeds, facts.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -8,6 +10,7 @@ use crate::alert::route::LONGEST_HOLD;
 use crate::config::Feed;
 use crate::item::FeedName;
 use crate::pipeline::{Batch, Hit, OutgoingAlert, StoredItem};
+use crate::poll::FailureKind;
 use crate::schedule::FeedState;
 use crate::schedule::rate::Arrivals;
 
@@ -22,6 +25,11 @@ pub(crate) fn millis(time: Timestamp) -> i64 {
 /// A list of short texts as the store keeps it.
 fn list(texts: &[String]) -> String {
     serde_json::to_string(texts).expect("a list of strings is JSON")
+}
+
+/// A duration as the store keeps it.
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }
 
 /// Writes all of one poll.
@@ -188,7 +196,10 @@ pub(crate) fn feed_state(
                validator_url = ?6, etag = ?7, last_modified = ?8, body_hash = ?9,
                last_request = ?10, last_ok = ?11, last_new_item = ?12, baseline_at = ?13,
                next_due = ?14, interval_s = ?15, arrivals = ?16, item_window = ?17,
-               same_bodies = ?18, gap_at = ?19
+               same_bodies = ?18, gap_at = ?19, failure = ?20, failure_since = ?21,
+               effective_url = ?22, moved_at = ?23, moving_url = ?24, moving_since = ?25,
+               moving_polls = ?26, trust = ?27, distrusted_at = ?28, checked_at = ?29,
+               last_body = ?30, lifetime_s = ?31
              WHERE name = ?1",
         )?
         .execute(params![
@@ -206,11 +217,23 @@ pub(crate) fn feed_state(
             state.last_new_item.map(millis),
             state.baseline_at.map(millis),
             millis(state.next_due),
-            state.interval.and_then(|interval| u32::try_from(interval.as_secs()).ok()),
+            state.interval.map(seconds),
             state.arrivals.as_ref().map(Arrivals::to_bytes),
             state.window,
             state.same_bodies,
             state.gap_at.map(millis),
+            state.failure.map(FailureKind::as_str),
+            state.failure_since.map(millis),
+            state.effective_url,
+            state.moved_at.map(millis),
+            state.moving.as_ref().map(|moving| &moving.url),
+            state.moving.as_ref().map(|moving| millis(moving.since)),
+            state.moving.as_ref().map(|moving| moving.polls),
+            state.trust.as_str(),
+            state.distrusted_at.map(millis),
+            state.checked_at.map(millis),
+            state.last_body.map(millis),
+            state.lifetime.map(seconds),
         ])?;
     if updated == 0 {
         return Err(rusqlite::Error::QueryReturnedNoRows.into());
