@@ -28,5 +28,6 @@ pub mod clock;
 pub mod daemon;
 pub mod fetch;
 pub mod receivers;
+mod secret;
 pub mod store;
 pub mod telemetry;

@@ -31,6 +31,15 @@ pub fn event_id(kind: &str, subject: &str, now: Timestamp) -> String {
     of(&ItemKey::of("event", &[kind, subject]), now)
 }
 
+/// The id of a message that tells of several alerts: the same for the same alerts.
+pub(crate) fn message_id<'a>(alerts: impl IntoIterator<Item = &'a str>) -> String {
+    let alerts: Vec<&str> = alerts.into_iter().collect();
+    let digest = ItemKey::of("message", &alerts);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.as_bytes()[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+}
+
 fn uuid(kind: &str, identity: Identity<'_>, now: Timestamp) -> String {
     let Identity { rule, feed, item } = identity;
     of(&ItemKey::of(kind, &[rule, feed, &item.to_string()]), now)

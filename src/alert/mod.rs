@@ -5,6 +5,7 @@ pub mod ack;
 pub mod catalogue;
 pub mod decide;
 pub mod id;
+pub(crate) mod notice;
 pub mod operator;
 pub mod record;
 pub mod render;

@@ -331,7 +331,7 @@ pub(super) fn severity_numbers(severity: Severity) -> (u8, u8) {
 }
 
 /// At most so many characters of a text; an ellipsis says that there are more.
-pub(super) fn shortened(text: &str, most: usize) -> String {
+pub(crate) fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         None => text.to_owned(),
         Some(_) => text.chars().take(most - 1).chain(['…']).collect(),

@@ -30,6 +30,11 @@ pub enum Delivery {
         /// Why.
         why: String,
     },
+    /// Neither it nor any other will be taken: the receiver says that it is there no more.
+    Gone {
+        /// In which words.
+        why: String,
+    },
 }
 
 impl Delivery {
@@ -63,7 +68,7 @@ pub enum Next {
 pub fn next(outcome: Delivery, attempts: u32, now: Timestamp, seed: u64) -> Next {
     match outcome {
         Delivery::Delivered => Next::Done,
-        Delivery::Rejected { why } => Next::Dead { why },
+        Delivery::Rejected { why } | Delivery::Gone { why } => Next::Dead { why },
         Delivery::RetryAfter { after, why } => {
             let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
             let Some(pause) = PAUSES.get(index) else {

@@ -9,7 +9,10 @@ use jiff::tz::TimeZone;
 use toml::{Table, Value};
 
 use super::{Exit, Global, complain, config_files};
-use crate::config::{Config, Feed, FirstRun, Mode, Receiver, ReceiverKind, Route, write_duration};
+use crate::config::{
+    Address, Config, Feed, FirstRun, Mode, Receiver, ReceiverKind, Route, SecretSource, Template,
+    Webhook, write_duration,
+};
 
 /// The arguments of `config`.
 #[derive(Debug, Args)]
@@ -77,8 +80,8 @@ fn table(config: &Config) -> Table {
     out
 }
 
-fn set(table: &mut Table, key: &str, value: impl AsRef<str>) {
-    table.insert(key.to_owned(), Value::String(value.as_ref().to_owned()));
+fn set(table: &mut Table, key: impl Into<String>, value: impl AsRef<str>) {
+    table.insert(key.into(), Value::String(value.as_ref().to_owned()));
 }
 
 fn set_list<T: AsRef<str>>(table: &mut Table, key: &str, values: &[T]) {
@@ -96,19 +99,42 @@ fn receiver(receiver: &Receiver) -> Table {
             set(&mut table, "type", "jsonl");
             set(&mut table, "path", path.to_string_lossy());
         }
-        ReceiverKind::Webhook { url, headers, authorization_file, allow_private, timeout } => {
+        ReceiverKind::Webhook(webhook) => {
             set(&mut table, "type", "webhook");
-            set(&mut table, "url", url);
-            if let Some(path) = authorization_file {
-                set(&mut table, "authorization_file", path.to_string_lossy());
-            }
-            table.insert("allow_private".to_owned(), Value::Boolean(*allow_private));
-            set(&mut table, "timeout", write_duration(*timeout));
-            let headers = headers.iter().map(|(k, v)| (k.clone(), Value::String(v.clone())));
-            table.insert("headers".to_owned(), Value::Table(headers.collect()));
+            self::webhook(webhook, &mut table);
         }
     }
     table
+}
+
+fn webhook(webhook: &Webhook, table: &mut Table) {
+    match &webhook.address {
+        Address::Plain(url) => set(table, "url", url),
+        Address::Secret(source) => set_secret(table, "url", source),
+    }
+    set(table, "template", webhook.template.name());
+    match &webhook.template {
+        Template::Matrix { room } => set(table, "room", room),
+        Template::Telegram { chat } => set(table, "chat", chat),
+        _ => {}
+    }
+    for (key, source) in [("authorization", &webhook.authorization), ("secret", &webhook.secret)] {
+        if let Some(source) = source {
+            set_secret(table, key, source);
+        }
+    }
+    table.insert("allow_private".to_owned(), Value::Boolean(webhook.allow_private));
+    set(table, "timeout", write_duration(webhook.timeout));
+    let headers = webhook.headers.iter().map(|(k, v)| (k.clone(), Value::String(v.clone())));
+    table.insert("headers".to_owned(), Value::Table(headers.collect()));
+}
+
+/// Where a secret is, not what it says.
+fn set_secret(table: &mut Table, key: &str, source: &SecretSource) {
+    match source {
+        SecretSource::File(path) => set(table, format!("{key}_file"), path.to_string_lossy()),
+        SecretSource::Credential(name) => set(table, format!("{key}_credential"), name),
+    }
 }
 
 fn route(route: &Route) -> Table {

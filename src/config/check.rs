@@ -13,8 +13,8 @@ use url::Url;
 
 use super::toml_file::{self, Problems, Section, nearest};
 use super::{
-    Config, Directories, Feed, Files, FirstRun, Mode, PollSettings, Quiet, Receiver, ReceiverKind,
-    Route, StoreSettings, duration,
+    Address, Config, Directories, Feed, Files, FirstRun, Mode, PollSettings, Quiet, Receiver,
+    ReceiverKind, Route, SecretSource, StoreSettings, Template, Webhook, duration,
 };
 use crate::alert::route::{self, Subject};
 use crate::diagnostic::{self, Gravity, Located, Problem, SourceFile};
@@ -265,30 +265,106 @@ fn receiver(mut section: Section<'_>, files: &Files) -> Option<(Located, Receive
 }
 
 fn webhook(section: &mut Section<'_>, folder: &Path) -> Option<ReceiverKind> {
-    let url = section.required_text("url").and_then(|text| web_address(section, &text));
+    let template = template(section);
+    let address = receiver_address(section, folder, template.as_ref());
+    let headers = headers(section);
+    let authorization = SecretSource::of(section, "authorization", folder);
+    let secret = match &template {
+        Some(Template::Generic) => SecretSource::of(section, "secret", folder),
+        _ => None,
+    };
+    let allow_private = section.boolean("allow_private").unwrap_or(false);
+    let timeout = timeout(section);
+    let (address, template) = (address?, template?);
+    let webhook =
+        Webhook { address, template, headers, authorization, secret, allow_private, timeout };
+    Some(ReceiverKind::Webhook(Box::new(webhook)))
+}
+
+fn template(section: &mut Section<'_>) -> Option<Template> {
+    let Some(name) = section.text("template") else { return Some(Template::Generic) };
+    Some(match name.text.as_str() {
+        "generic" => Template::Generic,
+        "slack" => Template::Slack,
+        "discord" => Template::Discord,
+        "mattermost" => Template::Mattermost,
+        "teams" => Template::Teams,
+        "matrix" => Template::Matrix { room: section.required_text("room")?.text },
+        "telegram" => Template::Telegram { chat: section.required_text("chat")?.text },
+        other => {
+            let hint = nearest(other, Template::NAMES.into_iter()).map_or_else(
+                || format!("one of {}", Template::NAMES.join(", ")),
+                |near| format!("did you mean {near:?}?"),
+            );
+            section.report(
+                Problem::error(
+                    section.file(),
+                    name.span.clone(),
+                    format!("there is no template {other:?}"),
+                )
+                .with_hint(hint),
+            );
+            return None;
+        }
+    })
+}
+
+/// `url`, `url_file` or `url_credential`.
+fn receiver_address(
+    section: &mut Section<'_>,
+    folder: &Path,
+    template: Option<&Template>,
+) -> Option<Address> {
+    let secret = SecretSource::of(section, "url", folder);
+    let Some(text) = section.text("url") else {
+        if secret.is_none() {
+            // Names what is missing.
+            section.required_text("url");
+        }
+        return secret.map(Address::Secret);
+    };
+    if secret.is_some() {
+        section.error(text.span.clone(), "url and url_file both say where to");
+    }
+    if let Some(template) = template.filter(|template| template.has_secret_address()) {
+        section.report(
+            Problem::error(
+                section.file(),
+                text.span.clone(),
+                format!(
+                    "who knows an address of {} can write there: it does not belong in the configuration",
+                    template.name()
+                ),
+            )
+            .with_hint("put it into a file and write url_file = \"PATH\""),
+        );
+        return None;
+    }
+    web_address(section, &text).map(Address::Plain)
+}
+
+fn headers(section: &mut Section<'_>) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::new();
-    if let Some(mut table) = section.table("headers") {
-        for (name, span) in table.keys() {
-            let value = table.text(&name);
-            if name.eq_ignore_ascii_case("authorization") {
-                table.report(
-                    Problem::error(
-                        table.file(),
-                        span,
-                        "a secret does not belong in the configuration",
-                    )
+    let Some(mut table) = section.table("headers") else { return headers };
+    for (name, span) in table.keys() {
+        let value = table.text(&name);
+        if name.eq_ignore_ascii_case("authorization") {
+            table.report(
+                Problem::error(table.file(), span, "a secret does not belong in the configuration")
                     .with_hint("put it into a file and write authorization_file = \"PATH\""),
-                );
-            } else if let Some(value) = value {
-                headers.insert(name, value.text);
-            }
+            );
+        } else if let Some(value) = value {
+            headers.insert(name, value.text);
         }
     }
-    let authorization_file = section.text("authorization_file").map(|path| folder.join(path.text));
-    let allow_private = section.boolean("allow_private").unwrap_or(false);
+    headers
+}
+
+/// How long one attempt of a receiver may take.
+fn timeout(section: &mut Section<'_>) -> Duration {
     let mut timeout = Duration::from_secs(20);
     set_duration(section, "timeout", Duration::from_millis(100), &mut timeout);
-    Some(ReceiverKind::Webhook { url: url?, headers, authorization_file, allow_private, timeout })
+    timeout
 }
 
 fn web_address(section: &Section<'_>, text: &Located) -> Option<Url> {

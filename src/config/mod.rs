@@ -3,6 +3,7 @@
 
 mod check;
 mod duration;
+mod secret;
 pub(crate) mod toml_file;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::rules::RuleSet;
 
 pub use self::check::{Checked, Counts, TestCounts, check, store_path};
 pub(crate) use self::duration::{duration, write as write_duration};
+pub use self::secret::SecretSource;
 
 /// The files of a configuration, read.
 #[derive(Debug, Clone)]
@@ -73,7 +75,7 @@ impl Config {
         let feed = self.feeds.iter().find(|feed| feed.enabled && feed.url.scheme() == "https");
         let receiver = || {
             self.receivers.iter().find(|receiver| match &receiver.kind {
-                ReceiverKind::Webhook { url, .. } => url.scheme() == "https",
+                ReceiverKind::Webhook(webhook) => webhook.address.is_https(),
                 ReceiverKind::Stdout | ReceiverKind::Journald | ReceiverKind::Jsonl { .. } => false,
             })
         };
@@ -191,19 +193,92 @@ pub enum ReceiverKind {
     },
     /// The systemd journal, with fields of its own.
     Journald,
-    /// The alert record, posted.
-    Webhook {
-        /// Where to.
-        url: Url,
-        /// More headers; none of them a secret.
-        headers: BTreeMap<String, String>,
-        /// A file that holds the value of the `Authorization` header.
-        authorization_file: Option<PathBuf>,
-        /// Whether the address may be private or loopback.
-        allow_private: bool,
-        /// How long one attempt may take.
-        timeout: Duration,
+    /// An address that alerts are posted to.
+    Webhook(Box<Webhook>),
+}
+
+/// A receiver of type webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where to; of Matrix the server.
+    pub address: Address,
+    /// In what form.
+    pub template: Template,
+    /// More headers; none of them a secret.
+    pub headers: BTreeMap<String, String>,
+    /// The value of the `Authorization` header.
+    pub authorization: Option<SecretSource>,
+    /// The secrets that records are signed with, one a line.
+    pub secret: Option<SecretSource>,
+    /// Whether the address may be private or loopback.
+    pub allow_private: bool,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+}
+
+/// An address of http or https.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// As the configuration gives it.
+    Plain(Url),
+    /// One that is a secret itself: who knows it can write there.
+    Secret(SecretSource),
+}
+
+impl Address {
+    /// Whether it is known to be https; what a secret says is not known.
+    fn is_https(&self) -> bool {
+        matches!(self, Address::Plain(url) if url.scheme() == "https")
+    }
+}
+
+/// The form in which a webhook wants alerts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Template {
+    /// The alert record.
+    Generic,
+    /// An incoming webhook of Slack.
+    Slack,
+    /// A webhook of Discord.
+    Discord,
+    /// An incoming webhook of Mattermost.
+    Mattermost,
+    /// A workflow of Microsoft Teams that posts cards.
+    Teams,
+    /// A room of Matrix.
+    Matrix {
+        /// The room's id.
+        room: String,
     },
+    /// A chat of Telegram.
+    Telegram {
+        /// The chat's id, or `@NAME` of a channel.
+        chat: String,
+    },
+}
+
+impl Template {
+    /// The names that the configuration uses.
+    pub const NAMES: [&str; 7] =
+        ["generic", "slack", "discord", "mattermost", "teams", "matrix", "telegram"];
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Template::Generic => "generic",
+            Template::Slack => "slack",
+            Template::Discord => "discord",
+            Template::Mattermost => "mattermost",
+            Template::Teams => "teams",
+            Template::Matrix { .. } => "matrix",
+            Template::Telegram { .. } => "telegram",
+        }
+    }
+
+    /// Whether who knows the address can write there.
+    fn has_secret_address(&self) -> bool {
+        !matches!(self, Template::Generic | Template::Matrix { .. })
+    }
 }
 
 /// `[[route]]`. An empty list matches everything.

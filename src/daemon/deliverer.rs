@@ -11,7 +11,7 @@ use tracing::{debug, error, info, warn};
 use crate::alert::record::AlertRecord;
 use crate::alert::retry::{self, Next};
 use crate::clock::Clock;
-use crate::receivers::{Delivery, Receiver};
+use crate::receivers::{Delivery, Outgoing, Receiver};
 use crate::store::{DueDelivery, Settled, Store, StoreError};
 
 /// Deliveries that are read at a time.
@@ -54,6 +54,7 @@ impl Deliverer {
                 clock: clock.clone(),
                 signal: signal.subscribe(),
                 paused_until: None,
+                gone: None,
             };
             tasks.spawn(outbox.run());
         }
@@ -94,6 +95,9 @@ struct Outbox {
     clock: Clock,
     signal: watch::Receiver<Signal>,
     paused_until: Option<Timestamp>,
+    /// The receiver has said that it is there no more, in these words. It is not asked again before
+    /// the next start or reload.
+    gone: Option<String>,
 }
 
 impl Outbox {
@@ -143,13 +147,25 @@ impl Outbox {
     /// Makes one attempt and writes it down; false when the receiver needs a pause.
     async fn deliver(&mut self, due: DueDelivery) -> Result<bool, StoreError> {
         let name = self.receiver.name();
+        if let Some(why) = &self.gone {
+            let why = format!("not sent, as {name} is gone: {why}; reload to ask it again");
+            error!(receiver = name, "delivery {} is given up: {why}", due.id);
+            self.store.settle(due.id, Settled::Unsent { at: self.clock.now(), why }).await?;
+            return Ok(true);
+        }
         let (outcome, alert) = match serde_json::from_str::<AlertRecord>(&due.line) {
-            Ok(record) => (self.receiver.deliver(&record, &due.line).await, record.id),
+            Ok(record) => {
+                let alert = Outgoing { record: &record, line: &due.line };
+                (self.receiver.deliver(&[alert], self.clock.now()).await, record.id)
+            }
             Err(error) => (
                 Delivery::Rejected { why: format!("the record is unreadable: {error}") },
                 String::new(),
             ),
         };
+        if let Delivery::Gone { why } = &outcome {
+            self.gone = Some(why.clone());
+        }
         let now = self.clock.now();
         let attempts = due.attempts + 1;
         let seed = due.id.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(attempts);

@@ -54,19 +54,22 @@ fn lifetime(headers: &HeaderMap, date: Timestamp) -> Option<Duration> {
     Some(Duration::try_from(expires.duration_since(date)).unwrap_or(Duration::ZERO))
 }
 
+/// `Retry-After` within what a feed is kept waiting for.
+fn retry_after(headers: &HeaderMap, date: Timestamp) -> Option<Duration> {
+    asked_patience(headers, date).map(|asked| asked.clamp(RETRY_AFTER.0, RETRY_AFTER.1))
+}
+
 /// `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date to be read against `Date`. What is
 /// neither is as if it were not there.
-pub(crate) fn retry_after(headers: &HeaderMap, date: Timestamp) -> Option<Duration> {
+pub(crate) fn asked_patience(headers: &HeaderMap, date: Timestamp) -> Option<Duration> {
     let value = text(headers, header::RETRY_AFTER)?;
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    let asked = if digits {
-        Duration::from_secs(value.parse().unwrap_or(u64::MAX))
-    } else {
-        let until = self::date(headers, header::RETRY_AFTER)?;
-        // A date that has passed asks for no patience.
-        Duration::try_from(until.duration_since(date)).unwrap_or(Duration::ZERO)
-    };
-    Some(asked.clamp(RETRY_AFTER.0, RETRY_AFTER.1))
+    if digits {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let until = self::date(headers, header::RETRY_AFTER)?;
+    // A date that has passed asks for no patience.
+    Some(Duration::try_from(until.duration_since(date)).unwrap_or(Duration::ZERO))
 }
 
 /// The media type and character set of `Content-Type`.

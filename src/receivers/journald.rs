@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::Delivery;
+use super::{Delivery, Outgoing};
 use crate::alert::catalogue;
 use crate::alert::record::AlertRecord;
 use crate::text::clean::clean;
@@ -35,11 +35,13 @@ impl Journald {
         Ok(Self { socket, path: path.to_owned() })
     }
 
-    pub(super) fn deliver(&self, record: &AlertRecord) -> Delivery {
-        match self.socket.send_to(&datagram(record), &self.path) {
-            Ok(_) => Delivery::Delivered,
-            Err(error) => Delivery::again(format!("the journal did not take it: {error}")),
+    pub(super) fn deliver(&self, alerts: &[Outgoing<'_>]) -> Delivery {
+        for alert in alerts {
+            if let Err(error) = self.socket.send_to(&datagram(alert.record), &self.path) {
+                return Delivery::again(format!("the journal did not take it: {error}"));
+            }
         }
+        Delivery::Delivered
     }
 }
 
@@ -105,7 +107,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         let journal = UnixDatagram::bind(&path).unwrap();
-        assert_eq!(Journald::at(&path).unwrap().deliver(record), Delivery::Delivered);
+        let alert = Outgoing { record, line: "" };
+        assert_eq!(Journald::at(&path).unwrap().deliver(&[alert]), Delivery::Delivered);
         let mut datagram = vec![0; 1 << 17];
         let length = journal.recv(&mut datagram).unwrap();
         let text = String::from_utf8(datagram[..length].to_vec()).unwrap();
@@ -152,6 +155,7 @@ mod tests {
     #[test]
     fn without_a_journal_the_alert_is_tried_again() {
         let nowhere = Journald::at(Path::new("/nonexistent/socket")).unwrap();
-        assert!(matches!(nowhere.deliver(&record("x")), Delivery::RetryAfter { .. }));
+        let alert = Outgoing { record: &record("x"), line: "" };
+        assert!(matches!(nowhere.deliver(&[alert]), Delivery::RetryAfter { .. }));
     }
 }

@@ -13,8 +13,7 @@ use std::sync::Mutex;
 
 use anyhow::Context as _;
 
-use super::Delivery;
-use crate::alert::record::AlertRecord;
+use super::{Delivery, Outgoing};
 
 /// How much of the end of the file is searched for ids: hundreds of records of the largest size,
 /// where one at most can have been written without being noted.
@@ -42,12 +41,14 @@ impl Jsonl {
         Ok(Self { path: path.to_owned(), open: Mutex::new(open) })
     }
 
-    pub(super) fn deliver(&self, record: &AlertRecord, line: &str) -> Delivery {
+    pub(super) fn deliver(&self, alerts: &[Outgoing<'_>]) -> Delivery {
         let mut open = self.open.lock().expect("no delivery panics while it writes");
-        if open.written.contains(&record.id) {
+        let missing = alerts.iter().filter(|alert| !open.written.contains(&alert.record.id));
+        let lines: String = missing.map(|alert| format!("{}\n", alert.line)).collect();
+        if lines.is_empty() {
             return Delivery::Delivered;
         }
-        match append(&mut open.file, line) {
+        match append(&mut open.file, &lines) {
             Ok(()) => Delivery::Delivered,
             Err(error) => {
                 Delivery::again(format!("writing {} failed: {error}", self.path.display()))
@@ -89,10 +90,10 @@ fn id(line: &[u8]) -> Option<String> {
     serde_json::from_slice(line).ok().map(|Id { id }| id)
 }
 
-/// Appends a line whole or not at all: what a full disk left of it is taken back.
-fn append(file: &mut File, line: &str) -> io::Result<()> {
+/// Appends lines whole or not at all: what a full disk left of them is taken back.
+fn append(file: &mut File, lines: &str) -> io::Result<()> {
     let before = file.metadata()?.len();
-    let result = file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_data());
+    let result = file.write_all(lines.as_bytes()).and_then(|()| file.sync_data());
     if result.is_err() {
         let _ = file.set_len(before);
     }
@@ -102,6 +103,7 @@ fn append(file: &mut File, line: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::record::AlertRecord;
     use crate::alert::record::tests::record;
 
     fn ids(path: &Path) -> Vec<String> {
@@ -112,7 +114,8 @@ mod tests {
     fn deliver(jsonl: &Jsonl, id: &str) {
         let record = AlertRecord { id: id.to_owned(), ..record("a\nb") };
         let line = serde_json::to_string(&record).unwrap();
-        assert_eq!(jsonl.deliver(&record, &line), Delivery::Delivered);
+        let alert = Outgoing { record: &record, line: &line };
+        assert_eq!(jsonl.deliver(&[alert]), Delivery::Delivered);
     }
 
     #[test]

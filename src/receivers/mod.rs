@@ -1,13 +1,28 @@
 //! Receivers: how a rendered alert leaves newswatch. One file each.
 
+mod chat;
+mod http;
 mod journald;
 mod jsonl;
+mod signature;
 mod stdout;
 mod webhook;
 
+use jiff::Timestamp;
+
+use crate::alert::id;
 use crate::alert::record::AlertRecord;
 pub use crate::alert::retry::Delivery;
 use crate::config::{self, ReceiverKind};
+
+/// An alert on its way out.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// The record.
+    pub record: &'a AlertRecord,
+    /// The same as the one line of JSON that is kept.
+    pub line: &'a str,
+}
 
 /// An open receiver.
 #[derive(Debug)]
@@ -32,14 +47,8 @@ impl Receiver {
             ReceiverKind::Stdout => Kind::Stdout(stdout::Stdout::new()),
             ReceiverKind::Jsonl { path } => Kind::Jsonl(jsonl::Jsonl::open(path)?),
             ReceiverKind::Journald => Kind::Journald(journald::Journald::new()?),
-            ReceiverKind::Webhook { url, headers, authorization_file, allow_private, timeout } => {
-                Kind::Webhook(Box::new(webhook::Webhook::new(webhook::Settings {
-                    url: url.clone(),
-                    headers: headers.clone(),
-                    authorization_file: authorization_file.clone(),
-                    allow_private: *allow_private,
-                    timeout: *timeout,
-                })?))
+            ReceiverKind::Webhook(settings) => {
+                Kind::Webhook(Box::new(webhook::Webhook::new(settings)?))
             }
         };
         Ok(Self { name: settings.name.clone(), kind })
@@ -50,13 +59,14 @@ impl Receiver {
         &self.name
     }
 
-    /// Delivers an alert: the record, and the same as the one line of JSON that is kept.
-    pub async fn deliver(&self, record: &AlertRecord, line: &str) -> Delivery {
+    /// Delivers alerts, all in one message where the receiver has messages. They are delivered
+    /// together or not at all, as far as a receiver can tell.
+    pub async fn deliver(&self, alerts: &[Outgoing<'_>], now: Timestamp) -> Delivery {
         match &self.kind {
-            Kind::Stdout(stdout) => stdout.deliver(record),
-            Kind::Jsonl(jsonl) => jsonl.deliver(record, line),
-            Kind::Journald(journald) => journald.deliver(record),
-            Kind::Webhook(webhook) => webhook.deliver(record, line).await,
+            Kind::Stdout(stdout) => stdout.deliver(alerts),
+            Kind::Jsonl(jsonl) => jsonl.deliver(alerts),
+            Kind::Journald(journald) => journald.deliver(alerts),
+            Kind::Webhook(webhook) => webhook.deliver(alerts, now).await,
         }
     }
 
@@ -66,5 +76,13 @@ impl Receiver {
             Kind::Jsonl(jsonl) => jsonl.reopen(),
             Kind::Stdout(_) | Kind::Journald(_) | Kind::Webhook(_) => Ok(()),
         }
+    }
+}
+
+/// The id of a message, the same at each attempt: that of its alert.
+fn message_id(alerts: &[Outgoing<'_>]) -> String {
+    match alerts {
+        [one] => one.record.id.clone(),
+        several => id::message_id(several.iter().map(|alert| alert.record.id.as_str())),
     }
 }

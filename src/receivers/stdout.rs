@@ -2,8 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use super::Delivery;
-use crate::alert::record::AlertRecord;
+use super::{Delivery, Outgoing};
 use crate::alert::render;
 
 /// Standard output.
@@ -18,9 +17,10 @@ impl Stdout {
         Self { colour: wanted && std::io::stdout().is_terminal() }
     }
 
-    pub(super) fn deliver(&self, record: &AlertRecord) -> Delivery {
+    pub(super) fn deliver(&self, alerts: &[Outgoing<'_>]) -> Delivery {
+        let blocks = alerts.iter().map(|alert| render::block(alert.record, self.colour) + "\n\n");
         let mut out = std::io::stdout().lock();
-        let written = writeln!(out, "{}\n", render::block(record, self.colour));
+        let written = out.write_all(blocks.collect::<String>().as_bytes());
         match written.and_then(|()| out.flush()) {
             Ok(()) => Delivery::Delivered,
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {

@@ -39,6 +39,13 @@ pub enum Settled {
         /// Why.
         why: String,
     },
+    /// It is given up without an attempt.
+    Unsent {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        why: String,
+    },
 }
 
 /// Writes down how an attempt went.
@@ -50,15 +57,18 @@ pub(crate) fn settle(
     let (state, error, next, finished) = match settled {
         Settled::Sent { at } => ("sent", None, None, Some(millis(*at))),
         Settled::Again { at, why } => ("due", Some(why), Some(millis(*at)), None),
-        Settled::Dead { at, why } => ("dead", Some(why), None, Some(millis(*at))),
+        Settled::Dead { at, why } | Settled::Unsent { at, why } => {
+            ("dead", Some(why), None, Some(millis(*at)))
+        }
     };
+    let made = u8::from(!matches!(settled, Settled::Unsent { .. }));
     connection
         .prepare_cached(
-            "UPDATE deliveries SET attempts = attempts + 1, state = ?2, last_error = ?3,
+            "UPDATE deliveries SET attempts = attempts + ?6, state = ?2, last_error = ?3,
                next_attempt = ?4, finished_at = ?5
              WHERE id = ?1",
         )?
-        .execute(params![delivery, state, error, next, finished])?;
+        .execute(params![delivery, state, error, next, finished, made])?;
     Ok(())
 }
 

@@ -16,4 +16,5 @@ mod rules_doc;
 mod server;
 mod service;
 mod shipped;
+mod webhooks;
 mod world;

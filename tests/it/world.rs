@@ -180,6 +180,16 @@ impl World {
         self.alerts().iter().map(title).collect()
     }
 
+    /// Writes a file into the folder of the configuration.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    /// What is wrong with the configuration, as `check` says it.
+    pub(crate) fn problems(&self) -> String {
+        checked(&self.sources.lock().unwrap(), self.folder.path()).err().unwrap_or_default()
+    }
+
     pub(crate) fn database(&self) -> std::path::PathBuf {
         self.folder.path().join("newswatch.db")
     }

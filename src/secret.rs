@@ -1,0 +1,137 @@
+//! Secrets, read where the configuration says they are kept, at each use.
+
+use std::fmt;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use crate::config::SecretSource;
+
+/// The longest file that holds secrets, in bytes.
+const LONGEST: u64 = 8 << 10;
+
+/// A secret. It shows itself to nobody who asks for it by accident.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// The secret itself, for the one place that sends it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Why there is no secret, for a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("reading {source_of} failed: {why}")]
+pub(crate) struct Unreadable {
+    source_of: String,
+    why: String,
+}
+
+/// Reads a secret of one line.
+pub(crate) fn read(source: &SecretSource) -> Result<Secret, Unreadable> {
+    let mut lines = read_lines(source)?;
+    match (lines.pop(), lines.is_empty()) {
+        (Some(secret), true) => Ok(secret),
+        _ => Err(unreadable(source, "it holds more than one line")),
+    }
+}
+
+/// Reads secrets, one a line; empty lines are none. At least one.
+pub(crate) fn read_lines(source: &SecretSource) -> Result<Vec<Secret>, Unreadable> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let path = path(source, folder.as_deref()).map_err(|why| unreadable(source, why))?;
+    let text = limited(&path).map_err(|why| unreadable(source, &why))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let secrets: Vec<Secret> = lines.map(|line| Secret(line.to_owned())).collect();
+    if secrets.is_empty() {
+        return Err(unreadable(source, "it is empty"));
+    }
+    Ok(secrets)
+}
+
+fn unreadable(source: &SecretSource, why: &str) -> Unreadable {
+    Unreadable { source_of: source.to_string(), why: why.to_owned() }
+}
+
+/// The file of a secret, where systemd keeps its credentials in `folder`.
+fn path(source: &SecretSource, folder: Option<&Path>) -> Result<PathBuf, &'static str> {
+    match (source, folder) {
+        (SecretSource::File(path), _) => Ok(path.clone()),
+        (SecretSource::Credential(name), Some(folder)) => Ok(folder.join(name)),
+        (SecretSource::Credential(_), None) => {
+            Err("there are none: only a service that systemd starts with LoadCredential= has some")
+        }
+    }
+}
+
+fn limited(path: &Path) -> Result<String, String> {
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut text = String::new();
+    file.take(LONGEST + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > LONGEST {
+        return Err("it is too long for a secret".to_owned());
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> (tempfile::TempDir, SecretSource) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, text).unwrap();
+        (folder, SecretSource::File(path))
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<&str, &str>) {
+        let (_folder, source) = file(text);
+        let read = read(&source).map_err(|error| error.to_string());
+        match (read, expected) {
+            (Ok(secret), Ok(expected)) => assert_eq!(secret.expose(), expected),
+            (Err(error), Err(part)) => {
+                assert!(error.ends_with(part), "{error}");
+                assert!(error.contains("/secret failed"), "{error}");
+            }
+            (read, _) => panic!("{read:?}"),
+        }
+    }
+
+    #[test]
+    fn a_secret_is_the_one_line_of_its_file() {
+        check("token\n", Ok("token"));
+        check("  token \r\n\r\n", Ok("token"));
+        check("one\ntwo\n", Err("more than one line"));
+        check("\n \n", Err("it is empty"));
+        check(&"x".repeat(9000), Err("too long for a secret"));
+    }
+
+    #[test]
+    fn several_secrets_stand_on_lines_of_their_own() {
+        let (_folder, source) = file("one\n\ntwo\n");
+        let secrets = read_lines(&source).unwrap();
+        assert_eq!(secrets.iter().map(Secret::expose).collect::<Vec<_>>(), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_credential_lies_where_systemd_keeps_them() {
+        let source = SecretSource::Credential("hook".to_owned());
+        let folder = Path::new("/run/credentials/newswatch.service");
+        assert_eq!(path(&source, Some(folder)).unwrap(), folder.join("hook"));
+        assert!(path(&source, None).unwrap_err().contains("LoadCredential="));
+    }
+
+    #[test]
+    fn a_secret_is_not_printed() {
+        assert_eq!(format!("{:?}", Secret("token".to_owned())), "Secret(…)");
+    }
+}
