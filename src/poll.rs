@@ -75,10 +75,13 @@ pub enum FailureKind {
     Parse,
     /// An answer that nobody asked for: 304 to a request without conditions.
     Protocol,
+    /// A file that the configuration names for this feed, of a secret or of certificates, cannot be
+    /// used.
+    Settings,
 }
 
 impl FailureKind {
-    const ALL: [FailureKind; 15] = [
+    const ALL: [FailureKind; 16] = [
         FailureKind::Dns,
         FailureKind::Connect,
         FailureKind::Certificate,
@@ -94,6 +97,7 @@ impl FailureKind {
         FailureKind::NotFound,
         FailureKind::Parse,
         FailureKind::Protocol,
+        FailureKind::Settings,
     ];
 
     /// The word that the store and the lists use.
@@ -114,6 +118,7 @@ impl FailureKind {
             FailureKind::NotFound => "not-found",
             FailureKind::Parse => "parse",
             FailureKind::Protocol => "protocol",
+            FailureKind::Settings => "settings",
         }
     }
 

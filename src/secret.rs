@@ -43,12 +43,22 @@ pub(crate) fn read(source: &SecretSource) -> Result<Secret, Unreadable> {
     }
 }
 
+/// Reads a file of secrets whole.
+pub(crate) fn read_text(source: &SecretSource) -> Result<Secret, Unreadable> {
+    let path = file(source).map_err(|why| unreadable(source, why))?;
+    limited(&path).map(Secret).map_err(|why| unreadable(source, &why))
+}
+
+/// The file that a secret is read from.
+pub(crate) fn file(source: &SecretSource) -> Result<PathBuf, &'static str> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    path(source, folder.as_deref())
+}
+
 /// Reads secrets, one a line; empty lines are none. At least one.
 pub(crate) fn read_lines(source: &SecretSource) -> Result<Vec<Secret>, Unreadable> {
-    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let path = path(source, folder.as_deref()).map_err(|why| unreadable(source, why))?;
-    let text = limited(&path).map_err(|why| unreadable(source, &why))?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let text = read_text(source)?;
+    let lines = text.expose().lines().map(str::trim).filter(|line| !line.is_empty());
     let secrets: Vec<Secret> = lines.map(|line| Secret(line.to_owned())).collect();
     if secrets.is_empty() {
         return Err(unreadable(source, "it is empty"));

@@ -363,6 +363,8 @@ pub(crate) mod tests {
             encoding: None,
             utc_offset: None,
             allow_private: false,
+            access: crate::config::access::Access::default(),
+            expected_every: None,
         }
     }
 

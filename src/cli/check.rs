@@ -1,16 +1,18 @@
 //! `newswatch check`: is the configuration right?
 
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::{Exit, Global, colour, config_files};
-use crate::config::{self, Checked, Counts};
-use crate::diagnostic::{Gravity, Problem};
+use crate::config::{self, Checked, Counts, NamedFile};
+use crate::diagnostic::{Gravity, Located, Problem};
+use crate::fetch::access;
 use crate::rules::ITEMS_TO_LEARN_FROM;
 use crate::store::Reader;
-use crate::{fetch, telemetry};
+use crate::{fetch, secret, telemetry};
 
 /// How problems are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,6 +46,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         let frequent = checked.sources.frequent(&config.rules, &items.unwrap_or_default());
         checked.problems.extend(frequent);
     }
+    checked.problems.extend(checked.named_files.iter().filter_map(look_at));
     // A warning, as the daemon may run on another machine.
     if let Some(Err(error)) = checked.config.as_ref().map(fetch::check_system) {
         checked.problems.push(Problem::warning(&files.main, 0..0, error.to_string()));
@@ -89,6 +92,22 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         }
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::No })
+}
+
+/// What is wrong with a file that the configuration names. A warning, as the daemon may run on
+/// another machine or as another user, and the feed that needs the file fails alone.
+fn look_at((place, file): &(Located, NamedFile)) -> Option<Problem> {
+    let warning = |message| Problem::warning(&place.file, place.span.clone(), message);
+    if let Err(why) = access::check(file) {
+        return Some(warning(why).with_hint("until that is mended, what needs the file fails"));
+    }
+    let (NamedFile::Secret(source) | NamedFile::Headers(source)) = file else { return None };
+    let path = secret::file(source).ok()?;
+    let mode = std::fs::metadata(&path).ok()?.permissions().mode();
+    (mode & 0o004 != 0).then(|| {
+        warning(format!("everybody on this machine can read {}", path.display()))
+            .with_hint(format!("chmod o= {}", path.display()))
+    })
 }
 
 fn count(checked: &Checked, gravity: Gravity) -> usize {

@@ -9,10 +9,14 @@ use jiff::tz::TimeZone;
 use toml::{Table, Value};
 
 use super::{Exit, Global, complain, config_files};
+use crate::config::access::{Access, Authorization, Defaults, Proxy, ProxyUser, is_secret_header};
 use crate::config::{
     Address, Config, Feed, FirstRun, Mode, Receiver, ReceiverKind, Route, SecretSource, Template,
     Webhook, write_duration,
 };
+
+/// What stands for a value that may be a secret.
+const MASKED: &str = "***";
 
 /// The arguments of `config`.
 #[derive(Debug, Args)]
@@ -71,6 +75,11 @@ fn table(config: &Config) -> Table {
     set(&mut table, "min_interval", write_duration(poll.min_interval));
     set(&mut table, "max_interval", write_duration(poll.max_interval));
     set(&mut table, "host_gap", write_duration(poll.host_gap));
+    let Defaults { proxy, ca_file } = &poll.access;
+    set_proxy(&mut table, proxy.as_ref());
+    if let Some(path) = ca_file {
+        set(&mut table, "ca_file", path.to_string_lossy());
+    }
     out.insert("poll".to_owned(), Value::Table(table));
     let tables = |tables: Vec<Table>| Value::Array(tables.into_iter().map(Value::Table).collect());
     out.insert("receiver".to_owned(), tables(config.receivers.iter().map(receiver).collect()));
@@ -208,7 +217,50 @@ fn feed(feed: &Feed, config: &Config) -> Table {
     if let Some(seconds) = feed.utc_offset {
         set(&mut table, "timezone", offset(seconds));
     }
+    if let Some(expected) = feed.expected_every {
+        set(&mut table, "expected_every", write_duration(expected));
+    }
     table.insert("allow_private".to_owned(), Value::Boolean(feed.allow_private));
     table.insert("enabled".to_owned(), Value::Boolean(feed.enabled));
+    set_access(&mut table, &feed.access);
     table
+}
+
+fn set_access(table: &mut Table, access: &Access) {
+    match &access.headers_from {
+        None => {}
+        Some(SecretSource::File(path)) => set(table, "headers_from", path.to_string_lossy()),
+        Some(source) => set_secret(table, "headers", source),
+    }
+    match &access.authorization {
+        None => {}
+        Some(Authorization::Bearer { token }) => set_secret(table, "token", token),
+        Some(Authorization::Basic { username, password }) => {
+            set(table, "username", username);
+            set_secret(table, "password", password);
+        }
+    }
+    set_proxy(table, access.proxy.as_ref());
+    if let Some(path) = &access.ca_file {
+        set(table, "ca_file", path.to_string_lossy());
+    }
+    if !access.headers.is_empty() {
+        let shown = |name: &str, value: &str| {
+            let value = if is_secret_header(name) { MASKED } else { value };
+            (name.to_owned(), Value::String(value.to_owned()))
+        };
+        let headers = access.headers.iter().map(|(name, value)| shown(name, value));
+        table.insert("headers".to_owned(), Value::Table(headers.collect()));
+    }
+}
+
+fn set_proxy(table: &mut Table, proxy: Option<&Proxy>) {
+    let Some(Proxy { url, user }) = proxy else { return };
+    set(table, "proxy", url);
+    if let ProxyUser::Named { username, password } = user {
+        set(table, "proxy_username", username);
+        if let Some(password) = password {
+            set_secret(table, "proxy_password", password);
+        }
+    }
 }

@@ -10,6 +10,7 @@ use url::Url;
 use super::{Exit, say};
 use crate::clock::Clock;
 use crate::config::PollSettings;
+use crate::config::access::Access;
 use crate::feed::{self, Document, charset};
 use crate::fetch::{Fetcher, Outcome, Request, Validators};
 
@@ -99,8 +100,13 @@ fn read(file: &str) -> anyhow::Result<Vec<u8>> {
 /// means it, be it private.
 fn fetch(address: &str) -> anyhow::Result<Read> {
     let url = address.parse().context("this is no address")?;
-    let validators = Validators::default();
-    let request = Request { url, moved_to: None, validators, allow_private: true };
+    let request = Request {
+        url,
+        moved_to: None,
+        validators: Validators::default(),
+        allow_private: true,
+        access: Access::default(),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let fetcher = Fetcher::new(&PollSettings::default())?;
     match runtime.block_on(fetcher.fetch(&request, Clock::System.now())) {

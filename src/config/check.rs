@@ -11,10 +11,11 @@ use jiff::civil::Time;
 use jiff::tz::{Offset, TimeZone};
 use url::Url;
 
+use super::access::{self, Defaults, Places};
 use super::toml_file::{self, Problems, Section, nearest};
 use super::{
-    Address, Config, Directories, Feed, Files, FirstRun, Mode, PollSettings, Quiet, Receiver,
-    ReceiverKind, Route, SecretSource, StoreSettings, Template, Webhook, duration,
+    Address, Config, Directories, Feed, Files, FirstRun, Mode, NamedFile, NamedFiles, PollSettings,
+    Quiet, Receiver, ReceiverKind, Route, SecretSource, StoreSettings, Template, Webhook, duration,
 };
 use crate::alert::route::{self, Subject};
 use crate::diagnostic::{self, Gravity, Located, Problem, SourceFile};
@@ -28,6 +29,8 @@ const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 const POLITE_INTERVAL: Duration = Duration::from_secs(60);
 /// The most digests that a route sends a day.
 const MOST_DIGESTS: usize = 24;
+/// The shortest time after which a feed that brings nothing new can be worth a word.
+const SHORTEST_EXPECTED: Duration = Duration::from_secs(60);
 /// The longest name of a feed or receiver.
 const LONGEST_NAME: usize = 64;
 
@@ -64,6 +67,8 @@ pub struct Checked {
     pub tests: TestCounts,
     /// How much there is.
     pub counts: Counts,
+    /// The files that the configuration names beside its own, each with the place of its name.
+    pub named_files: Vec<(Located, NamedFile)>,
 }
 
 /// Checks all files together: their form, what they say of each other, and the rules' own tests.
@@ -77,8 +82,9 @@ pub fn check(files: &Files) -> Checked {
         tests = TestCounts { passed: report.passed, failed: report.failures.len() };
         problems.borrow_mut().extend(report.failures);
     }
-    let main = Main::read(files, &problems);
-    let (feeds, feed_count) = self::feeds(files, &problems);
+    let named_files = NamedFiles::default();
+    let main = Main::read(files, &named_files, &problems);
+    let (feeds, feed_count) = self::feeds(files, &main.poll.access, &named_files, &problems);
     check_names(&main, &feeds, rules.as_ref(), &sources, files, &problems);
     let mut problems = problems.take();
     diagnostic::sort(&mut problems);
@@ -94,13 +100,13 @@ pub fn check(files: &Files) -> Checked {
         feeds: feeds.into_iter().map(|(_, feed)| feed).collect(),
         rules: Arc::new(rules),
     });
-    Checked { config, problems, sources, tests, counts }
+    Checked { config, problems, sources, tests, counts, named_files: named_files.take() }
 }
 
 /// Where the database is, by the main file alone: a mistake in a rule must not keep anybody from
 /// reading what is stored.
 pub fn store_path(files: &Files) -> PathBuf {
-    Main::read(files, &Problems::default()).store.path
+    Main::read(files, &NamedFiles::default(), &Problems::default()).store.path
 }
 
 /// What newswatch.toml says.
@@ -120,7 +126,7 @@ struct RouteSource {
 }
 
 impl Main {
-    fn read(files: &Files, problems: &Problems) -> Self {
+    fn read(files: &Files, named: &NamedFiles, problems: &Problems) -> Self {
         let mut section = toml_file::read(&files.main, problems);
         let instance = section.text("instance");
         if let Some(instance) = &instance {
@@ -128,7 +134,9 @@ impl Main {
         }
         let instance = instance.map_or_else(|| "newswatch".to_owned(), |instance| instance.text);
         let store = store(section.table("store"), &files.directories);
-        let poll = poll(section.table("poll"));
+        let folder = folder_of(section.file(), &files.directories);
+        let places = Places { folder: &folder, named };
+        let poll = poll(section.table("poll"), &places);
         let receivers = section
             .tables("receiver")
             .into_iter()
@@ -160,7 +168,12 @@ fn store(section: Option<Section<'_>>, directories: &Directories) -> StoreSettin
     settings
 }
 
-fn poll(section: Option<Section<'_>>) -> PollSettings {
+/// The folder that a file of the configuration lies in: relative paths in it start here.
+fn folder_of(file: &SourceFile, directories: &Directories) -> PathBuf {
+    directories.current.join(file.path.parent().unwrap_or(Path::new("")))
+}
+
+fn poll(section: Option<Section<'_>>, places: &Places<'_>) -> PollSettings {
     let mut settings = PollSettings::default();
     let Some(mut section) = section else { return settings };
     if let Some(contact) = section.text("user_agent_contact") {
@@ -200,6 +213,7 @@ fn poll(section: Option<Section<'_>>) -> PollSettings {
         section.error(place, "max_interval is shorter than min_interval");
     }
     set_duration(&mut section, "host_gap", Duration::ZERO, &mut settings.host_gap);
+    settings.access = access::defaults(&mut section, places);
     section.finish();
     settings
 }
@@ -611,27 +625,37 @@ fn timezone(section: &Section<'_>, text: &Located) -> Option<TimeZone> {
 }
 
 /// The feeds, and how many there are with those that are too broken to be read.
-fn feeds(files: &Files, problems: &Problems) -> (Vec<(Located, Feed)>, usize) {
+fn feeds(
+    files: &Files,
+    defaults: &Defaults,
+    named: &NamedFiles,
+    problems: &Problems,
+) -> (Vec<(Located, Feed)>, usize) {
     let (mut feeds, mut count) = (Vec::new(), 0);
     for file in &files.feeds {
+        let folder = folder_of(file, &files.directories);
+        let places = Places { folder: &folder, named };
         let mut section = toml_file::read(file, problems);
         for table in section.tables("feed") {
             count += 1;
-            feeds.extend(feed(table, &files.directories.current));
+            feeds.extend(feed(table, defaults, &places));
         }
         section.finish();
     }
     (feeds, count)
 }
 
-fn feed(mut section: Section<'_>, current: &Path) -> Option<(Located, Feed)> {
+fn feed(
+    mut section: Section<'_>,
+    defaults: &Defaults,
+    places: &Places<'_>,
+) -> Option<(Located, Feed)> {
     let name = section.required_text("name");
     if let Some(name) = &name {
         check_name(&section, name, "feed");
     }
-    let folder = current.join(section.file().path.parent().unwrap_or(Path::new("")));
     let source = section.required_text("url");
-    let url = source.as_ref().and_then(|text| address(&section, text, Some(&folder)));
+    let url = source.as_ref().and_then(|text| address(&section, text, Some(places.folder)));
     let mut text = |key| section.text(key).map(|text| text.text).filter(|text| !text.is_empty());
     let (title, owner, alignment) = (text("title"), text("owner"), text("alignment"));
     let (lang, region) = (text("lang").map(|lang| lang.to_lowercase()), text("region"));
@@ -675,6 +699,11 @@ fn feed(mut section: Section<'_>, current: &Path) -> Option<(Located, Feed)> {
         offset
     });
     let allow_private = section.boolean("allow_private").unwrap_or(false);
+    let place = source.as_ref().zip(url.as_ref());
+    let access = access::feed(&mut section, name.as_ref(), place, defaults, places);
+    let mut expected_every = Duration::ZERO;
+    set_duration(&mut section, "expected_every", SHORTEST_EXPECTED, &mut expected_every);
+    let expected_every = (!expected_every.is_zero()).then_some(expected_every);
     section.finish();
     let (name, url) = (name?, url?);
     let feed = Feed {
@@ -693,6 +722,8 @@ fn feed(mut section: Section<'_>, current: &Path) -> Option<(Located, Feed)> {
         encoding,
         utc_offset,
         allow_private,
+        access,
+        expected_every,
     };
     Some((name, feed))
 }

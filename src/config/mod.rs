@@ -1,11 +1,13 @@
 //! The configuration: files as text in, a checked [`Config`] out, or *all* problems with their
 //! places. Reading the files is [`crate::cli`]'s business.
 
+pub mod access;
 mod check;
 mod duration;
 mod secret;
 pub(crate) mod toml_file;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +17,8 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use url::Url;
 
-use crate::diagnostic::SourceFile;
+use self::access::{Access, Defaults};
+use crate::diagnostic::{Located, SourceFile};
 use crate::hit::Severity;
 use crate::item::FeedName;
 use crate::rules::RuleSet;
@@ -49,6 +52,20 @@ pub struct Directories {
     /// The current folder, absolute: relative paths of the files themselves start here.
     pub current: PathBuf,
 }
+
+/// A file beside the configuration's own that it names, for those who may look at files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NamedFile {
+    /// A secret.
+    Secret(SecretSource),
+    /// Headers, some of them secret, a line each.
+    Headers(SecretSource),
+    /// Certificates of authorities, in PEM.
+    Certificates(PathBuf),
+}
+
+/// The files that were named so far, each with the place of its name.
+type NamedFiles = RefCell<Vec<(Located, NamedFile)>>;
 
 /// The whole configuration, checked.
 #[derive(Debug, Clone)]
@@ -121,6 +138,8 @@ pub struct PollSettings {
     pub max_interval: Duration,
     /// The time between two requests to one host.
     pub host_gap: Duration,
+    /// How feeds are reached that do not say so themselves.
+    pub access: Defaults,
 }
 
 impl Default for PollSettings {
@@ -133,6 +152,7 @@ impl Default for PollSettings {
             min_interval: Duration::from_secs(15 * 60),
             max_interval: Duration::from_secs(6 * 3600),
             host_gap: Duration::from_secs(2),
+            access: Defaults::default(),
         }
     }
 }
@@ -170,6 +190,10 @@ pub struct Feed {
     pub utc_offset: Option<i32>,
     /// Whether its address may be private or loopback.
     pub allow_private: bool,
+    /// How its server is reached and what it is told.
+    pub access: Access,
+    /// The longest time without a new item that is no cause for worry; learnt when absent.
+    pub expected_every: Option<Duration>,
 }
 
 /// `[[receiver]]`.

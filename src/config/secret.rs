@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::toml_file::Section;
-use crate::diagnostic::Problem;
+use crate::diagnostic::{Located, Problem};
 
 /// The place of a secret. It is read at each use, so that a secret can be changed while the daemon
 /// runs; nothing of it is kept.
@@ -29,16 +29,31 @@ impl SecretSource {
     /// Reads `KEY_file` or `KEY_credential` of a section, whichever is there. A path starts at
     /// `folder`.
     pub(super) fn of(section: &mut Section<'_>, key: &str, folder: &Path) -> Option<Self> {
-        let file = section.text(&format!("{key}_file"));
-        let credential = section.text(&format!("{key}_credential"));
+        let keys = [&*format!("{key}_file"), &*format!("{key}_credential")];
+        Self::by_keys(section, keys, folder).map(|(_, source)| source)
+    }
+
+    /// Reads a key that names a file, or one that names a credential; with its place.
+    pub(super) fn by_keys(
+        section: &mut Section<'_>,
+        [file_key, credential_key]: [&str; 2],
+        folder: &Path,
+    ) -> Option<(Located, Self)> {
+        let file = section.text(file_key);
+        let credential = section.text(credential_key);
         if let (Some(_), Some(second)) = (&file, &credential) {
             section.error(
                 second.span.clone(),
-                format!("{key}_file and {key}_credential both say where the secret is"),
+                format!("{file_key} and {credential_key} both say where the secret is"),
             );
         }
         if let Some(file) = file {
-            return Some(SecretSource::File(folder.join(file.text)));
+            if file.text.trim().is_empty() {
+                section.error(file.span, format!("{file_key} is empty"));
+                return None;
+            }
+            let source = SecretSource::File(folder.join(&file.text));
+            return Some((file, source));
         }
         let name = credential?;
         if !is_credential_name(&name.text) {
@@ -52,7 +67,8 @@ impl SecretSource {
             );
             return None;
         }
-        Some(SecretSource::Credential(name.text))
+        let source = SecretSource::Credential(name.text.clone());
+        Some((name, source))
     }
 }
 

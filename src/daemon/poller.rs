@@ -84,6 +84,7 @@ impl Poller {
             moved_to: before.effective_url.as_deref().and_then(|url| url.parse().ok()),
             validators: schedule::conditions(&before),
             allow_private: feed.allow_private,
+            access: feed.access.clone(),
         };
         match self.fetcher.fetch(&request, self.clock.now()).await {
             Outcome::NotModified { validators, freshness, moved_to } => {
@@ -223,7 +224,12 @@ impl Poller {
         ingested: Ingested,
     ) -> anyhow::Result<Report> {
         let now = self.clock.now();
-        let reach = reach(feed, &polled);
+        let reach = match reach(feed, &polled) {
+            Reach::Unreachable if feed.access.has_own_proxy(&self.config.poll.access) => {
+                Reach::Unknown
+            }
+            reach => reach,
+        };
         let next = if reach == Reach::Unreachable && self.offline.load(Ordering::Relaxed) {
             Next { feed: schedule::postpone(before, now), host_not_before: None }
         } else {
@@ -259,11 +265,11 @@ impl Poller {
 }
 
 fn reach(feed: &Feed, polled: &Polled<'_>) -> Reach {
-    use FailureKind::{Connect, Dns, Forbidden};
+    use FailureKind::{Connect, Dns, Forbidden, Settings};
     match polled {
         _ if feed.url.host().is_none() => Reach::Unknown,
         Polled::Failed(Failure { kind: Dns | Connect, .. }) => Reach::Unreachable,
-        Polled::Failed(Failure { kind: Forbidden, .. }) => Reach::Unknown,
+        Polled::Failed(Failure { kind: Forbidden | Settings, .. }) => Reach::Unknown,
         // A timeout may lie on either side.
         Polled::Failed(Failure { kind: FailureKind::Timeout, .. }) => Reach::Unknown,
         _ => Reach::Reached,

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
 use url::{Host, Url};
 
 /// An address that was refused.
@@ -22,6 +24,12 @@ pub(crate) enum Forbidden {
         /// Where it leads.
         address: IpAddr,
     },
+    /// A name that means the machine that looks it up, be that a proxy's (RFC 6761).
+    #[error("{0} is a private name")]
+    Home(String),
+    /// An address of Tor's that no resolver may hear of (RFC 7686).
+    #[error("{0} can be reached through Tor only: it needs proxy = \"socks5h://…\"")]
+    Onion(String),
 }
 
 /// Whether an address belongs to the public internet (the registries of RFC 6890 and what embeds
@@ -89,19 +97,33 @@ pub(crate) fn check_literal(url: &Url) -> Result<(), Forbidden> {
     if is_public(address) { Ok(()) } else { Err(Forbidden::Address(address)) }
 }
 
+/// Refuses a name that leads home, whoever looks it up: to a proxy that does, names go unlooked at.
+pub(crate) fn check_name(url: &Url, proxy: &Url) -> Result<(), Forbidden> {
+    let Some(host) = url.host_str() else { return Ok(()) };
+    let name = host.trim_end_matches('.');
+    let home = name.eq_ignore_ascii_case("localhost")
+        || name.to_ascii_lowercase().ends_with(".localhost")
+        || proxy.host_str().is_some_and(|proxy| proxy.eq_ignore_ascii_case(name));
+    if home { Err(Forbidden::Home(host.to_owned())) } else { Ok(()) }
+}
+
 /// Resolves names with the system's resolver and refuses those that lead to a private address, so
 /// that what was checked is what is connected to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PublicOnly;
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PublicOnly {
+    /// The name of a proxy, which may be anywhere; [`check_name`] keeps others from using it.
+    proxy: Option<String>,
+}
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
+        let trusted = self.proxy.as_deref().is_some_and(|proxy| proxy == name.as_str());
         Box::pin(async move {
             let host = name.as_str().to_owned();
             let found: Vec<SocketAddr> =
                 tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
             let public: Vec<SocketAddr> =
-                found.iter().copied().filter(|found| is_public(found.ip())).collect();
+                found.iter().copied().filter(|found| trusted || is_public(found.ip())).collect();
             if public.is_empty()
                 && let Some(refused) = found.first()
             {
@@ -112,15 +134,48 @@ impl Resolve for PublicOnly {
     }
 }
 
-/// A client that asks public addresses only, or any. Where the system has no certificates of
-/// authorities it can ask over http alone; [`check_certificates`] says so.
+/// How a client reaches servers.
+pub(crate) struct Way<'a> {
+    /// What servers are judged by.
+    pub(crate) tls: &'a ClientConfig,
+    /// The proxy that everything goes through, and its address.
+    pub(crate) proxy: Option<(reqwest::Proxy, &'a Url)>,
+    /// How long connecting may take.
+    pub(crate) connect_timeout: Duration,
+}
+
+/// A client that asks public addresses only, or any, directly. Where the system has no
+/// certificates of authorities it can ask over http alone; [`check_certificates`] says so.
 pub(crate) fn client(
     allow_private: bool,
     connect_timeout: Duration,
 ) -> Result<reqwest::Client, reqwest::Error> {
-    builder(allow_private, connect_timeout)
-        .build()
-        .or_else(|_| builder(allow_private, connect_timeout).tls_certs_only([]).build())
+    let tls = tls(Vec::new());
+    client_by(&Way { tls: &tls, proxy: None, connect_timeout }, allow_private)
+}
+
+/// A client that asks public addresses only, or any, by a way.
+pub(crate) fn client_by(
+    way: &Way<'_>,
+    allow_private: bool,
+) -> Result<reqwest::Client, reqwest::Error> {
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(way.tls.clone())
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        // Proxies of the environment are not asked for.
+        .no_proxy()
+        .connect_timeout(way.connect_timeout)
+        .pool_max_idle_per_host(1)
+        .pool_idle_timeout(Duration::from_secs(90));
+    if let Some((proxy, _)) = &way.proxy {
+        builder = builder.proxy(proxy.clone());
+    }
+    if !allow_private {
+        let proxy = way.proxy.as_ref().and_then(|(_, url)| url.host_str()).map(str::to_owned);
+        builder = builder.dns_resolver(Arc::new(PublicOnly { proxy }));
+    }
+    builder.build()
 }
 
 /// The system has no certificates of authorities, without which no https server can be believed.
@@ -130,20 +185,26 @@ pub(crate) struct NoCertificates;
 
 /// Whether https servers can be asked at all.
 pub(crate) fn check_certificates() -> Result<(), NoCertificates> {
-    builder(true, Duration::ZERO).build().map(|_| ()).map_err(|_| NoCertificates)
+    if roots(Vec::new()).is_empty() { Err(NoCertificates) } else { Ok(()) }
 }
 
-fn builder(allow_private: bool, connect_timeout: Duration) -> reqwest::ClientBuilder {
+/// Judges servers by the system's certificates of authorities and these.
+pub(crate) fn tls(extra: Vec<CertificateDer<'static>>) -> ClientConfig {
     // An error means that another part of the process has chosen a provider, which will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .no_proxy()
-        .connect_timeout(connect_timeout)
-        .pool_max_idle_per_host(1)
-        .pool_idle_timeout(Duration::from_secs(90));
-    if allow_private { builder } else { builder.dns_resolver(Arc::new(PublicOnly)) }
+    let mut config =
+        ClientConfig::builder().with_root_certificates(roots(extra)).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config
+}
+
+/// The system's certificates and these; those that cannot be read are left out, as a system may
+/// have many.
+fn roots(extra: Vec<CertificateDer<'static>>) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(extra);
+    roots
 }
 
 /// The refusal of an address behind an error, where there is one.
@@ -228,7 +289,23 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_leads_home_is_refused() {
         let name: Name = "localhost".parse().unwrap();
-        let refused = PublicOnly.resolve(name).await.err().expect("localhost is private");
+        let refused =
+            PublicOnly::default().resolve(name).await.err().expect("localhost is private");
         assert!(refused.to_string().contains("localhost is the private address"), "{refused}");
+    }
+
+    #[test]
+    fn a_proxy_is_not_asked_for_what_lies_at_home() {
+        let proxy = Url::parse("socks5h://tor.lan:9050").unwrap();
+        for (url, allowed) in [
+            ("http://localhost/", false),
+            ("http://LOCALHOST.:8080/", false),
+            ("http://db.localhost/", false),
+            ("http://tor.lan/", false),
+            ("http://localhost.example.org/", true),
+            ("http://example.org/", true),
+        ] {
+            assert_eq!(check_name(&Url::parse(url).unwrap(), &proxy).is_ok(), allowed, "{url}");
+        }
     }
 }

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use reqwest::StatusCode;
 use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Client, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use url::Url;
 
+use super::access::{self, Authorities, Clients, Ready, Users};
+use super::address::{Forbidden, Way};
 use super::blocks::Blocks;
 use super::decode::TooLarge;
 use super::{
@@ -18,6 +20,7 @@ use super::{
     headers,
 };
 use crate::config::PollSettings;
+use crate::config::access::{Access, Proxy, ProxyUser, is_onion};
 
 /// Redirects that are followed, at most.
 const MOST_REDIRECTS: usize = 5;
@@ -61,8 +64,9 @@ impl Limits {
 /// Fetches feeds; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
-    public: Client,
-    any: Client,
+    /// How feeds are asked that go no way of their own.
+    direct: Clients,
+    authorities: Arc<Authorities>,
     user_agent: HeaderValue,
     limits: Limits,
     large: Arc<Semaphore>,
@@ -75,16 +79,17 @@ impl Fetcher {
     }
 
     pub(crate) fn with_limits(settings: &PollSettings, limits: Limits) -> anyhow::Result<Self> {
-        let client = |allow_private| {
-            address::client(allow_private, limits.connect)
-                .map_err(|error| anyhow::anyhow!("{}", address::chain(&error)))
-        };
+        let authorities = Authorities::of_system();
+        let tls = authorities.with(None).map_err(anyhow::Error::msg)?;
+        let way = Way { tls: &tls, proxy: None, connect_timeout: limits.connect };
+        let direct =
+            Clients::new(&way).map_err(|error| anyhow::anyhow!("{}", address::chain(&error)))?;
         let contact = settings.user_agent_contact.as_deref();
         let contact = contact.map(|contact| format!(" (+{contact})")).unwrap_or_default();
         let user_agent = format!("newswatch/{}{contact}", env!("CARGO_PKG_VERSION"));
         Ok(Self {
-            public: client(false)?,
-            any: client(true)?,
+            direct,
+            authorities: Arc::new(authorities),
             user_agent: HeaderValue::from_str(&user_agent)
                 .context("poll.user_agent_contact cannot stand in a header")?,
             limits,
@@ -111,13 +116,20 @@ impl Fetcher {
     async fn follow(&self, request: &Request, now: Timestamp) -> Result<Outcome, Box<Failure>> {
         let mut url = request.moved_to.as_ref().unwrap_or(&request.url).clone();
         let mut permanent = true;
+        let mut ready = self.ready(&request.access, Users::Known).await?;
         for hop in 0..=MOST_REDIRECTS {
             let allow_private = request.allow_private && same_server(&url, &request.url);
-            if !allow_private && let Err(error) = address::check_literal(&url) {
+            if let Err(error) = check_address(&url, &request.access, allow_private) {
                 return Err(forbidden(&error, url != request.url));
             }
-            let response = match self.ask(&url, request, allow_private).await {
+            let mut answer = self.ask(&url, request, allow_private, &ready).await;
+            if let Err(Unanswered::KnowsNoUsers) = answer {
+                ready = self.ready(&request.access, Users::Unknown).await?;
+                answer = self.ask(&url, request, allow_private, &ready).await;
+            }
+            let response = match answer {
                 Ok(response) => response,
+                Err(Unanswered::KnowsNoUsers) => unreachable!("no user was named"),
                 Err(Unanswered::Forbidden(error)) => {
                     return Err(forbidden(&error, url != request.url));
                 }
@@ -135,17 +147,55 @@ impl Fetcher {
         Err(failure(FailureKind::Redirect, format!("more than {MOST_REDIRECTS} redirects")))
     }
 
+    /// Reads what the feed's requests need from the files that the configuration names, each time,
+    /// so that a secret can be changed while the daemon runs.
+    async fn ready(&self, access: &Access, users: Users) -> Result<Ready, Box<Failure>> {
+        let bare = access.headers.is_empty()
+            && access.headers_from.is_none()
+            && access.authorization.is_none();
+        let direct = access.proxy.is_none() && access.ca_file.is_none();
+        if bare && direct {
+            return Ok(Ready { headers: HeaderMap::new(), clients: self.direct.clone() });
+        }
+        let (fetcher, access) = (self.clone(), access.clone());
+        let work = move || {
+            let headers = access::headers(&access)?;
+            if direct {
+                return Ok(Ready { headers, clients: fetcher.direct });
+            }
+            let tls = fetcher.authorities.with(access.ca_file.as_deref())?;
+            let proxy = match &access.proxy {
+                Some(proxy) => Some((access::proxy(proxy, users)?, &proxy.url)),
+                None => None,
+            };
+            let way = Way { tls: &tls, proxy, connect_timeout: fetcher.limits.connect };
+            let clients = Clients::new(&way).map_err(|error| address::chain(&error))?;
+            Ok(Ready { headers, clients })
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(ready) => ready.map_err(|why| failure(FailureKind::Settings, why)),
+            Err(panic) => {
+                Err(failure(FailureKind::Broken, format!("reading secrets failed: {panic}")))
+            }
+        }
+    }
+
     async fn ask(
         &self,
         url: &Url,
         request: &Request,
         allow_private: bool,
+        ready: &Ready,
     ) -> Result<reqwest::Response, Unanswered> {
-        let client = if allow_private { &self.any } else { &self.public };
+        let clients = &ready.clients;
+        let client = if allow_private { &clients.any } else { &clients.public };
         let mut headers = HeaderMap::new();
         headers.insert(header::USER_AGENT, self.user_agent.clone());
         headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, br, zstd"));
+        if url.origin() == request.url.origin() {
+            headers.extend(ready.headers.clone());
+        }
         if request.validators.url.as_deref() == Some(url.as_str()) {
             let Validators { etag, last_modified, .. } = &request.validators;
             for (name, value) in
@@ -160,7 +210,8 @@ impl Fetcher {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(match address::forbidden(&error) {
                 Some(refused) => Unanswered::Forbidden(refused.clone()),
-                None => Unanswered::Failed(unreachable_server(url, &error)),
+                None if knows_no_users(&error, &request.access) => Unanswered::KnowsNoUsers,
+                None => Unanswered::Failed(unreachable_server(url, &request.access, &error)),
             }),
             Err(_) => Err(Unanswered::Failed(failure(
                 FailureKind::Timeout,
@@ -317,14 +368,42 @@ impl Fetcher {
 /// Why a server gave no answer.
 enum Unanswered {
     /// It may not be asked.
-    Forbidden(address::Forbidden),
+    Forbidden(Forbidden),
+    /// The SOCKS proxy does not take the user that we invented for it.
+    KnowsNoUsers,
     Failed(Box<Failure>),
 }
 
+/// Whether an address may be asked, as far as that shows before its name is looked up.
+fn check_address(url: &Url, access: &Access, allow_private: bool) -> Result<(), Forbidden> {
+    let proxy = access.proxy.as_ref().map(|proxy| &proxy.url);
+    if is_onion(url) && proxy.is_none_or(|proxy| proxy.scheme() != "socks5h") {
+        return Err(Forbidden::Onion(url.host_str().unwrap_or_default().to_owned()));
+    }
+    if allow_private {
+        return Ok(());
+    }
+    address::check_literal(url)?;
+    proxy.map_or(Ok(()), |proxy| address::check_name(url, proxy))
+}
+
+/// Whether a SOCKS proxy refused our way of saying who asks, or ignored it (RFC 1928 section 3).
+/// The HTTP library offers one way only, and tells of the refusal in words alone.
+fn knows_no_users(error: &reqwest::Error, access: &Access) -> bool {
+    let invented = matches!(&access.proxy, Some(Proxy { user: ProxyUser::Isolated(_), .. }));
+    let text = address::chain(error);
+    invented
+        && ["does not support user/pass authentication", "implements authentication incorrectly"]
+            .iter()
+            .any(|refusal| text.contains(refusal))
+}
+
 /// The failure of an address that may not be asked.
-fn forbidden(refused: &address::Forbidden, redirected: bool) -> Box<Failure> {
+fn forbidden(refused: &Forbidden, redirected: bool) -> Box<Failure> {
     let message = if redirected {
         format!("redirected to where no redirect may lead: {refused}")
+    } else if matches!(refused, Forbidden::Onion(_)) {
+        refused.to_string()
     } else {
         format!("{refused}; set allow_private = true if that is meant")
     };
@@ -396,7 +475,7 @@ fn refused(status: StatusCode, freshness: Freshness) -> Failure {
 }
 
 /// Why a server could not be asked: the causes tell DNS, certificates and the rest apart.
-fn unreachable_server(url: &Url, error: &reqwest::Error) -> Box<Failure> {
+fn unreachable_server(url: &Url, access: &Access, error: &reqwest::Error) -> Box<Failure> {
     let mut causes: Vec<&(dyn std::error::Error + 'static)> = vec![error];
     while let Some(cause) = causes.last().and_then(|cause| cause.source()) {
         causes.push(cause);
@@ -419,5 +498,7 @@ fn unreachable_server(url: &Url, error: &reqwest::Error) -> Box<Failure> {
     } else {
         FailureKind::Broken
     };
-    failure(kind, format!("{}: {text}", url.host_str().unwrap_or_default()))
+    let host = url.host_str().unwrap_or_default();
+    let by = access.proxy.as_ref().map(|proxy| format!(" through proxy {}", proxy.url));
+    failure(kind, format!("{host}{}: {text}", by.unwrap_or_default()))
 }

@@ -1,5 +1,6 @@
 //! Conditional GET with limits: from a feed's address to a typed outcome.
 
+pub(crate) mod access;
 pub(crate) mod address;
 mod blocks;
 mod client;
@@ -13,6 +14,7 @@ use url::Url;
 
 pub use self::client::Fetcher;
 use crate::config::Config;
+use crate::config::access::Access;
 pub use crate::poll::{Failure, FailureKind, Freshness, Validators};
 
 /// Whether what a configuration names can be asked from this system at all: https servers need
@@ -34,6 +36,9 @@ pub struct Request {
     pub validators: Validators,
     /// The configuration allows private and loopback addresses for this feed.
     pub allow_private: bool,
+    /// How the server is reached and what it is told: headers and credentials go to the origin of
+    /// `url` alone.
+    pub access: Access,
 }
 
 /// A feed document that arrived.

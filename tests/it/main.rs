@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod access;
 mod crash;
 mod daemon;
 mod delivery;
@@ -11,6 +12,7 @@ mod names;
 mod old_stores;
 mod polling;
 mod program;
+mod proxy;
 mod routing;
 mod rules_doc;
 mod server;

@@ -62,7 +62,7 @@ impl Demo {
 
     /// Standard output of a run that must end with this code.
     #[track_caller]
-    fn out(&self, code: i32, arguments: &[&str]) -> String {
+    pub(crate) fn out(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {error}");

@@ -125,6 +125,13 @@ impl World {
         )
     }
 
+    /// Writes a file beside the database; its path.
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     /// Replaces the text of the rule file.
     pub(crate) fn set_rules(&self, rules: &str) {
         self.sources.lock().unwrap().rules = rules.to_owned();
@@ -178,11 +185,6 @@ impl World {
     pub(crate) fn alerted(&self) -> Vec<String> {
         let title = |alert: &Value| alert["data"]["item"]["title"].as_str().unwrap().to_owned();
         self.alerts().iter().map(title).collect()
-    }
-
-    /// Writes a file into the folder of the configuration.
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
     /// What is wrong with the configuration, as `check` says it.
