@@ -129,6 +129,41 @@ impl Serialize for ItemKey {
     }
 }
 
+/// Another name of an item, by which it may be known when its key is not: a digest of its address
+/// without what may change, or of its headline with its date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Alias {
+    /// The digest; what is stored.
+    pub digest: i64,
+    /// What it takes to believe it.
+    pub proof: Proof,
+}
+
+/// What makes two items with a common alias one item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Proof {
+    /// The alias alone.
+    Enough,
+    /// A similar headline, or the same time of publication, beside it.
+    Likeness,
+    /// That most of the feed is known by its aliases and no longer by its keys.
+    Migration,
+}
+
+impl Alias {
+    /// The alias of a name of that kind.
+    pub fn of(kind: &str, parts: &[&str], proof: Proof) -> Self {
+        Self::of_key(ItemKey::of(kind, parts), proof)
+    }
+
+    /// The alias under which an item that has another key is found by this one.
+    pub fn of_key(key: ItemKey, proof: Proof) -> Self {
+        let mut digest = [0; 8];
+        digest.copy_from_slice(&key.0[..8]);
+        Self { digest: i64::from_le_bytes(digest), proof }
+    }
+}
+
 /// The publisher whose entry an aggregating feed passes on (RSS and Atom `source`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemSource {
@@ -143,6 +178,9 @@ pub struct ItemSource {
 pub struct Item {
     /// The identity within its feed.
     pub key: ItemKey,
+    /// Its other names; none that another item of the same document has too.
+    #[serde(skip)]
+    pub aliases: Vec<Alias>,
     /// The id exactly as the feed gave it (RSS `guid`, Atom and JSON Feed `id`).
     pub id: Option<String>,
     /// The headline; empty when the entry has none.
@@ -172,6 +210,7 @@ impl Item {
     pub fn titled(key: ItemKey, title: impl Into<String>) -> Self {
         Self {
             key,
+            aliases: Vec::new(),
             id: None,
             title: title.into(),
             summary: String::new(),

@@ -18,6 +18,7 @@ pub mod config;
 pub mod feed;
 pub mod opml;
 pub mod pipeline;
+pub mod recognition;
 pub mod rules;
 pub mod schedule;
 pub mod text;

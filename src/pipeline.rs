@@ -16,6 +16,7 @@ use crate::alert::route::{self, Due, Subject};
 use crate::config::{Config, Feed};
 use crate::hit::{Match, Severity, Span};
 use crate::item::{FeedName, Item, ItemKey};
+use crate::recognition::Renamed;
 use crate::rules::{Matcher, Origin};
 use crate::schedule::FeedState;
 
@@ -127,6 +128,8 @@ pub struct Batch {
     pub hits: Vec<Hit>,
     /// The alerts that follow.
     pub alerts: Vec<OutgoingAlert>,
+    /// Other names of items that are known.
+    pub renamed: Vec<Renamed>,
 }
 
 impl Batch {
@@ -137,8 +140,8 @@ impl Batch {
         host_not_before: Option<(String, Timestamp)>,
         at: Timestamp,
     ) -> Self {
-        let (items, hits, alerts) = Default::default();
-        Self { feed, state, host_not_before, at, items, hits, alerts }
+        let (items, hits, alerts, renamed) = Default::default();
+        Self { feed, state, host_not_before, at, items, hits, alerts, renamed }
     }
 
     /// How many of the items are new, not edited.
@@ -169,6 +172,10 @@ pub struct Ingested {
     pub hits: Vec<Hit>,
     /// The alerts that follow.
     pub alerts: Vec<OutgoingAlert>,
+    /// Other names of items that are known; [`crate::recognition`] finds them.
+    pub renamed: Vec<Renamed>,
+    /// The feed has changed the ids of most of its items.
+    pub migrated: bool,
 }
 
 /// Takes the items of one poll in: leaves out what `known` already has, matches the rest, decides

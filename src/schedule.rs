@@ -95,6 +95,8 @@ pub struct FeedState {
     pub same_bodies: u32,
     /// When a poll last found nothing but new items, so that others may have been lost.
     pub gap_at: Option<Timestamp>,
+    /// When the feed last changed the ids of most of its items at once.
+    pub migrated_at: Option<Timestamp>,
 }
 
 impl State {
@@ -157,6 +159,7 @@ impl FeedState {
             window: 0,
             same_bodies: 0,
             gap_at: None,
+            migrated_at: None,
         }
     }
 }
@@ -207,6 +210,8 @@ pub struct Seen {
     pub shown: usize,
     /// When each of those that were new was published, by its own account.
     pub new: Vec<Option<Timestamp>>,
+    /// Most of them came under other ids than before.
+    pub migrated: bool,
 }
 
 /// What follows from a poll.
@@ -345,6 +350,9 @@ fn has_failed(
 fn take_note(feed: &mut FeedState, seen: &Seen, whole: bool, now: Timestamp) {
     if !seen.new.is_empty() {
         feed.last_new_item = Some(now);
+    }
+    if seen.migrated {
+        feed.migrated_at = Some(now);
     }
     let window = u32::try_from(seen.shown).unwrap_or(u32::MAX);
     let Some(arrivals) = &mut feed.arrivals else {

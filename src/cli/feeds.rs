@@ -42,7 +42,7 @@ enum Command {
 
 /// The fields of a row, for CSV.
 const FIELDS: &str = "name url effective_url state state_since why last_ok last_new_item next_due interval_s \
-    items items_per_day failures gap_at";
+    items items_per_day failures gap_at migrated_at";
 
 const COLUMNS: &[Column<FeedRow>] = &[
     Column { heading: "FEED", cell: |row| row.name.clone() },

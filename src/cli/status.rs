@@ -264,6 +264,7 @@ mod tests {
             items_per_day: 0.0,
             failures: 0,
             gap_at: None,
+            migrated_at: None,
         }
     }
 

@@ -510,7 +510,7 @@ impl Daemon {
         let Some(before) = keep.ok().and_then(|keep| now.checked_sub(keep).ok()) else { return };
         let store = self.store.clone();
         tokio::spawn(async move {
-            match store.prune(before).await {
+            match store.prune(before, now).await {
                 Ok(0) => {}
                 Ok(items) => info!(items, "emptied {items} items older than store.keep_items"),
                 Err(error) => error!("failed to prune: {:#}", anyhow::Error::from(error)),

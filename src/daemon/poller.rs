@@ -1,6 +1,5 @@
 //! One poll, from the lease to the commit.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,6 +16,7 @@ use crate::feed::{self, Document, ParseError, ParsedFeed};
 use crate::fetch::{Body, Failure, FailureKind, Fetcher, Freshness, Outcome, Request};
 use crate::item::ItemKey;
 use crate::pipeline::{self, Arrival, Batch, Ingested};
+use crate::recognition;
 use crate::schedule::rate::Limits;
 use crate::schedule::{self, Answer, FeedState, Next, Pace, Polled, Seen};
 use crate::store::Store;
@@ -122,7 +122,8 @@ impl Poller {
             }
             Ok(Taken::Items { ingested, shown, damage }) => {
                 let new = ingested.items.iter().filter(|item| item.revision == 1);
-                let seen = Seen { shown, new: new.map(|item| item.item.published).collect() };
+                let new = new.map(|item| item.item.published).collect();
+                let seen = Seen { shown, new, migrated: ingested.migrated };
                 let polled = match &damage {
                     Some(why) => Polled::Damaged { why, seen: &seen },
                     None => Polled::Changed { answer, body_hash: hash, seen: &seen },
@@ -193,15 +194,19 @@ impl Poller {
         let title = feed.title.as_deref().or(parsed.feed.title.as_deref());
         let arrival = Arrival { feed, feed_title: title, first_poll, now };
         let keys: Vec<ItemKey> = parsed.items.iter().map(|item| item.key).collect();
-        let known = if first_poll && keys.is_empty() {
-            HashMap::new()
-        } else {
-            self.store
-                .read(|reader| reader.known(&feed.name, &keys))
-                .context("failed to look items up")?
-        };
+        let looked_up = self.store.read(|reader| {
+            let known = reader.known(&feed.name, &keys)?;
+            let unknown = parsed.items.iter().filter(|item| !known.contains_key(&item.key));
+            // Before the first poll nothing is there to be recognised.
+            let unknown = unknown.take(if first_poll { 0 } else { keys.len() });
+            let namesakes = reader.namesakes(&feed.name, unknown)?;
+            Ok((known, namesakes))
+        });
+        let (mut known, namesakes) = looked_up.context("failed to look items up")?;
+        let (renamed, migrated) = recognition::recognise(&mut parsed.items, &mut known, &namesakes);
         let mut matcher = self.config.rules.matcher();
         let ingested = pipeline::ingest(arrival, parsed.items, &known, &self.config, &mut matcher);
+        let ingested = Ingested { renamed, migrated, ..ingested };
         Ok(Ok(Taken::Items { ingested: Box::new(ingested), shown: keys.len(), damage }))
     }
 
@@ -240,6 +245,7 @@ impl Poller {
             items: ingested.items,
             hits: ingested.hits,
             alerts: ingested.alerts,
+            renamed: ingested.renamed,
             ..Batch::of_state(
                 feed.name.clone(),
                 next.feed.clone(),
@@ -323,6 +329,10 @@ fn log_changes(feed: &Feed, before: &FeedState, after: &FeedState) {
         (Some(old), None) => warn!(%feed, url = %configured,
             "{feed} fails at {old}: it is asked at {configured} again, as configured"),
         _ => {}
+    }
+    if after.migrated_at != before.migrated_at {
+        warn!(%feed, items = after.window,
+            "{feed} has given most of its {} items other ids; they count as known", after.window);
     }
     if after.distrusted_at.is_some() && after.distrusted_at != before.distrusted_at {
         warn!(%feed, trust = after.trust.as_str(),

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use url::Url;
 
+use super::aliases;
 use crate::item::{Item, ItemKey};
 
 /// Guids that identify nothing.
@@ -60,8 +61,10 @@ pub(super) fn assign(items: Vec<(Item, String)>) -> Vec<Item> {
         if *seen.entry(item.key).or_insert(said) != said {
             item.key = ItemKey::of("twin", &[&item.key.to_string(), &said.to_string()]);
         }
+        item.aliases = aliases::of(&item, &raw_date);
         out.push(item);
     }
+    aliases::drop_shared(&mut out);
     out
 }
 
@@ -72,7 +75,11 @@ fn identifying(item: &Item) -> Option<String> {
 
 /// A link without what changes although the page does not. For comparison only.
 fn canonical(link: &str) -> String {
-    let Ok(mut url) = Url::parse(link) else { return link.trim().to_owned() };
+    Url::parse(link).map_or_else(|_| link.trim().to_owned(), |url| untracked(url).to_string())
+}
+
+/// An address without its fragment and what only follows its readers.
+pub(super) fn untracked(mut url: Url) -> Url {
     url.set_fragment(None);
     if url.query().is_some() {
         let kept: Vec<(String, String)> = url
@@ -86,7 +93,7 @@ fn canonical(link: &str) -> String {
             url.query_pairs_mut().clear().extend_pairs(kept);
         }
     }
-    url.to_string()
+    url
 }
 
 #[cfg(test)]

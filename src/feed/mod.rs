@@ -1,5 +1,6 @@
 //! From bytes to items: what a feed document says, however badly it says it.
 
+mod aliases;
 pub(crate) mod charset;
 mod date;
 mod html;
@@ -279,6 +280,7 @@ fn item(entry: feed_rs::model::Entry, aside: Aside, document: &Document<'_>) -> 
     let item = Item {
         // Given when all items of the document are known.
         key: ItemKey::of("none", &[]),
+        aliases: Vec::new(),
         id: id.map(|id| cut(id, LONGEST_LINK)),
         title: cut(title, LONGEST_TITLE),
         summary,

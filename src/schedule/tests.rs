@@ -81,7 +81,7 @@ fn success_forgets_failures_and_keeps_the_validators_it_is_given() {
     let polled = Polled::Changed {
         answer: answer(&validators),
         body_hash: [1; 32],
-        seen: &Seen { shown: 2, new: vec![None; 2] },
+        seen: &Seen { shown: 2, new: vec![None; 2], ..Seen::default() },
     };
     feed = advance(&lease(&feed, PACE, time(10)), polled, PACE, time(12), 0).feed;
     assert_eq!((feed.state, feed.failures, feed.why.as_deref()), (State::Active, 0, None));
@@ -101,7 +101,7 @@ fn check_damaged(pace: Pace, pauses: &[i64]) {
     let before = feed.validators.clone();
     let mut now = time(0);
     for pause in pauses {
-        let seen = Seen { shown: 1, new: vec![None] };
+        let seen = Seen { shown: 1, new: vec![None], ..Seen::default() };
         let polled = Polled::Damaged { why: "cut off", seen: &seen };
         feed = advance(&lease(&feed, pace, now), polled, pace, now, 0).feed;
         assert_eq!(feed.next_due.duration_since(now).as_secs(), *pause);
@@ -124,7 +124,10 @@ fn a_feed_that_stays_damaged_is_asked_less_often_and_a_file_as_often_as_ever() {
 
 #[test]
 fn damaged_documents_count_for_no_failure() {
-    let polled = Polled::Damaged { why: "cut off", seen: &Seen { shown: 0, new: vec![] } };
+    let polled = Polled::Damaged {
+        why: "cut off",
+        seen: &Seen { shown: 0, new: vec![], ..Seen::default() },
+    };
     let mut feed = FeedState::new(time(0), time(0));
     for _ in 0..9 {
         feed = advance(&feed, polled, PACE, time(0), 0).feed;
@@ -171,7 +174,7 @@ fn validators() -> Validators {
 
 /// A poll that was answered with a whole body.
 fn poll(feed: &FeedState, shown: usize, new: usize, now: Timestamp) -> FeedState {
-    let seen = Seen { shown, new: vec![None; new] };
+    let seen = Seen { shown, new: vec![None; new], ..Seen::default() };
     let given = validators();
     let polled = Polled::Changed { answer: answer(&given), body_hash: [1; 32], seen: &seen };
     advance(&lease(feed, LEARNT, now), polled, LEARNT, now, 0).feed

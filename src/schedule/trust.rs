@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn what_a_304_hid_costs_the_etag_its_trust_and_then_the_date() {
         let mut feed = feed();
-        let hidden = Seen { shown: 5, new: vec![Some(at(HOUR))] };
+        let hidden = Seen { shown: 5, new: vec![Some(at(HOUR))], ..Seen::default() };
         for (day, trust) in [(2, Trust::LastModified), (4, Trust::Nothing)] {
             assert!(started(&mut feed, at(day * DAY)));
             feed.last_ok = Some(at(day * DAY - HOUR));
@@ -176,7 +176,7 @@ mod tests {
         let mut feed = feed();
         assert!(started(&mut feed, at(2 * DAY)));
         feed.last_ok = Some(at(2 * DAY - HOUR));
-        let fresh = Seen { shown: 5, new: vec![Some(at(2 * DAY - 60))] };
+        let fresh = Seen { shown: 5, new: vec![Some(at(2 * DAY - 60))], ..Seen::default() };
         judge(&mut feed, &fresh, at(2 * DAY));
         assert_eq!(feed.trust, Trust::All);
     }

@@ -172,6 +172,8 @@ pub struct FeedRow {
     pub failures: u32,
     /// When a poll last found nothing but new items, so that others may have been missed.
     pub gap_at: Option<Timestamp>,
+    /// When it last changed the ids of most of its items at once.
+    pub migrated_at: Option<Timestamp>,
 }
 
 impl FeedRow {
@@ -475,6 +477,7 @@ impl Reader {
                 items_per_day: (recent / DAYS * 10.0).round() / 10.0,
                 failures: row.get("failures")?,
                 gap_at: maybe_time(row, "gap_at")?,
+                migrated_at: maybe_time(row, "migrated_at")?,
             });
         }
         Ok(feeds)

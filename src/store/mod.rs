@@ -187,9 +187,10 @@ impl Store {
     }
 
     /// Drops the texts of items first seen before `before`, a limited number at a time, and returns
-    /// how many. Their keys stay, and so do hits and alerts.
-    pub async fn prune(&self, before: Timestamp) -> Result<usize, StoreError> {
-        self.ask(|reply| Command::Prune { before, reply }).await
+    /// how many. Their keys stay, and so do hits and alerts. Of their other names it drops those that
+    /// have been kept for very long, a part of the feeds at a time: it is to be called every hour.
+    pub async fn prune(&self, before: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
+        self.ask(|reply| Command::Prune { before, now, reply }).await
     }
 
     /// Runs `query` with a read-only connection of the pool. Blocks: call it off the event loop.

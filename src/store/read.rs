@@ -9,9 +9,10 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::{DueDelivery, StoreError, schema};
-use crate::item::{FeedName, ItemKey};
+use crate::item::{Alias, FeedName, Item, ItemKey, Proof};
 use crate::pipeline::{Fingerprint, KnownItem};
 use crate::poll::{FailureKind, Validators};
+use crate::recognition::Namesake;
 use crate::schedule::rate::Arrivals;
 use crate::schedule::{FeedState, Move, State, Trust};
 use crate::text;
@@ -63,23 +64,62 @@ impl Reader {
             "SELECT fingerprint, revision FROM items
              WHERE feed = (SELECT id FROM feeds WHERE name = ?1) AND key = ?2",
         )?;
-        let mut hits = self
-            .connection
-            .prepare_cached("SELECT rule FROM hits WHERE feed = ?1 AND item_key = ?2")?;
         for key in keys {
             let text = items
                 .query_row(params![feed.as_str(), key.as_bytes()], |row| {
                     Ok((Fingerprint(row.get(0)?), row.get(1)?))
                 })
                 .optional()?;
-            let rules = hits
-                .query_map(params![feed.as_str(), key.as_bytes()], |row| row.get(0))?
-                .collect::<Result<Vec<String>, _>>()?;
+            let rules = self.rules_that_hit(feed, *key)?;
             if text.is_some() || !rules.is_empty() {
                 known.insert(*key, KnownItem { text, rules });
             }
         }
         Ok(known)
+    }
+
+    /// The stored items of the feed that the names of these items lead to, by name. Items of which
+    /// nothing is known under their keys are worth asking about.
+    pub fn namesakes<'a>(
+        &self,
+        feed: &FeedName,
+        items: impl Iterator<Item = &'a Item>,
+    ) -> Result<HashMap<i64, Namesake>, StoreError> {
+        let mut namesakes = HashMap::new();
+        let mut statement = self.connection.prepare_cached(
+            "SELECT key, title, published, fingerprint, revision, keys
+             FROM aliases JOIN items ON items.id = aliases.item
+             WHERE aliases.feed = (SELECT id FROM feeds WHERE name = ?1) AND alias = ?2",
+        )?;
+        for item in items {
+            let key = Alias::of_key(item.key, Proof::Enough);
+            for alias in std::iter::once(&key).chain(&item.aliases) {
+                let mut rows = statement.query(params![feed.as_str(), alias.digest])?;
+                let Some(row) = rows.next()? else { continue };
+                let key = ItemKey::from_bytes(row.get(0)?);
+                let known = KnownItem {
+                    text: Some((Fingerprint(row.get(3)?), row.get(4)?)),
+                    rules: self.rules_that_hit(feed, key)?,
+                };
+                let namesake = Namesake {
+                    key,
+                    title: row.get(1)?,
+                    published: maybe_time(row, 2)?,
+                    keys: row.get(5)?,
+                    known,
+                };
+                namesakes.insert(alias.digest, namesake);
+            }
+        }
+        Ok(namesakes)
+    }
+
+    fn rules_that_hit(&self, feed: &FeedName, key: ItemKey) -> Result<Vec<String>, StoreError> {
+        let mut hits = self
+            .connection
+            .prepare_cached("SELECT rule FROM hits WHERE feed = ?1 AND item_key = ?2")?;
+        let rules = hits.query_map(params![feed.as_str(), key.as_bytes()], |row| row.get(0))?;
+        Ok(rules.collect::<Result<_, _>>()?)
     }
 
     /// What is remembered about every feed that was ever configured.
@@ -89,7 +129,7 @@ impl Reader {
                body_hash, last_request, last_ok, last_new_item, baseline_at, next_due,
                interval_s, arrivals, item_window, same_bodies, gap_at, failure, failure_since,
                effective_url, moved_at, moving_url, moving_since, moving_polls, trust,
-               distrusted_at, checked_at, last_body, lifetime_s
+               distrusted_at, checked_at, last_body, lifetime_s, migrated_at
              FROM feeds",
         )?;
         let mut rows = statement.query([])?;
@@ -199,6 +239,7 @@ fn feed_state(row: &Row<'_>) -> Result<FeedState, StoreError> {
             .get::<_, Option<String>>("failure")?
             .and_then(|name| FailureKind::from_name(&name)),
         failure_since: maybe_time(row, "failure_since")?,
+        migrated_at: maybe_time(row, "migrated_at")?,
         effective_url: row.get("effective_url")?,
         moved_at: maybe_time(row, "moved_at")?,
         moving: moving(row)?,

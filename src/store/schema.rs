@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 5] = [V1, V2, V3, V4, V5];
+const STEPS: [&str; 6] = [V1, V2, V3, V4, V5, V6];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -184,6 +184,22 @@ ALTER TABLE feeds ADD COLUMN checked_at INTEGER;
 -- When a body last came, and how long it said that it stays fresh.
 ALTER TABLE feeds ADD COLUMN last_body INTEGER;
 ALTER TABLE feeds ADD COLUMN lifetime_s INTEGER;
+";
+
+const V6: &str = "
+-- Other names under which an item may be known, as feed::aliases makes them, and other keys under
+-- which it has come. Day: since 1970.
+CREATE TABLE aliases (
+  feed   INTEGER NOT NULL,
+  alias  INTEGER NOT NULL,
+  item   INTEGER NOT NULL,
+  day    INTEGER NOT NULL,
+  PRIMARY KEY (feed, alias)
+) STRICT, WITHOUT ROWID;
+-- How many other keys of an item are kept.
+ALTER TABLE items ADD COLUMN keys INTEGER NOT NULL DEFAULT 0;
+-- When a feed last changed the ids of most of its items.
+ALTER TABLE feeds ADD COLUMN migrated_at INTEGER;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

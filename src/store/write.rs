@@ -11,11 +11,15 @@ use crate::config::Feed;
 use crate::item::FeedName;
 use crate::pipeline::{Batch, Hit, OutgoingAlert, StoredItem};
 use crate::poll::FailureKind;
+use crate::recognition::Renamed;
 use crate::schedule::FeedState;
 use crate::schedule::rate::Arrivals;
 
 /// Items that one call of [`prune`] empties at most, so that polls need not wait long for it.
 const MOST_PRUNED: u32 = 5_000;
+
+/// How long the other names of an item are kept, in days.
+const DAYS_OF_ALIASES: i64 = 400;
 
 /// A time as the store keeps it.
 pub(crate) fn millis(time: Timestamp) -> i64 {
@@ -37,6 +41,9 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), StoreE
     let feed = feed_id(connection, &batch.feed)?;
     for stored in &batch.items {
         item(connection, feed, stored, batch.at)?;
+    }
+    for renamed in &batch.renamed {
+        self::renamed(connection, feed, renamed, batch.at)?;
     }
     for alert in &batch.alerts {
         self::alert(connection, alert, batch.at)?;
@@ -83,7 +90,7 @@ fn item(
             )?
             .execute(params![feed, item.key.as_bytes(), millis(now)])?;
     }
-    connection
+    let id: i64 = connection
         .prepare_cached(
             "INSERT INTO items (feed, key, given_id, title, summary, content, link, lang, authors,
                tags, published, updated, source_title, source_url, fingerprint, first_seen,
@@ -93,30 +100,71 @@ fn item(
              ON CONFLICT (feed, key) DO UPDATE SET title = excluded.title,
                summary = excluded.summary, content = excluded.content, link = excluded.link,
                authors = excluded.authors, tags = excluded.tags, updated = excluded.updated,
-               fingerprint = excluded.fingerprint, revision = excluded.revision",
+               fingerprint = excluded.fingerprint, revision = excluded.revision
+             RETURNING id",
         )?
-        .execute(params![
-            feed,
-            item.key.as_bytes(),
-            item.id,
-            item.title,
-            item.summary,
-            item.content,
-            item.link,
-            item.lang,
-            list(&item.authors),
-            list(&item.tags),
-            item.published.map(millis),
-            item.updated.map(millis),
-            item.source.as_ref().and_then(|source| source.title.as_deref()),
-            item.source.as_ref().and_then(|source| source.url.as_deref()),
-            stored.fingerprint.0,
-            millis(now),
-            stored.revision,
-            stored.baseline,
-            stored.late,
-        ])?;
+        .query_row(
+            params![
+                feed,
+                item.key.as_bytes(),
+                item.id,
+                item.title,
+                item.summary,
+                item.content,
+                item.link,
+                item.lang,
+                list(&item.authors),
+                list(&item.tags),
+                item.published.map(millis),
+                item.updated.map(millis),
+                item.source.as_ref().and_then(|source| source.title.as_deref()),
+                item.source.as_ref().and_then(|source| source.url.as_deref()),
+                stored.fingerprint.0,
+                millis(now),
+                stored.revision,
+                stored.baseline,
+                stored.late,
+            ],
+            |row| row.get(0),
+        )?;
+    aliases(connection, feed, id, item.aliases.iter().map(|alias| alias.digest), now)
+}
+
+/// Keeps the names of an item. A name that another item had belongs to the newer one.
+fn aliases(
+    connection: &Connection,
+    feed: i64,
+    item: i64,
+    names: impl Iterator<Item = i64>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO aliases (feed, alias, item, day) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (feed, alias) DO UPDATE SET item = excluded.item, day = excluded.day",
+    )?;
+    for name in names {
+        statement.execute(params![feed, name, item, day(now)])?;
+    }
     Ok(())
+}
+
+fn renamed(
+    connection: &Connection,
+    feed: i64,
+    renamed: &Renamed,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let id: i64 = connection
+        .prepare_cached(
+            "UPDATE items SET keys = keys + 1 WHERE feed = ?1 AND key = ?2 RETURNING id",
+        )?
+        .query_row(params![feed, renamed.key.as_bytes()], |row| row.get(0))?;
+    aliases(connection, feed, id, renamed.names.iter().copied(), now)
+}
+
+/// Days since 1970-01-01.
+fn day(now: Timestamp) -> i64 {
+    now.as_second().div_euclid(24 * 3600)
 }
 
 fn alert(connection: &Connection, alert: &OutgoingAlert, now: Timestamp) -> Result<(), StoreError> {
@@ -199,7 +247,7 @@ pub(crate) fn feed_state(
                same_bodies = ?18, gap_at = ?19, failure = ?20, failure_since = ?21,
                effective_url = ?22, moved_at = ?23, moving_url = ?24, moving_since = ?25,
                moving_polls = ?26, trust = ?27, distrusted_at = ?28, checked_at = ?29,
-               last_body = ?30, lifetime_s = ?31
+               last_body = ?30, lifetime_s = ?31, migrated_at = ?32
              WHERE name = ?1",
         )?
         .execute(params![
@@ -234,6 +282,7 @@ pub(crate) fn feed_state(
             state.checked_at.map(millis),
             state.last_body.map(millis),
             state.lifetime.map(seconds),
+            state.migrated_at.map(millis),
         ])?;
     if updated == 0 {
         return Err(rusqlite::Error::QueryReturnedNoRows.into());
@@ -335,7 +384,17 @@ pub(crate) fn set_back(
 }
 
 /// See [`super::Store::prune`].
-pub(crate) fn prune(connection: &Connection, before: Timestamp) -> Result<usize, StoreError> {
+pub(crate) fn prune(
+    connection: &Connection,
+    before: Timestamp,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    // Each hour of a week looks at the feeds of its own.
+    connection.execute(
+        "DELETE FROM aliases
+         WHERE feed IN (SELECT id FROM feeds WHERE id % 168 = ?1) AND day < ?2",
+        params![now.as_second().div_euclid(3600).rem_euclid(168), day(now) - DAYS_OF_ALIASES],
+    )?;
     connection.execute(
         "DELETE FROM revisions WHERE item IN
            (SELECT id FROM items WHERE pruned = 0 AND first_seen < ?1

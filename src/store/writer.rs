@@ -27,7 +27,7 @@ pub(crate) enum Command {
     Settle { delivery: i64, settled: Settled, reply: Reply<()> },
     Note { name: String, value: String, now: Timestamp, reply: Reply<()> },
     SetBack { by: SignedDuration, now: Timestamp, reply: Reply<()> },
-    Prune { before: Timestamp, reply: Reply<usize> },
+    Prune { before: Timestamp, now: Timestamp, reply: Reply<usize> },
 }
 
 /// An answer to give once the transaction is committed, or the news that it was not.
@@ -91,8 +91,8 @@ fn obey(transaction: &mut rusqlite::Transaction<'_>, command: Command) -> Answer
         Command::SetBack { by, now, reply } => {
             within(transaction, reply, |savepoint| write::set_back(savepoint, by, now))
         }
-        Command::Prune { before, reply } => {
-            within(transaction, reply, |savepoint| write::prune(savepoint, before))
+        Command::Prune { before, now, reply } => {
+            within(transaction, reply, |savepoint| write::prune(savepoint, before, now))
         }
     }
 }

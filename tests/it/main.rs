@@ -15,6 +15,7 @@ mod program;
 mod proxy;
 mod routing;
 mod rules_doc;
+mod scenarios;
 mod server;
 mod service;
 mod shipped;
