@@ -101,13 +101,22 @@ pub struct OutgoingDelivery {
     pub receiver: String,
     /// When.
     pub due: Due,
+    /// The receiver is a log, which gets what a silence keeps from people.
+    pub log: bool,
 }
 
 /// What is sent of an alert, by the routes of the configuration.
 pub fn deliveries(config: &Config, subject: &Subject<'_>, now: Timestamp) -> Vec<OutgoingDelivery> {
+    let is_log = |name: &str| {
+        config.receivers.iter().any(|receiver| receiver.name == name && receiver.kind.is_log())
+    };
     route::plan(&config.routes, &config.receivers, subject, now)
         .into_iter()
-        .map(|planned| OutgoingDelivery { receiver: planned.receiver.to_owned(), due: planned.due })
+        .map(|planned| OutgoingDelivery {
+            receiver: planned.receiver.to_owned(),
+            due: planned.due,
+            log: is_log(planned.receiver),
+        })
         .collect()
 }
 

@@ -7,7 +7,7 @@
 pub const HIT: &str = "newswatch.hit";
 
 /// Every type, with its `MESSAGE_ID` (systemd.journal-fields(7)).
-pub const TYPES: [(&str, &str); 13] = [
+pub const TYPES: [(&str, &str); 14] = [
     (HIT, "3c7c2f0a9be14f0d8d3a6f0e5b7a91c4"),
     ("newswatch.feed.broken", "3619a316698f470783df84924d0f28bd"),
     ("newswatch.feed.blocked", "fcdf221a8fde4bd39c58a344cb6a16cf"),
@@ -20,6 +20,7 @@ pub const TYPES: [(&str, &str); 13] = [
     ("newswatch.network.online", "ad8e75c438234771849de17117d204f3"),
     ("newswatch.delivery.dead", "5884b3dbadb24bf1ba4ea9b4aa2cf3ba"),
     ("newswatch.config.refused", "75b89c7fcf6644f3814addbd38b6c777"),
+    ("newswatch.silence.ended", "77db3f62469cdc751d95534d5a2914ce"),
     ("newswatch.heartbeat", "47968021085e4174a0a553413454280f"),
 ];
 

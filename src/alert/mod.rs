@@ -11,3 +11,4 @@ pub mod record;
 pub mod render;
 pub mod retry;
 pub mod route;
+pub mod silence;

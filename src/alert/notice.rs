@@ -50,6 +50,10 @@ impl Notice {
         if let Some(operator) = &data.operator {
             notice.take_operator(operator);
         }
+        for headline in data.silence.iter().flat_map(|silence| &silence.headlines) {
+            let (rule, title) = (part(&headline.rule), part(&headline.title));
+            notice.details.push(format!("[{}] {rule}: {title}", headline.severity));
+        }
         if let Some(rule) = &data.rule {
             notice.heading = part(&rule.name);
             notice.origin = format!("rule {}", part(&rule.id));
@@ -138,6 +142,13 @@ mod tests {
     use super::*;
     use crate::alert::operator;
     use crate::alert::record::tests::record;
+    use crate::alert::silence::tests::summed;
+
+    #[test]
+    fn the_end_of_a_silence_tells_the_headlines_that_nobody_was_told() {
+        let notice = Notice::of(&summed(1, "a\nb"));
+        assert!(notice.details.contains(&"[high] arms: a b".to_owned()), "{notice:?}");
+    }
 
     #[test]
     fn a_notice_says_what_was_found_who_says_it_and_where() {

@@ -35,13 +35,15 @@ pub enum EventType {
     DeliveryDead,
     /// A reload was refused.
     ConfigRefused,
+    /// A silence has ended that held alerts back.
+    SilenceEnded,
     /// The service is alive.
     Heartbeat,
 }
 
 impl EventType {
     /// Every type.
-    pub const ALL: [EventType; 12] = [
+    pub const ALL: [EventType; 13] = [
         EventType::FeedBroken,
         EventType::FeedBlocked,
         EventType::FeedGone,
@@ -53,6 +55,7 @@ impl EventType {
         EventType::NetworkOnline,
         EventType::DeliveryDead,
         EventType::ConfigRefused,
+        EventType::SilenceEnded,
         EventType::Heartbeat,
     ];
 
@@ -70,6 +73,7 @@ impl EventType {
             EventType::NetworkOnline => "network.online",
             EventType::DeliveryDead => "delivery.dead",
             EventType::ConfigRefused => "config.refused",
+            EventType::SilenceEnded => "silence.ended",
             EventType::Heartbeat => "heartbeat",
         }
     }
@@ -88,7 +92,8 @@ impl EventType {
             EventType::FeedBroken
             | EventType::FeedBlocked
             | EventType::FeedGone
-            | EventType::FeedCertificate => Severity::Medium,
+            | EventType::FeedCertificate
+            | EventType::SilenceEnded => Severity::Medium,
             EventType::FeedQuiet
             | EventType::FeedGap
             | EventType::FeedRecovered
@@ -152,6 +157,7 @@ pub fn record(event: &Event, instance: &str, now: Timestamp) -> AlertRecord {
             claim_cues: None,
             item: None,
             operator: Some(info),
+            silence: None,
             surge: None,
             silenced_by: None,
             acked_by: None,

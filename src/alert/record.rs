@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue;
 use super::id::{self, Identity};
+use super::silence::SilenceInfo;
 use crate::config::Feed;
 use crate::hit::{Match, Severity, Span};
 use crate::item::Item;
@@ -80,6 +81,9 @@ pub struct AlertData {
     /// What happened to the service itself; null for a hit.
     #[serde(default)]
     pub operator: Option<OperatorInfo>,
+    /// What a silence held back that has ended; absent from all other records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence: Option<SilenceInfo>,
     /// The surge; null when there is none.
     pub surge: Option<serde_json::Value>,
     /// The silence that held it back; null when none did.
@@ -298,6 +302,7 @@ pub fn hit_alert(facts: &HitFacts<'_>) -> AlertRecord {
                 highlights: highlights(&found.spans),
             }),
             operator: None,
+            silence: None,
             surge: None,
             silenced_by: None,
             acked_by: None,

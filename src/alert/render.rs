@@ -1,6 +1,7 @@
 //! An alert for a person at a terminal. All text of others is cleaned first.
 
 use super::record::{AlertRecord, ItemInfo, OperatorInfo};
+use super::silence::SilenceInfo;
 use crate::item::Field;
 use crate::text::clean::clean;
 
@@ -26,6 +27,12 @@ pub fn block(record: &AlertRecord, colour: bool) -> String {
     }
     if let Some(operator) = &data.operator {
         operator_lines(operator, &mut lines);
+    }
+    if let Some(silence) = &data.silence {
+        silence_lines(silence, &mut lines);
+    }
+    if let Some(silence) = &data.silenced_by {
+        lines.push(format!("  muted by silence {}", clean(silence)));
     }
     let origin = match &data.rule {
         Some(rule) => format!("rule {}", clean(&rule.id)),
@@ -80,6 +87,17 @@ fn operator_lines(operator: &OperatorInfo, lines: &mut Vec<String>) {
     lines.extend(operator.url.as_ref().map(|url| format!("  {}", clean(&url.full))));
 }
 
+/// Who muted what and why, and the headlines that nobody was told of.
+fn silence_lines(silence: &SilenceInfo, lines: &mut Vec<String>) {
+    let (author, why) = (clean(&silence.author), clean(&silence.why));
+    lines.push(format!("  {author} muted {}: {why}", clean(&silence.matcher.describe())));
+    for headline in &silence.headlines {
+        let (rule, title) = (clean(&headline.rule), clean(&headline.title));
+        lines.push(format!("  [{}] {rule}: {title}", headline.severity));
+        lines.extend(headline.url.as_ref().map(|url| format!("    {}", clean(url))));
+    }
+}
+
 /// The title with the words that matched marked, when colour is wanted.
 fn title(item: &ItemInfo, colour: bool) -> String {
     let title = &item.title;
@@ -114,6 +132,7 @@ mod tests {
     use super::*;
     use crate::alert::operator;
     use crate::alert::record::tests::record;
+    use crate::alert::silence::tests::summed;
 
     #[test]
     fn a_block_shows_the_headline_the_source_the_words_and_the_link() {
@@ -153,6 +172,21 @@ mod tests {
         let text = block(&operator::tests::broken("a\nb\u{1b}[2Jc"), false);
         assert_eq!(text.lines().count(), 6, "{text}");
         assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_summary_shows_who_muted_what_and_the_headlines_each_in_its_lines() {
+        let text = block(&summed(1, "a\nb\u{1b}[2Jc"), false);
+        assert!(text.contains("\n  anna muted rule arms: known\n  [high] arms: a b"), "{text}");
+        assert!(text.contains("\n    https://example.org/1\n"), "{text}");
+        assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_block_says_what_mutes_the_alert() {
+        let mut record = record("Arms shipped");
+        record.data.silenced_by = Some("3".to_owned());
+        assert!(block(&record, false).contains("\n  muted by silence 3\n"));
     }
 
     #[test]

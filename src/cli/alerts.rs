@@ -43,6 +43,9 @@ pub(crate) struct Arguments {
     /// Only events of the service itself: broken feeds, dead deliveries, refused reloads …
     #[arg(long, conflicts_with = "rule")]
     operator: bool,
+    /// Only what this silence held back
+    #[arg(long, value_name = "ID")]
+    silence: Option<i64>,
     #[command(flatten)]
     filter: Filter,
 }
@@ -79,6 +82,14 @@ fn title(record: &Value) -> String {
     first(record, ["/data/item/title", "/data/operator/title"])
 }
 
+/// What keeps it from people.
+fn muted(record: &Value) -> String {
+    match text(record, "/data/silenced_by") {
+        silence if silence.is_empty() => silence,
+        silence => format!("silence {silence}"),
+    }
+}
+
 fn text(value: &Value, path: &str) -> String {
     value.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
@@ -99,6 +110,7 @@ const COLUMNS: &[Column<Value>] = &[
     Column { heading: "RULE", cell: origin },
     Column { heading: "FEED", cell: feed },
     Column { heading: "TITLE", cell: title },
+    Column { heading: "MUTED", cell: muted },
     Column { heading: "ID", cell: |row| text(row, "/id") },
 ];
 
@@ -109,7 +121,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         return show(&reader, id, *json);
     }
     let filter = arguments.filter.checked(Clock::System.now())?;
-    let filter = AlertFilter { operator: arguments.operator, ..filter };
+    let filter = AlertFilter { operator: arguments.operator, silence: arguments.silence, ..filter };
     if arguments.follow {
         return follow(&reader, arguments, &filter);
     }

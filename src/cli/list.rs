@@ -76,6 +76,7 @@ impl Filter {
             feed: self.feed.clone(),
             rule: self.rule.clone(),
             operator: false,
+            silence: None,
             severity: self.severity,
             since: time("--since", &self.since)?,
             until: time("--until", &self.until)?,
@@ -85,7 +86,8 @@ impl Filter {
     }
 }
 
-fn severity(name: &str) -> Result<Severity, String> {
+/// The severity of that name.
+pub(crate) fn severity(name: &str) -> Result<Severity, String> {
     Severity::from_name(name).ok_or_else(|| "one of critical, high, medium, low".to_owned())
 }
 
@@ -95,13 +97,25 @@ pub(crate) fn moment(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
         let then = SignedDuration::try_from(ago).ok().and_then(|ago| now.checked_sub(ago).ok());
         return then.ok_or_else(|| Refused::usage(format!("{text:?} is too long ago")));
     }
-    let day = || text.parse().map(|day: Date| day.at(0, 0, 0, 0));
-    let time = text.parse().or_else(|_| day().and_then(|day| Offset::UTC.to_timestamp(day)));
-    time.map_err(|_| {
+    time(text).ok_or_else(|| {
         Refused::usage(format!(
             "{text:?} is no time: write 30m, 12h, 7d, 2023-09-18 or 2023-09-18T10:00:00Z"
         ))
     })
+}
+
+/// A time as a person writes it: a day or a full time.
+pub(crate) fn point(text: &str) -> anyhow::Result<Timestamp> {
+    time(text).ok_or_else(|| {
+        Refused::usage(format!(
+            "{text:?} is no time: write 2023-09-18T10:00:00Z, 2023-09-18T12:00+02:00 or 2023-09-18"
+        ))
+    })
+}
+
+fn time(text: &str) -> Option<Timestamp> {
+    let day = || text.parse().map(|day: Date| day.at(0, 0, 0, 0));
+    text.parse().or_else(|_| day().and_then(|day| Offset::UTC.to_timestamp(day))).ok()
 }
 
 /// Opens the database that the options or the configuration name.

@@ -22,6 +22,7 @@ mod match_items;
 mod nearmiss;
 mod past;
 mod run;
+mod silence;
 mod status;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -149,6 +150,8 @@ pub(crate) enum Command {
     Feeds(feeds::Arguments),
     /// List the outbox, or retry what was given up
     Deliveries(deliveries::Arguments),
+    /// Mute alerts for a while, list what is muted, end it
+    Silence(silence::Arguments),
     /// Is it healthy? Exit code 0 when it is, 1 when not
     Status(status::Arguments),
     /// Show the effective configuration
@@ -179,6 +182,7 @@ pub fn run() -> ExitCode {
         Command::Items(arguments) => items::run(&cli.global, &arguments),
         Command::Feeds(arguments) => feeds::run(&cli.global, &arguments),
         Command::Deliveries(arguments) => deliveries::run(&cli.global, &arguments),
+        Command::Silence(arguments) => silence::run(&cli.global, &arguments),
         Command::Status(arguments) => status::run(&cli.global, &arguments),
         Command::Config(arguments) => config_show::run(&cli.global, &arguments),
         Command::Completions(arguments) => generate::completions(&arguments),

@@ -209,6 +209,12 @@ fn text(status: &Status) -> String {
         "outbox         {} due{held}, {} dead",
         totals.deliveries_due, totals.deliveries_dead
     ));
+    if totals.silences > 0 {
+        lines.push(format!(
+            "silences       {} in force; see `newswatch silence list`",
+            totals.silences
+        ));
+    }
     lines.iter().flat_map(|line| line.lines()).map(|line| clean(line).into_owned() + "\n").collect()
 }
 

@@ -305,6 +305,16 @@ impl Template {
     }
 }
 
+impl ReceiverKind {
+    /// Whether it is a log: it disturbs nobody, and holds what silences keep from people.
+    pub fn is_log(&self) -> bool {
+        match self {
+            ReceiverKind::Jsonl { .. } | ReceiverKind::Journald => true,
+            ReceiverKind::Stdout | ReceiverKind::Webhook { .. } => false,
+        }
+    }
+}
+
 /// `[[route]]`. An empty list matches everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {

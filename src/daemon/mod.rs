@@ -224,6 +224,8 @@ impl Daemon {
             summary: Summary::default(),
         };
         daemon.follow_clock().await;
+        // What ended while nobody ran is told first.
+        sum_up_silences(&daemon.store, &daemon.config, now).await;
         Ok(daemon)
     }
 
@@ -476,6 +478,11 @@ impl Daemon {
         if self.mode == Mode::Once {
             return;
         }
+        let config = self.config.clone();
+        tokio::spawn({
+            let store = store.clone();
+            async move { sum_up_silences(&store, &config, now).await }
+        });
         if !self.beats.is_empty() {
             error!("the database has not answered since the last heartbeat");
             return;
@@ -564,6 +571,17 @@ impl Daemon {
         // Closing folds the write-ahead log into the database, which blocks.
         let _ = tokio::task::spawn_blocking(move || drop(store)).await;
         info!("stopped");
+    }
+}
+
+/// Tells what silences held back that have ended; the deliverer finds it at its next look.
+async fn sum_up_silences(store: &Store, config: &Arc<Config>, now: Timestamp) {
+    match store.sum_up_silences(config, now).await {
+        Ok(0) => {}
+        Ok(silences) => info!(silences, "summed up what {silences} silences held back"),
+        // The heartbeat says so, once.
+        Err(error) if error.is_from_outside() => {}
+        Err(error) => error!("failed to sum up silences: {:#}", anyhow::Error::from(error)),
     }
 }
 

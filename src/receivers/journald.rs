@@ -49,7 +49,9 @@ impl Journald {
 /// itself.
 fn datagram(record: &AlertRecord) -> Vec<u8> {
     let data = &record.data;
-    let priority = match (record.severitytext.as_str(), &data.operator) {
+    // What a silence held back is news, not trouble.
+    let trouble = data.operator.as_ref().filter(|_| data.silence.is_none());
+    let priority = match (record.severitytext.as_str(), trouble) {
         ("LOW", _) => "6",
         ("MEDIUM", Some(_)) => "4",
         (_, Some(_)) => "3",

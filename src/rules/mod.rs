@@ -145,6 +145,11 @@ impl Sources {
         self.definitions.entities.len()
     }
 
+    /// The names of those, without `@`.
+    pub fn entity_names(&self) -> impl Iterator<Item = &str> {
+        self.definitions.entities.iter().map(|entity| entity.id.text.as_str())
+    }
+
     /// How many rules the files define, broken ones included.
     pub fn rule_count(&self) -> usize {
         self.definitions.rule_count

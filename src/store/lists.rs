@@ -20,6 +20,8 @@ pub struct ItemFilter {
     pub rule: Option<String>,
     /// Events of the service itself (alerts).
     pub operator: bool,
+    /// Held back by this silence (alerts).
+    pub silence: Option<i64>,
     /// Of this severity (hits and alerts).
     pub severity: Option<Severity>,
     /// At this time or later.
@@ -203,6 +205,8 @@ pub struct Totals {
     pub deliveries_held: u64,
     /// Deliveries given up.
     pub deliveries_dead: u64,
+    /// Silences that have not ended, or whose summary is still to be told.
+    pub silences: u64,
     /// When the delivery was due, or will be, that is to be made and was due first.
     pub oldest_due: Option<Timestamp>,
     /// Bytes of the database file.
@@ -338,6 +342,7 @@ impl Reader {
         let mut conditions = Conditions::new();
         conditions.add("seq > ?", Some(after));
         conditions.add("seq <= ?", Some(newest));
+        conditions.add("silence = ?", filter.silence);
         conditions.add("feed = ?", filter.feed.clone());
         conditions.add("rule = ?", filter.rule.clone());
         if filter.operator {
@@ -504,6 +509,7 @@ impl Reader {
                  WHERE state = 'due' AND digest IS NOT NULL AND attempts = 0",
             )?,
             deliveries_dead: count("SELECT count(*) FROM deliveries WHERE state = 'dead'")?,
+            silences: count("SELECT count(*) FROM silences WHERE summed_at IS NULL")?,
             oldest_due: oldest.and_then(|at| Timestamp::from_millisecond(at).ok()),
             database_bytes: count(
                 "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",

@@ -11,24 +11,26 @@ mod lists;
 mod outbox;
 mod read;
 mod schema;
+mod silences;
 mod write;
 mod writer;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 use tokio::sync::oneshot;
 
 pub use lists::{AlertFilter, DeliveryRow, FeedRow, HitRow, ItemFilter, ItemRow, Totals};
 pub use outbox::{DueDelivery, Retried, Settled};
 pub use read::{Fact, Reader};
 pub use schema::VERSION;
+pub use silences::{Ended, MOST_SILENCES, NewSilence, SilenceRow};
 pub(crate) use writer::Command;
 
-use crate::config::Feed;
+use crate::config::{Config, Feed};
 use crate::pipeline::Batch;
 use crate::schedule::FeedState;
 use jiff::{SignedDuration, Timestamp};
@@ -68,6 +70,37 @@ pub enum StoreError {
         /// The newest that we know.
         known: i64,
     },
+    /// An earlier version of newswatch wrote it.
+    #[error(
+        "the database has format {found}, this newswatch writes {known}; start the daemon, or \
+         `newswatch run --once`, which bring it up to date"
+    )]
+    Older {
+        /// Its version.
+        found: i64,
+        /// The one that we write.
+        known: i64,
+    },
+    /// This user may not use it.
+    #[error(
+        "the database {} cannot be {what} by this user; run newswatch as the user of the service: \
+         sudo -u newswatch newswatch …", path.display()
+    )]
+    NoAccess {
+        /// The database file.
+        path: PathBuf,
+        /// `read`, for which SQLite must write beside the file while no daemon does, or `written`.
+        what: &'static str,
+    },
+    /// Another process writes and does not end.
+    #[error(
+        "the database {} has been locked by another process for {} s", path.display(),
+        BUSY_TIMEOUT.as_secs()
+    )]
+    Busy {
+        /// The database file.
+        path: PathBuf,
+    },
     /// There is no database yet.
     #[error("no database at {}; `newswatch run` makes it", path.display())]
     Missing {
@@ -102,6 +135,22 @@ impl StoreError {
             error.sqlite_error_code(),
             Some(DiskFull | DatabaseBusy | DatabaseLocked | ReadOnly | SystemIoFailure)
         )
+    }
+}
+
+impl StoreError {
+    /// What failed before anything was done, with what to do about it where that is known.
+    fn explained(error: rusqlite::Error, path: &Path, what: &'static str) -> Self {
+        use rusqlite::ErrorCode::{
+            CannotOpen, DatabaseBusy, DatabaseLocked, PermissionDenied, ReadOnly,
+        };
+        match error.sqlite_error_code() {
+            Some(ReadOnly | CannotOpen | PermissionDenied) => {
+                StoreError::NoAccess { path: path.to_owned(), what }
+            }
+            Some(DatabaseBusy | DatabaseLocked) => StoreError::Busy { path: path.to_owned() },
+            _ => error.into(),
+        }
     }
 }
 
@@ -186,6 +235,17 @@ impl Store {
         self.ask(|reply| Command::SetBack { by, now, reply }).await
     }
 
+    /// Tells what those silences held back that have ended, by time or by hand, by the routes of
+    /// `config`, and returns of how many there was something to tell.
+    pub async fn sum_up_silences(
+        &self,
+        config: &Arc<Config>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let config = config.clone();
+        self.ask(|reply| Command::SumUpSilences { config, now, reply }).await
+    }
+
     /// Drops the texts of items first seen before `before`, a limited number at a time, and returns
     /// how many. Their keys stay, and so do hits and alerts. Of their other names it drops those that
     /// have been kept for very long, a part of the feeds at a time: it is to be called every hour.
@@ -261,11 +321,54 @@ pub fn retry_dead(
     deliveries: &[i64],
     now: Timestamp,
 ) -> Result<Vec<Retried>, StoreError> {
-    // Makes sure that there is a database of this version.
-    Reader::open(path)?;
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    beside(path, |connection| outbox::retry(connection, deliveries, now))
+}
+
+/// Makes a silence, beside a daemon that may be running, and gives its number; nothing when
+/// [`MOST_SILENCES`] are in force. An alert that is stored before it is told, one after it is not.
+pub fn add_silence(
+    path: &Path,
+    silence: &NewSilence,
+    now: Timestamp,
+) -> Result<Option<i64>, StoreError> {
+    beside(path, |connection| silences::add(connection, silence, now))
+}
+
+/// Ends silences, beside a daemon that may be running, and says what became of each. The daemon
+/// tells what they held back.
+pub fn end_silences(
+    path: &Path,
+    ids: &[i64],
+    by: &str,
+    now: Timestamp,
+) -> Result<Vec<Ended>, StoreError> {
+    beside(path, |connection| silences::end(connection, ids, by, now))
+}
+
+/// Writes in one transaction beside a daemon that may be running: SQLite has each wait for the other.
+fn beside<T>(
+    path: &Path,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    // Makes sure that there is a database, and none of a later version.
+    let found = schema::version(&Reader::open(path)?.connection)?;
+    if found < VERSION {
+        return Err(StoreError::Older { found, known: VERSION });
+    }
+    let explained = |error| StoreError::explained(error, path, "written");
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(explained)?;
+    // SQLite opens what it may not write for reading.
+    if connection.is_readonly(MAIN_DB).map_err(explained)? {
+        return Err(StoreError::NoAccess { path: path.to_owned(), what: "written" });
+    }
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    outbox::retry(&connection, deliveries, now)
+    connection.pragma_update(None, "foreign_keys", true)?;
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explained)?;
+    let done = work(&transaction)?;
+    transaction.commit().map_err(explained)?;
+    Ok(done)
 }
 
 /// Takes the lock that keeps a second daemon away. The kernel releases it when the process ends,

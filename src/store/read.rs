@@ -40,9 +40,12 @@ impl Reader {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)
-            .map_err(|error| StoreError::Open { path: path.to_owned(), source: error.into() })?;
+            .map_err(|error| StoreError::explained(error, path, "read"))?;
         connection.busy_timeout(super::BUSY_TIMEOUT)?;
-        let found = schema::version(&connection)?;
+        let found = schema::version(&connection).map_err(|error| match error {
+            StoreError::Sqlite(error) => StoreError::explained(error, path, "read"),
+            other => other,
+        })?;
         if found > schema::VERSION {
             return Err(StoreError::Newer { found, known: schema::VERSION });
         }

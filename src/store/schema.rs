@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 6] = [V1, V2, V3, V4, V5, V6];
+const STEPS: [&str; 7] = [V1, V2, V3, V4, V5, V6, V7];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -200,6 +200,28 @@ CREATE TABLE aliases (
 ALTER TABLE items ADD COLUMN keys INTEGER NOT NULL DEFAULT 0;
 -- When a feed last changed the ids of most of its items.
 ALTER TABLE feeds ADD COLUMN migrated_at INTEGER;
+";
+
+const V7: &str = "
+CREATE TABLE silences (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  -- As alert::silence::Matcher is JSON.
+  matcher    TEXT NOT NULL,
+  author     TEXT NOT NULL,
+  why        TEXT NOT NULL,
+  since      INTEGER NOT NULL,
+  until      INTEGER NOT NULL,
+  -- By hand, before that.
+  ended_at   INTEGER,
+  ended_by   TEXT,
+  -- When what it held back was told; it mutes nothing from then on.
+  summed_at  INTEGER
+) STRICT;
+CREATE INDEX silences_open ON silences (until) WHERE summed_at IS NULL;
+
+-- The silence that kept an alert from people.
+ALTER TABLE alerts ADD COLUMN silence INTEGER;
+CREATE INDEX alerts_silenced ON alerts (silence) WHERE silence IS NOT NULL;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

@@ -5,11 +5,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::StoreError;
+use super::{StoreError, silences};
 use crate::alert::route::LONGEST_HOLD;
 use crate::config::Feed;
 use crate::item::FeedName;
-use crate::pipeline::{Batch, Hit, OutgoingAlert, StoredItem};
+use crate::pipeline::{Batch, Hit, OutgoingAlert, OutgoingDelivery, StoredItem};
 use crate::poll::FailureKind;
 use crate::recognition::Renamed;
 use crate::schedule::FeedState;
@@ -167,27 +167,37 @@ fn day(now: Timestamp) -> i64 {
     now.as_second().div_euclid(24 * 3600)
 }
 
-fn alert(connection: &Connection, alert: &OutgoingAlert, now: Timestamp) -> Result<(), StoreError> {
+/// Writes an alert and its deliveries. Whether a silence mutes it is decided here, in the transaction
+/// that holds the alert: then only logs get it.
+pub(crate) fn alert(
+    connection: &Connection,
+    alert: &OutgoingAlert,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let silence = silences::holding(connection, alert, now)?;
     connection
         .prepare_cached(
-            "INSERT INTO alerts (id, rule, severity, feed, created, record)
-             VALUES (?1, ?2, ?3, ?4, ?5, '')",
+            "INSERT INTO alerts (id, rule, severity, feed, created, record, silence)
+             VALUES (?1, ?2, ?3, ?4, ?5, '', ?6)",
         )?
         .execute(params![
             alert.record.id,
             alert.record.rule(),
             alert.severity.as_str(),
             alert.record.feed(),
-            millis(now)
+            millis(now),
+            silence
         ])?;
     let sequence = connection.last_insert_rowid();
     let mut record = alert.record.clone();
+    record.data.silenced_by = silence.map(|id| id.to_string());
     record.sequence = Some(format!("{sequence:016}"));
     let line = serde_json::to_string(&record).expect("an alert record is JSON");
     connection
         .prepare_cached("UPDATE alerts SET record = ?2 WHERE seq = ?1")?
         .execute(params![sequence, line])?;
-    for delivery in &alert.deliveries {
+    let told = |delivery: &&OutgoingDelivery| silence.is_none() || delivery.log;
+    for delivery in alert.deliveries.iter().filter(told) {
         let at = millis(delivery.due.at);
         let digest = delivery.due.held.is_some().then_some(at);
         connection
@@ -379,6 +389,12 @@ pub(crate) fn set_back(
         "UPDATE deliveries SET next_attempt = next_attempt - ?1
          WHERE state = 'due' AND (digest IS NULL OR attempts > 0 OR next_attempt > ?2)",
         [by, latest],
+    )?;
+    // A silence keeps its end, unless it began when the clock was wrong: then it keeps its length.
+    connection.execute(
+        "UPDATE silences SET since = since - ?1, until = until - ?1
+         WHERE summed_at IS NULL AND since > ?2",
+        [by, millis(now)],
     )?;
     Ok(())
 }

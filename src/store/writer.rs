@@ -1,5 +1,6 @@
 //! The one thread that writes.
 
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use jiff::{SignedDuration, Timestamp};
@@ -7,8 +8,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::outbox::{self, Settled};
-use super::{StoreError, write};
-use crate::config::Feed;
+use super::{StoreError, silences, write};
+use crate::config::{Config, Feed};
 use crate::item::FeedName;
 use crate::pipeline::Batch;
 use crate::schedule::FeedState;
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     Settle { delivery: i64, settled: Settled, reply: Reply<()> },
     Note { name: String, value: String, now: Timestamp, reply: Reply<()> },
     SetBack { by: SignedDuration, now: Timestamp, reply: Reply<()> },
+    SumUpSilences { config: Arc<Config>, now: Timestamp, reply: Reply<usize> },
     Prune { before: Timestamp, now: Timestamp, reply: Reply<usize> },
 }
 
@@ -91,6 +93,9 @@ fn obey(transaction: &mut rusqlite::Transaction<'_>, command: Command) -> Answer
         Command::SetBack { by, now, reply } => {
             within(transaction, reply, |savepoint| write::set_back(savepoint, by, now))
         }
+        Command::SumUpSilences { config, now, reply } => {
+            within(transaction, reply, |savepoint| silences::sum_up(savepoint, &config, now))
+        }
         Command::Prune { before, now, reply } => {
             within(transaction, reply, |savepoint| write::prune(savepoint, before, now))
         }
@@ -129,7 +134,7 @@ fn refuse(command: Command) -> Answer {
         | Command::Settle { reply, .. }
         | Command::Note { reply, .. }
         | Command::SetBack { reply, .. } => unsent(reply),
-        Command::Prune { reply, .. } => unsent(reply),
+        Command::SumUpSilences { reply, .. } | Command::Prune { reply, .. } => unsent(reply),
     }
 }
 

@@ -473,6 +473,77 @@ fn the_times_of_a_route_are_shown_as_they_are_read() {
 }
 
 #[test]
+fn a_silence_is_made_listed_and_ended() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    let add = ["silence", "add", "--rule", "russia-nk-arms", "--for", "4h", "--author", "anna"];
+    let id = demo.out(0, &[&add[..], &["--why", " watched live "]].concat());
+    assert_eq!(id, "1\n");
+    let row: Value = serde_json::from_str(&demo.out(0, &["silence", "list"])).unwrap();
+    assert_eq!((&row["state"], &row["held"]), (&"active".into(), &0.into()));
+    assert_eq!((&row["author"], &row["why"]), (&"anna".into(), &"watched live".into()));
+    assert_eq!(row["rule"], serde_json::json!(["russia-nk-arms"]));
+    assert!(demo.out(0, &["status"]).contains("silences       1 in force"));
+    demo.out(0, &["silence", "end", "1", "--author", "ben"]);
+    demo.out(1, &["silence", "end", "1", "--author", "ben"]);
+    demo.out(1, &["silence", "end", "7", "--author", "ben"]);
+    assert_eq!(demo.out(0, &["silence", "list"]), "");
+    let table = demo.out(0, &["silence", "list", "--all", "--format", "table"]);
+    assert!(table.contains("rule russia-nk-arms") && table.contains("ended"), "{table}");
+}
+
+#[test]
+fn a_silence_without_an_end_a_reason_or_a_known_name_is_refused() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    let refused = |arguments: &[&str], expected: &str| {
+        let output = demo.run(&[&["silence", "add"], arguments].concat());
+        let why = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {why}");
+        assert!(why.contains(expected), "{arguments:?}: {why}");
+    };
+    let rule = ["--rule", "russia-nk-arms"];
+    let with = |rest: &[&'static str]| [&rule[..], rest].concat();
+    refused(&with(&["--why", "w"]), "--for");
+    refused(&with(&["--for", "4h"]), "--why");
+    refused(&with(&["--for", "4h", "--why", " "]), "--why is empty");
+    refused(&with(&["--for", "4", "--why", "w"]), "is no duration");
+    refused(&with(&["--for", "0s", "--why", "w"]), "later than now");
+    refused(&with(&["--until", "2023-09-18", "--why", "w"]), "later than now");
+    refused(&with(&["--until", "18:00", "--why", "w"]), "is no time");
+    refused(&with(&["--for", "400d", "--why", "w"]), "a year at most");
+    refused(&["--for", "4h", "--why", "w"], "--severity");
+    let known = |option: &'static str, name: &'static str, expected: &str| {
+        refused(&[option, name, "--for", "4h", "--why", "w", "--author", "a"], expected);
+    };
+    known("--rule", "russia-nk-arm", "did you mean \"russia-nk-arms\"?");
+    known("--entity", "@north-corea", "did you mean \"north-korea\"?");
+    known("--feed", "harbour-pots", "did you mean \"harbour-post\"?");
+    known("--tag", "zzz", "there is no tag \"zzz\"; there are");
+    known("--severity", "hihg", "one of critical, high, medium, low");
+    assert_eq!(demo.out(0, &["silence", "list", "--all"]), "");
+}
+
+#[test]
+fn who_may_not_write_the_database_is_told_as_whom_to() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    // Modes of files keep no superuser out, who may run this. A file that only a later SQLite may
+    // write does: byte 18 says so.
+    let mut database = std::fs::read(demo.path("newswatch.db")).unwrap();
+    database[18] = 3;
+    std::fs::write(demo.path("newswatch.db"), database).unwrap();
+    for arguments in [&["silence", "end", "1", "--author", "a"][..], &["deliveries", "retry", "1"]]
+    {
+        let output = demo.run(arguments);
+        let why = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{why}");
+        assert!(why.contains("cannot be written by this user"), "{why}");
+        assert!(why.contains("sudo -u newswatch newswatch"), "{why}");
+    }
+}
+
+#[test]
 fn what_a_feed_document_holds_is_printed_as_json() {
     let demo = Demo::new();
     let documents = demo.path("documents");

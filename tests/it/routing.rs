@@ -1,7 +1,9 @@
-//! Who is told, and when: digests and quiet hours.
+//! Who is told, and when: digests, quiet hours, silences.
 
 use jiff::SignedDuration;
-use newswatch::store::DeliveryRow;
+use newswatch::alert::silence::Matcher;
+use newswatch::store::{self, AlertFilter, DeliveryRow, Ended, NewSilence, SilenceRow};
+use serde_json::Value;
 
 use super::world::World;
 
@@ -70,4 +72,153 @@ async fn a_digest_of_a_clock_that_was_years_ahead_comes_as_soon_as_it_would_have
     world.advance(-years);
     world.tick().await;
     assert_eq!(only(&world).next_attempt, Some("2023-09-18T12:00:00Z".parse().unwrap()));
+}
+
+/// A world with a webhook and a log, in which the rule is silenced for four hours.
+async fn silenced(lines: &str) -> World {
+    let mut world = World::new().await;
+    world.edit_main(
+        "[[receiver]]\nname = \"hook\"",
+        "[[receiver]]\nname = \"log\"\ntype = \"jsonl\"\npath = \"alerts.jsonl\"\n\
+         [[receiver]]\nname = \"hook\"",
+    );
+    let route = format!("[[route]]\nreceivers = [\"hook\", \"log\"]\n{lines}\n[poll]");
+    world.edit_main("[poll]", &route);
+    world.show("alpha", &[]);
+    world.add_feed("alpha", "");
+    world.tick().await;
+    assert_eq!(silence(&world), Some(1));
+    world
+}
+
+fn silence(world: &World) -> Option<i64> {
+    let matcher = Matcher { rule: vec!["talks".to_owned()], ..Matcher::default() };
+    let until = world.clock.now() + SignedDuration::from_hours(4);
+    let (author, why) = ("anna".to_owned(), "we watch it live".to_owned());
+    let silence = NewSilence { matcher, until, author, why };
+    store::add_silence(&world.database(), &silence, world.clock.now()).unwrap()
+}
+
+fn silences(world: &World) -> Vec<SilenceRow> {
+    let mut rows = Vec::new();
+    let each = |row| {
+        rows.push(row);
+        Ok(())
+    };
+    world.reader().silences(true, world.clock.now(), each).unwrap();
+    rows
+}
+
+fn log(world: &World) -> Vec<Value> {
+    let text = std::fs::read_to_string(world.database().with_file_name("alerts.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_silenced_alert_is_stored_and_logged_and_told_to_nobody() {
+    let mut world = silenced("").await;
+    world.publish("alpha", NEWS);
+    world.tick().await;
+    assert_eq!(world.alerts().len(), 0);
+    let logged = log(&world);
+    assert_eq!((logged.len(), &logged[0]["data"]["silenced_by"]), (1, &"1".into()));
+    let mut stored = Vec::new();
+    let each = |record| {
+        stored.push(record);
+        Ok(())
+    };
+    let filter = AlertFilter { silence: Some(1), ..AlertFilter::default() };
+    world.reader().alerts(&filter, each).unwrap();
+    assert_eq!(stored, logged);
+    assert_eq!(silences(&world)[0].held, 1);
+}
+
+#[tokio::test]
+async fn what_a_silence_held_back_is_told_once_when_its_time_is_over() {
+    let mut world = silenced("").await;
+    world.publish("alpha", NEWS);
+    world.publish("alpha", "Lavrov thanks Wang Yi");
+    world.tick().await;
+    world.advance(SignedDuration::from_hours(4));
+    world.tick().await;
+    world.tick().await;
+    let told = world.alerts();
+    assert_eq!((told.len(), &told[0]["type"]), (1, &"newswatch.silence.ended".into()));
+    let silence = &told[0]["data"]["silence"];
+    assert_eq!((&silence["alerts"], &silence["author"]), (&2.into(), &"anna".into()));
+    assert_eq!(silence["rules"][0]["id"], "talks");
+    let headlines = silence["headlines"].as_array().unwrap();
+    let titles: Vec<&str> = headlines.iter().map(|it| it["title"].as_str().unwrap()).collect();
+    assert_eq!(titles.len(), 2);
+    assert!(titles.contains(&NEWS), "{titles:?}");
+    assert_eq!(log(&world).len(), 3, "the log has the two and the summary");
+    world.publish("alpha", "Wang Yi rings Lavrov");
+    world.tick().await;
+    assert_eq!(world.alerts().len(), 2, "what comes after it is told");
+}
+
+#[tokio::test]
+async fn a_silence_that_somebody_ends_is_summed_up_and_mutes_nothing_more() {
+    let mut world = silenced("").await;
+    world.publish("alpha", NEWS);
+    world.tick().await;
+    let end = || store::end_silences(&world.database(), &[1, 2], "ben", world.clock.now());
+    assert_eq!(end().unwrap(), [Ended::Now { held: 1 }, Ended::Unknown]);
+    assert_eq!(end().unwrap(), [Ended::Before, Ended::Unknown]);
+    world.publish("alpha", "Wang Yi rings Lavrov");
+    world.tick().await;
+    let kinds: Vec<_> = world.alerts().iter().map(|alert| alert["type"].clone()).collect();
+    assert_eq!(kinds, ["newswatch.silence.ended", "newswatch.hit"]);
+    assert_eq!(world.alerts()[0]["data"]["silence"]["ended_by"], "ben");
+    let row = &silences(&world)[0];
+    assert_eq!((row.state, row.ended_by.as_deref()), ("ended", Some("ben")));
+}
+
+#[tokio::test]
+async fn a_silence_that_held_nothing_back_ends_without_a_word() {
+    let world = silenced("").await;
+    world.advance(SignedDuration::from_hours(4));
+    world.tick().await;
+    assert_eq!((world.alerts().len(), silences(&world)[0].state), (0, "ended"));
+}
+
+#[tokio::test]
+async fn a_summary_waits_for_quiet_hours_to_end_as_its_alerts_would() {
+    let mut world = silenced("quiet = \"12:30-15:00\"").await;
+    world.publish("alpha", NEWS);
+    world.tick().await;
+    world.advance(SignedDuration::from_hours(4));
+    world.tick().await;
+    assert_eq!(world.alerts().len(), 0);
+    world.advance(SignedDuration::from_hours(2));
+    world.tick().await;
+    assert_eq!(world.alerts()[0]["type"], "newswatch.silence.ended");
+}
+
+#[tokio::test]
+async fn an_ended_silence_does_not_mute_again_though_the_clock_is_set_back() {
+    let mut world = silenced("").await;
+    world.publish("alpha", NEWS);
+    world.tick().await;
+    world.advance(SignedDuration::from_hours(4));
+    world.tick().await;
+    world.advance(SignedDuration::from_hours(-2));
+    world.publish("alpha", "Wang Yi rings Lavrov");
+    world.tick().await;
+    assert_eq!(world.alerts().len(), 2);
+}
+
+#[tokio::test]
+async fn a_silence_of_a_clock_that_was_years_ahead_lasts_no_longer_than_it_was_meant_to() {
+    let mut world = World::new().await;
+    world.show("alpha", &[]);
+    world.add_feed("alpha", "");
+    let years = SignedDuration::from_hours(24 * 1000);
+    world.advance(years);
+    world.tick().await;
+    silence(&world);
+    world.advance(-years);
+    world.tick().await;
+    let until = silences(&world)[0].until;
+    assert_eq!(until.duration_since(world.clock.now()), SignedDuration::from_hours(4));
 }
