@@ -13,6 +13,7 @@ mod explain;
 mod feeds;
 mod feeds_opml;
 mod feeds_parse;
+mod feeds_poll;
 mod generate;
 mod hits;
 mod item_lines;

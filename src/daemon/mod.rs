@@ -5,6 +5,7 @@ mod deliverer;
 mod poller;
 mod pulse;
 mod queue;
+pub(crate) mod rehearsal;
 mod signals;
 mod systemd;
 

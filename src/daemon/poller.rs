@@ -62,14 +62,38 @@ pub(crate) struct Report {
     pub(crate) new_items: usize,
     pub(crate) hits: usize,
     pub(crate) alerts: usize,
+    /// The document, where one came that could be read and was not the last one again.
+    pub(crate) document: Option<DocumentNote>,
 }
 
 /// What a body turned out to be.
 enum Taken {
     /// The same as last time.
     Same,
-    /// Items, how many the document showed, and what was wrong with it.
-    Items { ingested: Box<Ingested>, shown: usize, damage: Option<String> },
+    /// Items, what the document was like, and what was wrong with it.
+    Items { ingested: Box<Ingested>, document: DocumentNote, damage: Option<String> },
+}
+
+/// What a poll brought.
+#[derive(Default)]
+struct Brought {
+    ingested: Ingested,
+    document: Option<DocumentNote>,
+}
+
+/// What a document was like that could be read.
+#[derive(Debug, Clone)]
+pub(crate) struct DocumentNote {
+    /// `rss1`, `rss2`, `atom`, `json`.
+    pub(crate) format: &'static str,
+    /// The character set that it was read in.
+    pub(crate) encoding: &'static str,
+    /// How many items it showed.
+    pub(crate) items: usize,
+    /// What had to be mended, each kind once.
+    pub(crate) repairs: Vec<&'static str>,
+    /// What a person should know about it.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Poller {
@@ -79,10 +103,24 @@ impl Poller {
         let feed = poll.feed;
         let before = schedule::lease(&poll.state, self.pace(&feed), self.clock.now());
         self.store.lease(&feed, before.clone()).await.context("failed to note the poll")?;
+        let (batch, report) = self.ask(&feed, &before).await?;
+        self.store.commit(batch).await.context("failed to commit the poll")?;
+        log(&before, &report);
+        Ok(report)
+    }
+
+    /// Polls a feed and commits nothing: what would have been committed, and what came of it.
+    pub(super) async fn rehearse(&self, poll: Poll) -> anyhow::Result<(Batch, Report)> {
+        let before = schedule::lease(&poll.state, self.pace(&poll.feed), self.clock.now());
+        self.ask(&poll.feed, &before).await
+    }
+
+    /// Asks for a feed and works out all that follows.
+    async fn ask(&self, feed: &Arc<Feed>, before: &FeedState) -> anyhow::Result<(Batch, Report)> {
         let request = Request {
             url: feed.url.clone(),
             moved_to: before.effective_url.as_deref().and_then(|url| url.parse().ok()),
-            validators: schedule::conditions(&before),
+            validators: schedule::conditions(before),
             allow_private: feed.allow_private,
             access: feed.access.clone(),
         };
@@ -90,13 +128,12 @@ impl Poller {
             Outcome::NotModified { validators, freshness, moved_to } => {
                 let moved_to = moved_to.as_ref().map(Url::as_str);
                 let answer = Answer { validators: &validators, freshness, moved_to };
-                let polled = Polled::NotModified(answer);
-                self.finish(&feed, &before, polled, Ingested::default()).await
+                Ok(self.finish(feed, before, Polled::NotModified(answer), Brought::default()))
             }
             Outcome::Failed(failure) => {
-                self.finish(&feed, &before, Polled::Failed(&failure), Ingested::default()).await
+                Ok(self.finish(feed, before, Polled::Failed(&failure), Brought::default()))
             }
-            Outcome::Modified(body) => self.take_body(&feed, &before, body).await,
+            Outcome::Modified(body) => self.take_body(feed, before, body).await,
         }
     }
 
@@ -105,7 +142,7 @@ impl Poller {
         feed: &Arc<Feed>,
         before: &FeedState,
         body: Box<Body>,
-    ) -> anyhow::Result<Report> {
+    ) -> anyhow::Result<(Batch, Report)> {
         let (validators, freshness) = (body.validators.clone(), body.freshness);
         let moved_to = body.moved_to.clone();
         let moved_to = moved_to.as_ref().map(Url::as_str);
@@ -118,21 +155,22 @@ impl Poller {
         };
         match taken {
             Ok(Taken::Same) => {
-                self.finish(feed, before, Polled::SameBody(answer), Ingested::default()).await
+                Ok(self.finish(feed, before, Polled::SameBody(answer), Brought::default()))
             }
-            Ok(Taken::Items { ingested, shown, damage }) => {
+            Ok(Taken::Items { ingested, document, damage }) => {
                 let new = ingested.items.iter().filter(|item| item.revision == 1);
                 let new = new.map(|item| item.item.published).collect();
-                let seen = Seen { shown, new, migrated: ingested.migrated };
+                let seen = Seen { shown: document.items, new, migrated: ingested.migrated };
                 let polled = match &damage {
                     Some(why) => Polled::Damaged { why, seen: &seen },
                     None => Polled::Changed { answer, body_hash: hash, seen: &seen },
                 };
-                self.finish(feed, before, polled, *ingested).await
+                let brought = Brought { ingested: *ingested, document: Some(document) };
+                Ok(self.finish(feed, before, polled, brought))
             }
             Err(failure) => {
                 let failure = Failure { freshness, ..failure };
-                self.finish(feed, before, Polled::Failed(&failure), Ingested::default()).await
+                Ok(self.finish(feed, before, Polled::Failed(&failure), Brought::default()))
             }
         }
     }
@@ -191,6 +229,13 @@ impl Poller {
             format!("{what}; items that could be read: {}", parsed.items.len())
         });
         log_repairs(feed, &parsed);
+        let document = DocumentNote {
+            format: parsed.feed.format,
+            encoding: parsed.feed.encoding,
+            items: parsed.items.len(),
+            repairs: std::mem::take(&mut parsed.repairs),
+            warnings: std::mem::take(&mut parsed.warnings),
+        };
         let title = feed.title.as_deref().or(parsed.feed.title.as_deref());
         let arrival = Arrival { feed, feed_title: title, first_poll, now };
         let keys: Vec<ItemKey> = parsed.items.iter().map(|item| item.key).collect();
@@ -207,7 +252,7 @@ impl Poller {
         let mut matcher = self.config.rules.matcher();
         let ingested = pipeline::ingest(arrival, parsed.items, &known, &self.config, &mut matcher);
         let ingested = Ingested { renamed, migrated, ..ingested };
-        Ok(Ok(Taken::Items { ingested: Box::new(ingested), shown: keys.len(), damage }))
+        Ok(Ok(Taken::Items { ingested: Box::new(ingested), document, damage }))
     }
 
     fn pace(&self, feed: &Feed) -> Pace {
@@ -220,14 +265,15 @@ impl Poller {
         Pace { fixed, limits: Limits { min, max }, local }
     }
 
-    /// Decides what is next for the feed and commits it together with what the poll brought.
-    async fn finish(
+    /// Decides what is next for the feed: the batch to commit together with what the poll brought.
+    fn finish(
         &self,
         feed: &Arc<Feed>,
         before: &FeedState,
         polled: Polled<'_>,
-        ingested: Ingested,
-    ) -> anyhow::Result<Report> {
+        brought: Brought,
+    ) -> (Batch, Report) {
+        let Brought { ingested, document } = brought;
         let now = self.clock.now();
         let reach = match reach(feed, &polled) {
             Reach::Unreachable if feed.access.has_own_proxy(&self.config.poll.access) => {
@@ -263,10 +309,9 @@ impl Poller {
             new_items: batch.new_items(),
             hits: batch.hits.len(),
             alerts: batch.alerts.len(),
+            document,
         };
-        self.store.commit(batch).await.context("failed to commit the poll")?;
-        log(before, &report);
-        Ok(report)
+        (batch, report)
     }
 }
 

@@ -15,6 +15,7 @@ use super::access::{self, Authorities, Clients, Ready, Users};
 use super::address::{Forbidden, Way};
 use super::blocks::Blocks;
 use super::decode::TooLarge;
+use super::transcript::{BodySize, Exchange, Head, Recorder};
 use super::{
     Body, Failure, FailureKind, Freshness, Outcome, Request, Validators, address, decode, file,
     headers,
@@ -70,6 +71,7 @@ pub struct Fetcher {
     user_agent: HeaderValue,
     limits: Limits,
     large: Arc<Semaphore>,
+    recorder: Option<Recorder>,
 }
 
 impl Fetcher {
@@ -94,7 +96,13 @@ impl Fetcher {
                 .context("poll.user_agent_contact cannot stand in a header")?,
             limits,
             large: Arc::new(Semaphore::new(LARGE_BODIES)),
+            recorder: None,
         })
+    }
+
+    /// The same, but everything that is said is written down.
+    pub(crate) fn recorded(self, recorder: Recorder) -> Self {
+        Self { recorder: Some(recorder), ..self }
     }
 
     /// Asks for a feed. Everything that can go wrong is an [`Outcome`].
@@ -102,14 +110,25 @@ impl Fetcher {
         if request.url.scheme() == "file" {
             return file::read(request, self.large.clone()).await;
         }
-        match timeout(self.limits.total, self.follow(request, now)).await {
+        let started = Instant::now();
+        let outcome = match timeout(self.limits.total, self.follow(request, now)).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(failure)) => Outcome::Failed(*failure),
             Err(_) => Outcome::Failed(*failure(
                 FailureKind::Timeout,
                 format!("no whole answer within {} s", self.limits.total.as_secs()),
             )),
+        };
+        if let Some(recorder) = &self.recorder {
+            recorder.note(|transcript| {
+                transcript.took = started.elapsed();
+                if let Outcome::Modified(body) = &outcome {
+                    let (wire, unpacked) = (body.wire_bytes, body.bytes.len());
+                    transcript.body = Some(BodySize { wire, unpacked, complete: body.complete });
+                }
+            });
         }
+        outcome
     }
 
     /// Follows redirects until something else comes.
@@ -205,8 +224,22 @@ impl Fetcher {
                 headers.extend(value.map(|value| (name, value)));
             }
         }
+        let (started, said) = (Instant::now(), self.recorder.is_some().then(|| headers.clone()));
         let sent = client.get(url.clone()).headers(headers).send();
-        match timeout(self.limits.connect + self.limits.first_byte, sent).await {
+        let answer = timeout(self.limits.connect + self.limits.first_byte, sent).await;
+        if let Some((recorder, headers)) = self.recorder.as_ref().zip(said) {
+            let head = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok());
+            let head = head.map(|response| Head {
+                version: response.version(),
+                status: response.status(),
+                headers: response.headers().clone(),
+            });
+            let (url, waited) = (url.clone(), started.elapsed());
+            recorder.note(|transcript| {
+                transcript.exchanges.push(Exchange { url, headers, waited, answer: head });
+            });
+        }
+        match answer {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(match address::forbidden(&error) {
                 Some(refused) => Unanswered::Forbidden(refused.clone()),

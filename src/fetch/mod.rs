@@ -7,6 +7,7 @@ mod client;
 mod decode;
 mod file;
 pub(crate) mod headers;
+pub(crate) mod transcript;
 
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;

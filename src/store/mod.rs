@@ -161,7 +161,7 @@ pub struct Store {
     commands: std::sync::mpsc::SyncSender<Command>,
     writer: Option<std::thread::JoinHandle<()>>,
     readers: Mutex<Vec<Reader>>,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl Store {
@@ -196,8 +196,20 @@ impl Store {
             commands,
             writer: Some(writer),
             readers: Mutex::default(),
-            _lock: lock,
+            _lock: Some(lock),
         })
+    }
+
+    /// A store to look into, beside a daemon that may be running: whatever would write fails.
+    /// Without a database it knows nothing.
+    pub(crate) fn look_into(path: &Path) -> Result<Self, StoreError> {
+        let reader = match Reader::open(path) {
+            Err(StoreError::Missing { .. }) => Reader::of_nothing()?,
+            reader => reader?,
+        };
+        let (commands, _) = std::sync::mpsc::sync_channel(0);
+        let readers = Mutex::new(vec![reader]);
+        Ok(Self { path: path.to_owned(), commands, writer: None, readers, _lock: None })
     }
 
     /// Commits all that a poll brought, in one transaction, and returns when it is on the disk.

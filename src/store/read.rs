@@ -56,6 +56,14 @@ impl Reader {
         Ok(Self { connection })
     }
 
+    /// A database in memory that holds nothing.
+    pub(super) fn of_nothing() -> Result<Self, StoreError> {
+        let mut connection = Connection::open_in_memory()?;
+        schema::migrate(&mut connection)?;
+        add_holds(&connection)?;
+        Ok(Self { connection })
+    }
+
     /// What is known of those of `keys` that the feed has shown before.
     pub fn known(
         &self,

@@ -7,6 +7,7 @@ mod access;
 mod crash;
 mod daemon;
 mod delivery;
+mod feeds_commands;
 mod layers;
 mod names;
 mod old_stores;

@@ -1,0 +1,97 @@
+//! `feeds poll`: what it shows, and what it leaves alone.
+
+use serde_json::Value;
+
+use super::program::Demo;
+use super::server::{Answer, Server};
+
+const DOCUMENT: &str = "<rss version=\"2.0\"><channel><title>Desk</title>\
+    <item><guid>1</guid><title>Wang Yi & Lavrov meet in Moscow</title>\
+    <pubDate>Mon, 18 Sep 2023 09:00:00 GMT</pubDate></item></channel></rss>";
+
+/// A demonstration with one more feed, of these lines.
+fn with_feed(lines: &str) -> Demo {
+    let demo = Demo::new();
+    let file = std::fs::read_dir(demo.path("feeds")).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}\n[[feed]]\nname = \"desk\"\n{lines}\n")).unwrap();
+    demo
+}
+
+/// Standard output of a call that must end with this code, while a server runs beside it.
+async fn out(demo: &Demo, code: i32, arguments: &[&str]) -> String {
+    let mut command = demo.command(arguments);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}{error}");
+    text + &error
+}
+
+#[tokio::test]
+async fn a_poll_on_demand_shows_all_that_passed_and_keeps_nothing() {
+    let server = Server::start().await;
+    let moved = Answer::status("302 Found", "location: /new.xml\r\nset-cookie: s3cret\r\n", "");
+    server.set("/desk.xml", moved);
+    server.set("/new.xml", Answer::Feed { document: DOCUMENT.to_owned(), version: 1 });
+    let demo = with_feed(&format!(
+        "url = \"{}\"\nallow_private = true\nheaders_from = \"desk.secret\"",
+        server.url("/desk.xml")
+    ));
+    std::fs::write(demo.path("feeds/desk.secret"), "X-Key: s3cret\n").unwrap();
+    let shown = out(&demo, 0, &["feeds", "poll", "desk"]).await;
+    for expected in [
+        format!("GET {}", server.url("/desk.xml")),
+        "> x-key: ***".to_owned(),
+        "< HTTP/1.1 302 Found after ".to_owned(),
+        "< location: /new.xml".to_owned(),
+        "< set-cookie: ***".to_owned(),
+        format!("GET {}", server.url("/new.xml")),
+        "< etag: W/\"v1\"".to_owned(),
+        "document: rss2, UTF-8, 1 items".to_owned(),
+        "repairs: bare-ampersand".to_owned(),
+        "items: 1 new, 0 edited".to_owned(),
+        "  new 2023-09-18 09:00 Wang Yi & Lavrov meet in Moscow".to_owned(),
+        "    hit wang-yi-lavrov (".to_owned(),
+        "state: new -> active".to_owned(),
+        "nothing of this was stored".to_owned(),
+    ] {
+        assert!(shown.contains(&expected), "no {expected:?} in {shown}");
+    }
+    assert!(!shown.contains("s3cret"), "{shown}");
+    assert!(!demo.path("newswatch.db").exists());
+    let again = out(&demo, 0, &["feeds", "poll", "desk", "--format", "json"]).await;
+    let again: Value = serde_json::from_str(&again).unwrap();
+    assert_eq!(again["exchanges"][0]["status"], 302);
+    assert_eq!(again["items"][0]["hits"][0]["rule"], "wang-yi-lavrov");
+    assert!(!again.to_string().contains("s3cret"), "{again}");
+}
+
+#[tokio::test]
+async fn a_poll_on_demand_is_refused_right_after_another_unless_forced() {
+    let server = Server::start().await;
+    server.set("/desk.xml", Answer::Feed { document: DOCUMENT.to_owned(), version: 1 });
+    let url = server.url("/desk.xml");
+    let demo = with_feed(&format!("url = \"{url}\"\nallow_private = true"));
+    out(&demo, 0, &["run", "--once"]).await;
+    let refused = out(&demo, 1, &["feeds", "poll", "desk"]).await;
+    assert!(refused.contains("less than 5 minutes ago; --force does it all the same"), "{refused}");
+    assert_eq!(server.requests("/desk.xml").len(), 1);
+    let forced = out(&demo, 0, &["feeds", "poll", "desk", "--force"]).await;
+    assert!(forced.contains("> if-none-match: W/\"v1\""), "{forced}");
+    assert!(forced.contains("document: unchanged since the last poll"), "{forced}");
+    let whole = out(&demo, 0, &["feeds", "poll", "desk", "--force", "--whole"]).await;
+    assert!(!whole.contains("if-none-match"), "{whole}");
+    assert!(whole.contains("items: 0 new, 0 edited"), "{whole}");
+}
+
+#[tokio::test]
+async fn a_poll_on_demand_that_fails_says_so_by_its_exit_code() {
+    let server = Server::start().await;
+    let url = server.url("/desk.xml");
+    let demo = with_feed(&format!("url = \"{url}\"\nallow_private = true"));
+    let failed = out(&demo, 1, &["feeds", "poll", "desk"]).await;
+    assert!(failed.contains("state: new -> retry: 404 Not Found"), "{failed}");
+    let unknown = out(&demo, 2, &["feeds", "poll", "desc"]).await;
+    assert!(unknown.contains("there is no feed \"desc\"; did you mean \"desk\"?"), "{unknown}");
+}
