@@ -16,6 +16,8 @@ use crate::store::{DueDelivery, Settled, Store, StoreError};
 
 /// Deliveries that are read at a time.
 const BATCH: u32 = 64;
+/// Alerts of one digest in one message; what is more comes in further ones.
+const MOST_IN_DIGEST: u32 = 200;
 /// A receiver that could not be reached is left alone for so long at most, whatever the delivery
 /// that failed: the next one may fare better.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
@@ -131,69 +133,97 @@ impl Outbox {
             return Ok(false);
         }
         let (store, receiver) = (self.store.clone(), self.receiver.clone());
-        let due = blocking(move || {
-            store.read(|reader| reader.due_deliveries(receiver.name(), now, BATCH))
+        let messages = blocking(move || {
+            store.read(|reader| {
+                let single = reader.due_deliveries(receiver.name(), now, BATCH)?;
+                if single.is_empty() {
+                    let digest = reader.due_digest(receiver.name(), now, MOST_IN_DIGEST)?;
+                    return Ok(Vec::from_iter((!digest.is_empty()).then_some(digest)));
+                }
+                Ok(single.into_iter().map(|delivery| vec![delivery]).collect())
+            })
         })
         .await?;
-        let any = !due.is_empty();
-        for delivery in due {
-            if !self.deliver(delivery).await? {
+        let any = !messages.is_empty();
+        for message in messages {
+            if !self.deliver(message).await? {
                 return Ok(false);
             }
         }
         Ok(any)
     }
 
-    /// Makes one attempt and writes it down; false when the receiver needs a pause.
-    async fn deliver(&mut self, due: DueDelivery) -> Result<bool, StoreError> {
+    /// Makes one attempt to deliver an alert, or those of a digest, and writes it down; false when
+    /// the receiver needs a pause.
+    async fn deliver(&mut self, due: Vec<DueDelivery>) -> Result<bool, StoreError> {
         let name = self.receiver.name();
         if let Some(why) = &self.gone {
             let why = format!("not sent, as {name} is gone: {why}; reload to ask it again");
-            error!(receiver = name, "delivery {} is given up: {why}", due.id);
-            self.store.settle(due.id, Settled::Unsent { at: self.clock.now(), why }).await?;
+            let ids: Vec<i64> = due.iter().map(|delivery| delivery.id).collect();
+            error!(receiver = name, "deliveries {ids:?} are given up: {why}");
+            self.store.settle(ids, Settled::Unsent { at: self.clock.now(), why }).await?;
             return Ok(true);
         }
-        let (outcome, alert) = match serde_json::from_str::<AlertRecord>(&due.line) {
-            Ok(record) => {
-                let alert = Outgoing { record: &record, line: &due.line };
-                (self.receiver.deliver(&[alert], self.clock.now()).await, record.id)
+        let (mut sent, mut records) = (Vec::new(), Vec::new());
+        for delivery in &due {
+            match serde_json::from_str::<AlertRecord>(&delivery.line) {
+                Ok(record) => {
+                    sent.push(delivery);
+                    records.push(record);
+                }
+                Err(error) => {
+                    let why = format!("the record is unreadable: {error}");
+                    error!(receiver = name, "delivery {} is given up: {why}", delivery.id);
+                    let dead = Settled::Dead { at: self.clock.now(), why };
+                    self.store.settle(vec![delivery.id], dead).await?;
+                }
             }
-            Err(error) => (
-                Delivery::Rejected { why: format!("the record is unreadable: {error}") },
-                String::new(),
-            ),
+        }
+        let (Some(first), Some(record)) = (sent.first(), records.first()) else {
+            return Ok(true);
         };
+        let alerts: Vec<Outgoing<'_>> = sent
+            .iter()
+            .zip(&records)
+            .map(|(delivery, record)| Outgoing { record, line: &delivery.line })
+            .collect();
+        let outcome = self.receiver.deliver(&alerts, self.clock.now()).await;
         if let Delivery::Gone { why } = &outcome {
             self.gone = Some(why.clone());
         }
         let now = self.clock.now();
-        let attempts = due.attempts + 1;
-        let seed = due.id.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(attempts);
+        let attempts = first.attempts + 1;
+        let seed =
+            first.id.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(attempts);
+        let alert = &record.id;
+        let what = match records.len() {
+            1 => format!("alert {alert}"),
+            several => format!("{several} alerts, the first {alert},"),
+        };
         let (settled, carry_on) = match retry::next(outcome, attempts, now, seed) {
             Next::Done => {
-                debug!(receiver = name, alert, attempts, "delivered alert {alert} to {name}");
+                debug!(receiver = name, alert, attempts, "delivered {what} to {name}");
                 (Settled::Sent { at: now }, true)
             }
             Next::TryAt { at, why } => {
                 self.paused_until = Some(at.min(now + LONGEST_PAUSE));
                 warn!(receiver = name, alert, attempts, next_attempt = %at,
-                    "delivering alert {alert} to {name} failed: {why}");
+                    "delivering {what} to {name} failed: {why}");
                 (Settled::Again { at, why }, false)
             }
             Next::Dead { why } => {
                 error!(
                     receiver = name,
-                    alert,
-                    attempts,
-                    "alert {alert} was not delivered to {name} and is given up: {why}"
+                    alert, attempts, "{what} could not be delivered to {name}; given up: {why}"
                 );
                 (Settled::Dead { at: now, why }, true)
             }
         };
         if attempts > 1 && matches!(settled, Settled::Sent { .. }) {
-            info!(receiver = name, alert, attempts, "{name} is back: delivered alert {alert}");
+            info!(receiver = name, alert, attempts, "{name} is back: delivered {what}");
         }
-        self.store.settle(due.id, settled).await?;
+        let ids = sent.iter().map(|delivery| delivery.id).collect();
+        self.store.settle(ids, settled).await?;
         Ok(carry_on)
     }
 

@@ -230,9 +230,9 @@ impl Store {
         self.ask(|reply| Command::AdoptFeeds { feeds, now, reply }).await
     }
 
-    /// Writes down how an attempt to deliver went.
-    pub async fn settle(&self, delivery: i64, settled: Settled) -> Result<(), StoreError> {
-        self.ask(|reply| Command::Settle { delivery, settled, reply }).await
+    /// Writes down how an attempt to deliver went, of all that was in one message.
+    pub async fn settle(&self, deliveries: Vec<i64>, settled: Settled) -> Result<(), StoreError> {
+        self.ask(|reply| Command::Settle { deliveries, settled, reply }).await
     }
 
     /// Says something of the daemon itself, for `status`.

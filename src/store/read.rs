@@ -165,7 +165,7 @@ impl Reader {
         Ok(hosts)
     }
 
-    /// The deliveries to a receiver that may be tried at `now`, oldest alert first.
+    /// The deliveries to a receiver that may be tried at `now`, each by itself, oldest alert first.
     pub fn due_deliveries(
         &self,
         receiver: &str,
@@ -175,13 +175,36 @@ impl Reader {
         let mut statement = self.connection.prepare_cached(
             "SELECT deliveries.id, attempts, record
              FROM deliveries JOIN alerts ON alerts.seq = deliveries.alert
-             WHERE receiver = ?1 AND state = 'due' AND next_attempt <= ?2
+             WHERE receiver = ?1 AND state = 'due' AND digest IS NULL AND next_attempt <= ?2
              ORDER BY alert LIMIT ?3",
         )?;
         let due = statement
-            .query_map(params![receiver, now.as_millisecond(), limit], |row| {
-                Ok(DueDelivery { id: row.get(0)?, attempts: row.get(1)?, line: row.get(2)? })
-            })?
+            .query_map(params![receiver, now.as_millisecond(), limit], due_delivery)?
+            .collect::<Result<_, _>>()?;
+        Ok(due)
+    }
+
+    /// The deliveries of one digest to a receiver that may be tried at `now` as one message, oldest
+    /// alert first. Those that were tried together stay together, so that a message keeps its id.
+    pub fn due_digest(
+        &self,
+        receiver: &str,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT deliveries.id, attempts, record
+             FROM deliveries JOIN alerts ON alerts.seq = deliveries.alert
+             WHERE receiver = ?1 AND state = 'due' AND digest IS NOT NULL AND next_attempt <= ?2
+               AND (digest, attempts, next_attempt) =
+                 (SELECT digest, attempts, next_attempt FROM deliveries
+                  WHERE receiver = ?1 AND state = 'due' AND digest IS NOT NULL
+                    AND next_attempt <= ?2
+                  ORDER BY digest, next_attempt, attempts LIMIT 1)
+             ORDER BY alert LIMIT ?3",
+        )?;
+        let due = statement
+            .query_map(params![receiver, now.as_millisecond(), limit], due_delivery)?
             .collect::<Result<_, _>>()?;
         Ok(due)
     }
@@ -206,6 +229,10 @@ impl Reader {
             .optional()?;
         fact.map(|(value, at)| Ok(Fact { value, at: timestamp(at)? })).transpose()
     }
+}
+
+fn due_delivery(row: &Row<'_>) -> rusqlite::Result<DueDelivery> {
+    Ok(DueDelivery { id: row.get(0)?, attempts: row.get(1)?, line: row.get(2)? })
 }
 
 /// Adds the SQL function `holds(text, form)`: SQLite's own LIKE knows no case but that of ASCII.

@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Commit { batch: Box<Batch>, reply: Reply<()> },
     Lease { name: FeedName, state: Box<FeedState>, reply: Reply<()> },
     AdoptFeeds { feeds: Vec<Feed>, now: Timestamp, reply: Reply<()> },
-    Settle { delivery: i64, settled: Settled, reply: Reply<()> },
+    Settle { deliveries: Vec<i64>, settled: Settled, reply: Reply<()> },
     Note { name: String, value: String, now: Timestamp, reply: Reply<()> },
     SetBack { by: SignedDuration, now: Timestamp, reply: Reply<()> },
     SumUpSilences { config: Arc<Config>, now: Timestamp, reply: Reply<usize> },
@@ -84,9 +84,9 @@ fn obey(transaction: &mut rusqlite::Transaction<'_>, command: Command) -> Answer
         Command::AdoptFeeds { feeds, now, reply } => {
             within(transaction, reply, |savepoint| write::adopt_feeds(savepoint, &feeds, now))
         }
-        Command::Settle { delivery, settled, reply } => {
-            within(transaction, reply, |savepoint| outbox::settle(savepoint, delivery, &settled))
-        }
+        Command::Settle { deliveries, settled, reply } => within(transaction, reply, |savepoint| {
+            deliveries.iter().try_for_each(|id| outbox::settle(savepoint, *id, &settled))
+        }),
         Command::Note { name, value, now, reply } => {
             within(transaction, reply, |savepoint| write::note(savepoint, &name, &value, now))
         }

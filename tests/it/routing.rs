@@ -5,7 +5,8 @@ use newswatch::alert::silence::Matcher;
 use newswatch::store::{self, AlertFilter, DeliveryRow, Ended, NewSilence, SilenceRow};
 use serde_json::Value;
 
-use super::world::World;
+use super::server::Answer;
+use super::world::{HOOK, World};
 
 const NEWS: &str = "Wang Yi meets Lavrov in Moscow";
 
@@ -72,6 +73,64 @@ async fn a_digest_of_a_clock_that_was_years_ahead_comes_as_soon_as_it_would_have
     world.advance(-years);
     world.tick().await;
     assert_eq!(only(&world).next_attempt, Some("2023-09-18T12:00:00Z".parse().unwrap()));
+}
+
+/// The titles of the alerts in a message of several.
+fn titles(message: &Value) -> Vec<&str> {
+    let alerts = message.as_array().expect("a message of several is a list").iter();
+    alerts.map(|alert| alert["data"]["item"]["title"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_digest_is_one_message_that_comes_again_under_the_same_id_when_it_was_refused() {
+    let mut world = world("mode = \"digest\"\ndigest_at = [\"12:00\"]").await;
+    world.tick().await;
+    world.advance(SignedDuration::from_hours(1));
+    world.publish("beta", "Lavrov thanks Wang Yi");
+    world.tick().await;
+    world.server.once(HOOK, Answer::status("503 Service Unavailable", "", ""));
+    world.advance(SignedDuration::from_hours(2));
+    world.tick().await;
+    world.advance(SignedDuration::from_mins(1));
+    world.tick().await;
+    let messages = world.alerts();
+    assert_eq!(messages.len(), 2);
+    assert_eq!(titles(&messages[0]), [NEWS, "Lavrov thanks Wang Yi"]);
+    assert_eq!(messages[0], messages[1]);
+    let ids: Vec<_> = world
+        .server
+        .requests(HOOK)
+        .iter()
+        .map(|it| it.header("webhook-id").map(str::to_owned))
+        .collect();
+    assert!(ids[0].is_some() && ids[0] == ids[1], "{ids:?}");
+    let states: Vec<_> = world.deliveries().into_iter().map(|it| (it.state, it.attempts)).collect();
+    assert_eq!(states, [("sent".to_owned(), 2), ("sent".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn a_digest_of_very_many_alerts_is_split() {
+    let mut world = world("mode = \"digest\"\ndigest_at = [\"12:00\"]").await;
+    let many: Vec<String> = (0..201).map(|number| format!("{NEWS} {number}")).collect();
+    world.show("alpha", &many.iter().map(String::as_str).collect::<Vec<_>>());
+    world.tick().await;
+    world.advance(SignedDuration::from_hours(3));
+    world.tick().await;
+    let sizes: Vec<_> =
+        world.alerts().iter().map(|message| message.as_array().map_or(1, Vec::len)).collect();
+    assert_eq!(sizes, [200, 1]);
+}
+
+#[tokio::test]
+async fn a_log_gets_the_alerts_of_a_digest_each_in_its_line() {
+    let mut world = silenced("mode = \"digest\"\ndigest_at = [\"12:00\"]").await;
+    store::end_silences(&world.database(), &[1], "ben", world.clock.now()).unwrap();
+    world.publish("alpha", NEWS);
+    world.publish("beta", "Lavrov thanks Wang Yi");
+    world.tick().await;
+    world.advance(SignedDuration::from_hours(3));
+    world.tick().await;
+    assert_eq!((world.alerts().len(), log(&world).len()), (1, 2));
 }
 
 /// A world with a webhook and a log, in which the rule is silenced for four hours.
