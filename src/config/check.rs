@@ -1,6 +1,6 @@
 //! From the files' sections to a checked [`Config`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use url::Url;
 use super::access::{self, Defaults, Places};
 use super::toml_file::{self, Problems, Section, nearest};
 use super::{
-    Address, Config, Directories, Feed, Files, FirstRun, Mode, NamedFile, NamedFiles, PollSettings,
-    Quiet, Receiver, ReceiverKind, Route, SecretSource, StoreSettings, Template, Webhook, duration,
+    Config, Directories, Feed, Files, FirstRun, Mode, NamedFile, NamedFiles, PollSettings, Quiet,
+    Receiver, ReceiverKind, Route, StoreSettings, duration, receivers,
 };
 use crate::alert::route::{self, Subject};
 use crate::diagnostic::{self, Gravity, Located, Problem, SourceFile};
@@ -140,7 +140,7 @@ impl Main {
         let receivers = section
             .tables("receiver")
             .into_iter()
-            .filter_map(|table| receiver(table, files))
+            .filter_map(|table| receivers::receiver(table, files))
             .collect();
         let routes = section.tables("route").into_iter().map(route).collect();
         section.finish();
@@ -228,7 +228,12 @@ fn first_run(text: &str) -> Option<FirstRun> {
 }
 
 /// Sets a duration when the key is there and not shorter than `shortest`.
-fn set_duration(section: &mut Section<'_>, key: &str, shortest: Duration, value: &mut Duration) {
+pub(super) fn set_duration(
+    section: &mut Section<'_>,
+    key: &str,
+    shortest: Duration,
+    value: &mut Duration,
+) {
     let Some(text) = section.text(key) else { return };
     match duration(&text.text) {
         Ok(duration) if duration < shortest => section.error(
@@ -240,148 +245,7 @@ fn set_duration(section: &mut Section<'_>, key: &str, shortest: Duration, value:
     }
 }
 
-fn receiver(mut section: Section<'_>, files: &Files) -> Option<(Located, Receiver)> {
-    const TYPES: [&str; 4] = ["stdout", "jsonl", "journald", "webhook"];
-    let name = section.required_text("name");
-    if let Some(name) = &name {
-        check_name(&section, name, "receiver");
-    }
-    let kind = section.required_text("type");
-    let kind = kind.and_then(|kind| match kind.text.as_str() {
-        "stdout" => Some(ReceiverKind::Stdout),
-        "journald" => Some(ReceiverKind::Journald),
-        "jsonl" => section
-            .required_text("path")
-            .map(|path| ReceiverKind::Jsonl { path: files.directories.logs.join(path.text) }),
-        "webhook" => webhook(&mut section, &files.folder),
-        other => {
-            let hint = match nearest(other, TYPES.into_iter()) {
-                Some(near) => format!("did you mean {near:?}?"),
-                None => format!("one of {}", TYPES.join(", ")),
-            };
-            section.report(
-                Problem::error(
-                    section.file(),
-                    kind.span.clone(),
-                    format!("there is no receiver type {other:?}"),
-                )
-                .with_hint(hint),
-            );
-            None
-        }
-    });
-    if kind.is_some() {
-        section.finish();
-    }
-    let name = name?;
-    let receiver = Receiver { name: name.text.clone(), kind: kind? };
-    Some((name, receiver))
-}
-
-fn webhook(section: &mut Section<'_>, folder: &Path) -> Option<ReceiverKind> {
-    let template = template(section);
-    let address = receiver_address(section, folder, template.as_ref());
-    let headers = headers(section);
-    let authorization = SecretSource::of(section, "authorization", folder);
-    let secret = match &template {
-        Some(Template::Generic) => SecretSource::of(section, "secret", folder),
-        _ => None,
-    };
-    let allow_private = section.boolean("allow_private").unwrap_or(false);
-    let timeout = timeout(section);
-    let (address, template) = (address?, template?);
-    let webhook =
-        Webhook { address, template, headers, authorization, secret, allow_private, timeout };
-    Some(ReceiverKind::Webhook(Box::new(webhook)))
-}
-
-fn template(section: &mut Section<'_>) -> Option<Template> {
-    let Some(name) = section.text("template") else { return Some(Template::Generic) };
-    Some(match name.text.as_str() {
-        "generic" => Template::Generic,
-        "slack" => Template::Slack,
-        "discord" => Template::Discord,
-        "mattermost" => Template::Mattermost,
-        "teams" => Template::Teams,
-        "matrix" => Template::Matrix { room: section.required_text("room")?.text },
-        "telegram" => Template::Telegram { chat: section.required_text("chat")?.text },
-        other => {
-            let hint = nearest(other, Template::NAMES.into_iter()).map_or_else(
-                || format!("one of {}", Template::NAMES.join(", ")),
-                |near| format!("did you mean {near:?}?"),
-            );
-            section.report(
-                Problem::error(
-                    section.file(),
-                    name.span.clone(),
-                    format!("there is no template {other:?}"),
-                )
-                .with_hint(hint),
-            );
-            return None;
-        }
-    })
-}
-
-/// `url`, `url_file` or `url_credential`.
-fn receiver_address(
-    section: &mut Section<'_>,
-    folder: &Path,
-    template: Option<&Template>,
-) -> Option<Address> {
-    let secret = SecretSource::of(section, "url", folder);
-    let Some(text) = section.text("url") else {
-        if secret.is_none() {
-            // Names what is missing.
-            section.required_text("url");
-        }
-        return secret.map(Address::Secret);
-    };
-    if secret.is_some() {
-        section.error(text.span.clone(), "url and url_file both say where to");
-    }
-    if let Some(template) = template.filter(|template| template.has_secret_address()) {
-        section.report(
-            Problem::error(
-                section.file(),
-                text.span.clone(),
-                format!(
-                    "who knows an address of {} can write there: it does not belong in the configuration",
-                    template.name()
-                ),
-            )
-            .with_hint("put it into a file and write url_file = \"PATH\""),
-        );
-        return None;
-    }
-    web_address(section, &text).map(Address::Plain)
-}
-
-fn headers(section: &mut Section<'_>) -> BTreeMap<String, String> {
-    let mut headers = BTreeMap::new();
-    let Some(mut table) = section.table("headers") else { return headers };
-    for (name, span) in table.keys() {
-        let value = table.text(&name);
-        if name.eq_ignore_ascii_case("authorization") {
-            table.report(
-                Problem::error(table.file(), span, "a secret does not belong in the configuration")
-                    .with_hint("put it into a file and write authorization_file = \"PATH\""),
-            );
-        } else if let Some(value) = value {
-            headers.insert(name, value.text);
-        }
-    }
-    headers
-}
-
-/// How long one attempt of a receiver may take.
-fn timeout(section: &mut Section<'_>) -> Duration {
-    let mut timeout = Duration::from_secs(20);
-    set_duration(section, "timeout", Duration::from_millis(100), &mut timeout);
-    timeout
-}
-
-fn web_address(section: &Section<'_>, text: &Located) -> Option<Url> {
+pub(super) fn web_address(section: &Section<'_>, text: &Located) -> Option<Url> {
     let url = address(section, text, None)?;
     if url.scheme() == "file" {
         section.error(text.span.clone(), "the address must start with https:// or http://");
@@ -780,7 +644,7 @@ fn utc_offset(text: &str) -> Option<i32> {
         .then_some(sign * (hours * 3600 + minutes * 60))
 }
 
-fn check_name(section: &Section<'_>, name: &Located, what: &str) {
+pub(super) fn check_name(section: &Section<'_>, name: &Located, what: &str) {
     let good =
         |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
     let starts = name.text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());

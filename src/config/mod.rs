@@ -4,11 +4,11 @@
 pub mod access;
 mod check;
 mod duration;
+mod receivers;
 mod secret;
 pub(crate) mod toml_file;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,7 @@ use crate::rules::RuleSet;
 
 pub use self::check::{Checked, Counts, TestCounts, check, store_path};
 pub(crate) use self::duration::{duration, write as write_duration};
+pub use self::receivers::{Address, Receiver, ReceiverKind, Template, Webhook};
 pub use self::secret::SecretSource;
 
 /// The files of a configuration, read.
@@ -194,125 +195,6 @@ pub struct Feed {
     pub access: Access,
     /// The longest time without a new item that is no cause for worry; learnt when absent.
     pub expected_every: Option<Duration>,
-}
-
-/// `[[receiver]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receiver {
-    /// The name that routes and deliveries use.
-    pub name: String,
-    /// What it is.
-    pub kind: ReceiverKind,
-}
-
-/// What a receiver is, with the settings of its type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReceiverKind {
-    /// Readable text on standard output.
-    Stdout,
-    /// One alert record a line, appended to a file.
-    Jsonl {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The systemd journal, with fields of its own.
-    Journald,
-    /// An address that alerts are posted to.
-    Webhook(Box<Webhook>),
-}
-
-/// A receiver of type webhook.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Webhook {
-    /// Where to; of Matrix the server.
-    pub address: Address,
-    /// In what form.
-    pub template: Template,
-    /// More headers; none of them a secret.
-    pub headers: BTreeMap<String, String>,
-    /// The value of the `Authorization` header.
-    pub authorization: Option<SecretSource>,
-    /// The secrets that records are signed with, one a line.
-    pub secret: Option<SecretSource>,
-    /// Whether the address may be private or loopback.
-    pub allow_private: bool,
-    /// How long one attempt may take.
-    pub timeout: Duration,
-}
-
-/// An address of http or https.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
-    /// As the configuration gives it.
-    Plain(Url),
-    /// One that is a secret itself: who knows it can write there.
-    Secret(SecretSource),
-}
-
-impl Address {
-    /// Whether it is known to be https; what a secret says is not known.
-    fn is_https(&self) -> bool {
-        matches!(self, Address::Plain(url) if url.scheme() == "https")
-    }
-}
-
-/// The form in which a webhook wants alerts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Template {
-    /// The alert record.
-    Generic,
-    /// An incoming webhook of Slack.
-    Slack,
-    /// A webhook of Discord.
-    Discord,
-    /// An incoming webhook of Mattermost.
-    Mattermost,
-    /// A workflow of Microsoft Teams that posts cards.
-    Teams,
-    /// A room of Matrix.
-    Matrix {
-        /// The room's id.
-        room: String,
-    },
-    /// A chat of Telegram.
-    Telegram {
-        /// The chat's id, or `@NAME` of a channel.
-        chat: String,
-    },
-}
-
-impl Template {
-    /// The names that the configuration uses.
-    pub const NAMES: [&str; 7] =
-        ["generic", "slack", "discord", "mattermost", "teams", "matrix", "telegram"];
-
-    /// Its name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Template::Generic => "generic",
-            Template::Slack => "slack",
-            Template::Discord => "discord",
-            Template::Mattermost => "mattermost",
-            Template::Teams => "teams",
-            Template::Matrix { .. } => "matrix",
-            Template::Telegram { .. } => "telegram",
-        }
-    }
-
-    /// Whether who knows the address can write there.
-    fn has_secret_address(&self) -> bool {
-        !matches!(self, Template::Generic | Template::Matrix { .. })
-    }
-}
-
-impl ReceiverKind {
-    /// Whether it is a log: it disturbs nobody, and holds what silences keep from people.
-    pub fn is_log(&self) -> bool {
-        match self {
-            ReceiverKind::Jsonl { .. } | ReceiverKind::Journald => true,
-            ReceiverKind::Stdout | ReceiverKind::Webhook { .. } => false,
-        }
-    }
 }
 
 /// `[[route]]`. An empty list matches everything.
