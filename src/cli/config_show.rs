@@ -11,8 +11,8 @@ use toml::{Table, Value};
 use super::{Exit, Global, complain, config_files};
 use crate::config::access::{Access, Authorization, Defaults, Proxy, ProxyUser, is_secret_header};
 use crate::config::{
-    Address, Config, Feed, FirstRun, Mode, Receiver, ReceiverKind, Route, SecretSource, Template,
-    Webhook, write_duration,
+    Address, Config, Feed, FirstRun, Mode, Receiver, ReceiverKind, Route, SecretSource, Smtp,
+    Template, Webhook, write_duration,
 };
 
 /// What stands for a value that may be a secret.
@@ -112,6 +112,10 @@ fn receiver(receiver: &Receiver) -> Table {
             set(&mut table, "type", "webhook");
             self::webhook(webhook, &mut table);
         }
+        ReceiverKind::Smtp(smtp) => {
+            set(&mut table, "type", "smtp");
+            self::smtp(smtp, &mut table);
+        }
     }
     table
 }
@@ -136,6 +140,20 @@ fn webhook(webhook: &Webhook, table: &mut Table) {
     set(table, "timeout", write_duration(webhook.timeout));
     let headers = webhook.headers.iter().map(|(k, v)| (k.clone(), Value::String(v.clone())));
     table.insert("headers".to_owned(), Value::Table(headers.collect()));
+}
+
+fn smtp(smtp: &Smtp, table: &mut Table) {
+    set(table, "host", &smtp.host);
+    table.insert("port".to_owned(), Value::Integer(smtp.port.into()));
+    set(table, "encryption", smtp.encryption.name());
+    if let Some(login) = &smtp.login {
+        set(table, "username", &login.username);
+        set_secret(table, "password", &login.password);
+    }
+    set(table, "from", smtp.from.to_string());
+    let to: Vec<String> = smtp.to.iter().map(ToString::to_string).collect();
+    set_list(table, "to", &to);
+    set(table, "timeout", write_duration(smtp.timeout));
 }
 
 /// Where a secret is, not what it says.

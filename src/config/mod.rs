@@ -25,7 +25,9 @@ use crate::rules::RuleSet;
 
 pub use self::check::{Checked, Counts, TestCounts, check, store_path};
 pub(crate) use self::duration::{duration, write as write_duration};
-pub use self::receivers::{Address, Receiver, ReceiverKind, Template, Webhook};
+pub use self::receivers::{
+    Address, Encryption, Login, Receiver, ReceiverKind, Smtp, Template, Webhook,
+};
 pub use self::secret::SecretSource;
 
 /// The files of a configuration, read.
@@ -88,15 +90,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// Something that is asked over https: a feed that is polled, or a receiver.
-    pub fn first_https(&self) -> Option<String> {
+    /// Something that is asked over TLS: a feed that is polled, or a receiver.
+    pub fn first_over_tls(&self) -> Option<String> {
         let feed = self.feeds.iter().find(|feed| feed.enabled && feed.url.scheme() == "https");
-        let receiver = || {
-            self.receivers.iter().find(|receiver| match &receiver.kind {
-                ReceiverKind::Webhook(webhook) => webhook.address.is_https(),
-                ReceiverKind::Stdout | ReceiverKind::Journald | ReceiverKind::Jsonl { .. } => false,
-            })
-        };
+        let receiver = || self.receivers.iter().find(|receiver| receiver.kind.is_over_tls());
         feed.map(|feed| format!("feed {}", feed.name))
             .or_else(|| receiver().map(|receiver| format!("receiver {}", receiver.name)))
     }

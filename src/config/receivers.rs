@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use lettre::message::Mailbox;
 use url::Url;
 
 use super::check::{check_name, set_duration, web_address};
@@ -34,14 +35,28 @@ pub enum ReceiverKind {
     Journald,
     /// An address that alerts are posted to.
     Webhook(Box<Webhook>),
+    /// Mail.
+    Smtp(Box<Smtp>),
 }
 
 impl ReceiverKind {
+    /// The types that the configuration names.
+    pub const NAMES: [&str; 5] = ["jsonl", "journald", "stdout", "webhook", "smtp"];
+
+    /// Whether it is known to need certificates of authorities.
+    pub(super) fn is_over_tls(&self) -> bool {
+        match self {
+            ReceiverKind::Webhook(webhook) => webhook.address.is_https(),
+            ReceiverKind::Smtp(smtp) => smtp.encryption != Encryption::None,
+            ReceiverKind::Stdout | ReceiverKind::Journald | ReceiverKind::Jsonl { .. } => false,
+        }
+    }
+
     /// Whether it is a log: it disturbs nobody, and holds what silences keep from people.
     pub fn is_log(&self) -> bool {
         match self {
             ReceiverKind::Jsonl { .. } | ReceiverKind::Journald => true,
-            ReceiverKind::Stdout | ReceiverKind::Webhook { .. } => false,
+            ReceiverKind::Stdout | ReceiverKind::Webhook(_) | ReceiverKind::Smtp(_) => false,
         }
     }
 }
@@ -76,8 +91,67 @@ pub enum Address {
 
 impl Address {
     /// Whether it is known to be https; what a secret says is not known.
-    pub(super) fn is_https(&self) -> bool {
+    fn is_https(&self) -> bool {
         matches!(self, Address::Plain(url) if url.scheme() == "https")
+    }
+}
+
+/// A receiver of type smtp.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Smtp {
+    /// The mail server.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub encryption: Encryption,
+    /// As whom we log in.
+    pub login: Option<Login>,
+    /// Who writes.
+    pub from: Mailbox,
+    /// Who is written to.
+    pub to: Vec<Mailbox>,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+}
+
+/// A name and its password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The name.
+    pub username: String,
+    /// Where the password is.
+    pub password: SecretSource,
+}
+
+/// How a connection to a mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// It begins in the clear and goes on only under TLS (RFC 3207).
+    StartTls,
+    /// It is under TLS from the start (RFC 8314).
+    Tls,
+    /// Not at all: for a server on this machine.
+    None,
+}
+
+impl Encryption {
+    /// The name that the configuration uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Encryption::StartTls => "starttls",
+            Encryption::Tls => "tls",
+            Encryption::None => "none",
+        }
+    }
+
+    /// The port that servers of mail listen on for it.
+    fn port(self) -> u16 {
+        match self {
+            Encryption::StartTls => 587,
+            Encryption::Tls => 465,
+            Encryption::None => 25,
+        }
     }
 }
 
@@ -131,7 +205,6 @@ impl Template {
 }
 
 pub(super) fn receiver(mut section: Section<'_>, files: &Files) -> Option<(Located, Receiver)> {
-    const TYPES: [&str; 4] = ["stdout", "jsonl", "journald", "webhook"];
     let name = section.required_text("name");
     if let Some(name) = &name {
         check_name(&section, name, "receiver");
@@ -144,19 +217,9 @@ pub(super) fn receiver(mut section: Section<'_>, files: &Files) -> Option<(Locat
             .required_text("path")
             .map(|path| ReceiverKind::Jsonl { path: files.directories.logs.join(path.text) }),
         "webhook" => webhook(&mut section, &files.folder),
+        "smtp" => smtp(&mut section, &files.folder),
         other => {
-            let hint = match nearest(other, TYPES.into_iter()) {
-                Some(near) => format!("did you mean {near:?}?"),
-                None => format!("one of {}", TYPES.join(", ")),
-            };
-            section.report(
-                Problem::error(
-                    section.file(),
-                    kind.span.clone(),
-                    format!("there is no receiver type {other:?}"),
-                )
-                .with_hint(hint),
-            );
+            unknown(&section, &kind, &format!("receiver type {other:?}"), &ReceiverKind::NAMES);
             None
         }
     });
@@ -196,18 +259,7 @@ fn template(section: &mut Section<'_>) -> Option<Template> {
         "matrix" => Template::Matrix { room: section.required_text("room")?.text },
         "telegram" => Template::Telegram { chat: section.required_text("chat")?.text },
         other => {
-            let hint = nearest(other, Template::NAMES.into_iter()).map_or_else(
-                || format!("one of {}", Template::NAMES.join(", ")),
-                |near| format!("did you mean {near:?}?"),
-            );
-            section.report(
-                Problem::error(
-                    section.file(),
-                    name.span.clone(),
-                    format!("there is no template {other:?}"),
-                )
-                .with_hint(hint),
-            );
+            unknown(section, &name, &format!("template {other:?}"), &Template::NAMES);
             return None;
         }
     })
@@ -262,6 +314,94 @@ fn headers(section: &mut Section<'_>) -> BTreeMap<String, String> {
         }
     }
     headers
+}
+
+/// Reports a value that is none of the known ones.
+fn unknown(section: &Section<'_>, value: &Located, what: &str, known: &[&str]) {
+    let hint = nearest(&value.text, known.iter().copied()).map_or_else(
+        || format!("one of {}", known.join(", ")),
+        |near| format!("did you mean {near:?}?"),
+    );
+    let problem = Problem::error(section.file(), value.span.clone(), format!("there is no {what}"));
+    section.report(problem.with_hint(hint));
+}
+
+fn smtp(section: &mut Section<'_>, folder: &Path) -> Option<ReceiverKind> {
+    let host = section.required_text("host");
+    let encryption = encryption(section);
+    let port = section.integer("port", 1..=65_535).and_then(|port| u16::try_from(port).ok());
+    let from = section.required_text("from").and_then(|text| mailbox(section, &text));
+    let to = section.texts("to");
+    if to.is_empty() {
+        section.report(
+            Problem::error(section.file(), section.span(), "this receiver writes to nobody")
+                .with_hint("add to = [\"desk@example.org\"]"),
+        );
+    }
+    let to: Vec<Mailbox> = to.iter().filter_map(|text| mailbox(section, text)).collect();
+    let login = login(section, folder, encryption);
+    let timeout = timeout(section);
+    Some(ReceiverKind::Smtp(Box::new(Smtp {
+        host: host?.text,
+        port: port.unwrap_or(encryption?.port()),
+        encryption: encryption?,
+        login,
+        from: from?,
+        to,
+        timeout,
+    })))
+}
+
+fn encryption(section: &mut Section<'_>) -> Option<Encryption> {
+    let Some(name) = section.text("encryption") else { return Some(Encryption::StartTls) };
+    let all = [Encryption::StartTls, Encryption::Tls, Encryption::None];
+    let found = all.into_iter().find(|encryption| encryption.name() == name.text);
+    if found.is_none() {
+        let what = format!("encryption {:?}", name.text);
+        unknown(section, &name, &what, &all.map(Encryption::name));
+    }
+    found
+}
+
+/// Name and password, both or neither, and never in the clear.
+fn login(
+    section: &mut Section<'_>,
+    folder: &Path,
+    encryption: Option<Encryption>,
+) -> Option<Login> {
+    let username = section.text("username");
+    let password = SecretSource::of(section, "password", folder);
+    let Some(username) = username else {
+        if password.is_some() {
+            section.error(section.span(), "there is a password, but no username");
+        }
+        return None;
+    };
+    if encryption == Some(Encryption::None) {
+        section.error(username.span.clone(), "a password would be sent in the clear");
+    }
+    if password.is_none() {
+        section.report(
+            Problem::error(section.file(), username.span.clone(), "there is no password")
+                .with_hint("put it into a file and write password_file = \"PATH\""),
+        );
+    }
+    Some(Login { username: username.text, password: password? })
+}
+
+fn mailbox(section: &Section<'_>, text: &Located) -> Option<Mailbox> {
+    let mailbox = text.text.trim().parse();
+    if let Err(error) = &mailbox {
+        section.report(
+            Problem::error(
+                section.file(),
+                text.span.clone(),
+                format!("{:?} is no address of mail: {error}", text.text),
+            )
+            .with_hint("write name@example.org or Name <name@example.org>"),
+        );
+    }
+    mailbox.ok()
 }
 
 /// How long one attempt of a receiver may take.

@@ -18,11 +18,12 @@ use crate::config::Config;
 use crate::config::access::Access;
 pub use crate::poll::{Failure, FailureKind, Freshness, Validators};
 
-/// Whether what a configuration names can be asked from this system at all: https servers need
+/// Whether what a configuration names can be asked from this system at all: servers under TLS need
 /// certificates of authorities to be believed.
 pub fn check_system(config: &Config) -> anyhow::Result<()> {
-    let Some(who) = config.first_https() else { return Ok(()) };
-    address::check_certificates().map_err(|error| anyhow::anyhow!("{who} is https, but {error}"))
+    let Some(who) = config.first_over_tls() else { return Ok(()) };
+    address::check_certificates()
+        .map_err(|error| anyhow::anyhow!("{who} is asked over TLS, but {error}"))
 }
 
 /// One poll to be made.

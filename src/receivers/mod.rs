@@ -5,6 +5,7 @@ mod http;
 mod journald;
 mod jsonl;
 mod signature;
+mod smtp;
 mod stdout;
 mod webhook;
 
@@ -37,6 +38,7 @@ enum Kind {
     Jsonl(jsonl::Jsonl),
     Journald(journald::Journald),
     Webhook(Box<webhook::Webhook>),
+    Smtp(Box<smtp::Smtp>),
 }
 
 impl Receiver {
@@ -50,6 +52,7 @@ impl Receiver {
             ReceiverKind::Webhook(settings) => {
                 Kind::Webhook(Box::new(webhook::Webhook::new(settings)?))
             }
+            ReceiverKind::Smtp(settings) => Kind::Smtp(Box::new(smtp::Smtp::new(settings)?)),
         };
         Ok(Self { name: settings.name.clone(), kind })
     }
@@ -67,6 +70,7 @@ impl Receiver {
             Kind::Jsonl(jsonl) => jsonl.deliver(alerts),
             Kind::Journald(journald) => journald.deliver(alerts),
             Kind::Webhook(webhook) => webhook.deliver(alerts, now).await,
+            Kind::Smtp(smtp) => smtp.deliver(alerts, now).await,
         }
     }
 
@@ -74,7 +78,7 @@ impl Receiver {
     pub fn reopen(&self) -> std::io::Result<()> {
         match &self.kind {
             Kind::Jsonl(jsonl) => jsonl.reopen(),
-            Kind::Stdout(_) | Kind::Journald(_) | Kind::Webhook(_) => Ok(()),
+            Kind::Stdout(_) | Kind::Journald(_) | Kind::Webhook(_) | Kind::Smtp(_) => Ok(()),
         }
     }
 }

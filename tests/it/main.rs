@@ -20,5 +20,6 @@ mod scenarios;
 mod server;
 mod service;
 mod shipped;
+mod smtp;
 mod webhooks;
 mod world;

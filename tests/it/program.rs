@@ -658,10 +658,13 @@ fn certificates_are_needed_for_https_alone_and_the_package_is_named() {
     std::fs::write(demo.path("feeds/tls.toml"), feed).unwrap();
     let (code, text) = without_certificates(&demo, &["run", "--once"]);
     assert_eq!(code, Some(4), "{text}");
-    assert!(text.contains("feed tls is https") && text.contains("ca-certificates"), "{text}");
+    assert!(
+        text.contains("feed tls is asked over TLS") && text.contains("ca-certificates"),
+        "{text}"
+    );
     let (code, text) = without_certificates(&demo, &["check"]);
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("warning: feed tls is https"), "{text}");
+    assert!(text.contains("warning: feed tls is asked over TLS"), "{text}");
 }
 
 /// The end of a pipe that nobody reads any more.
