@@ -394,6 +394,9 @@ impl Daemon {
                 self.notice(&report);
                 let Report { feed, state, host_not_before, .. } = report;
                 self.queue.finished(&feed, &host, state, host_not_before, again);
+                if self.mode == Mode::Once && host_not_before.is_some() {
+                    self.summary.resting += self.queue.give_up(&host);
+                }
             }
             Err(error) => {
                 self.summary.failed += 1;

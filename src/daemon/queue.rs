@@ -229,6 +229,16 @@ impl Queue {
         }
     }
 
+    /// Takes the feeds out that wait for a host which has just asked to be left alone, for
+    /// `run --once`; returns how many those are.
+    pub(crate) fn give_up(&mut self, host: &str) -> usize {
+        let before = self.due.len();
+        let feeds = &self.feeds;
+        self.due.retain(|(_, name)| feeds.get(name).is_none_or(|entry| entry.host != host));
+        let waiting = self.hosts.get_mut(host).map(|host| std::mem::take(&mut host.waiting));
+        before - self.due.len() + waiting.map_or(0, |waiting| waiting.len())
+    }
+
     /// Makes every feed due at `now`, for `run --once`, but for those whose host asked to be left
     /// alone; returns how many those are.
     pub(crate) fn all_due(&mut self, now: Timestamp) -> usize {
