@@ -397,11 +397,12 @@ fn log_repairs(feed: &Feed, parsed: &ParsedFeed) {
 }
 
 fn parse_failure(error: &ParseError) -> Failure {
-    let blocked = matches!(error, ParseError::WebPage { bot_wall: true, .. });
-    Failure {
-        kind: if blocked { FailureKind::Blocked } else { FailureKind::Parse },
-        ..unreadable(error.to_string())
+    if !matches!(error, ParseError::WebPage { bot_wall: true, .. }) {
+        return unreadable(error.to_string());
     }
+    let advice = "it keeps programs out: ask its operator to let newswatch in, or find another \
+                  address of the feed";
+    Failure { kind: FailureKind::Blocked, ..unreadable(format!("{error}; {advice}")) }
 }
 
 fn unreadable(message: String) -> Failure {

@@ -535,3 +535,42 @@ fn unreachable_server(url: &Url, access: &Access, error: &reqwest::Error) -> Box
     let by = access.proxy.as_ref().map(|proxy| format!(" through proxy {}", proxy.url));
     failure(kind, format!("{host}{}: {text}", by.unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config::access::Access;
+
+    /// S10 of the scenarios, in short: the limits are milliseconds.
+    #[tokio::test]
+    async fn a_body_that_comes_byte_by_byte_for_ever_is_given_up_within_the_whole_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            connection.read_buf(&mut Vec::new()).await.unwrap();
+            let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\n\r\n<rss>";
+            connection.write_all(head).await.unwrap();
+            let mut tick = tokio::time::interval(Duration::from_millis(5));
+            while connection.write_all(b" ").await.is_ok() {
+                tick.tick().await;
+            }
+        });
+        let limits = Limits { total: Duration::from_millis(200), ..Limits::DEFAULT };
+        let fetcher = Fetcher::with_limits(&PollSettings::default(), limits).unwrap();
+        let request = Request {
+            url: format!("http://{address}/").parse().unwrap(),
+            moved_to: None,
+            validators: Validators::default(),
+            allow_private: true,
+            access: Access::default(),
+        };
+        match fetcher.fetch(&request, Timestamp::UNIX_EPOCH).await {
+            Outcome::Failed(failure) => assert_eq!(failure.kind, FailureKind::Timeout),
+            other => panic!("{other:?}"),
+        }
+    }
+}

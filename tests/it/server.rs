@@ -9,13 +9,18 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+/// Bytes for a request, and then the end of the connection.
+pub(crate) type Script = dyn Fn(&Request) -> Vec<u8> + Send + Sync;
+
 /// What a request gets.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Answer {
     /// A document with an `ETag` and `Last-Modified`, or 304 when the request names them.
     Feed { document: String, version: u32 },
     /// These bytes, then the end of the connection.
     Raw(Vec<u8>),
+    /// What this makes of the request.
+    By(Arc<Script>),
     /// Headers that promise a body, and then nothing for as long as the client stays.
     Hang,
 }
@@ -23,15 +28,22 @@ pub(crate) enum Answer {
 impl Answer {
     /// An answer with a status, further header lines and a body.
     pub(crate) fn status(status: &str, headers: &str, body: &str) -> Self {
-        let length = body.len();
-        Self::Raw(
-            format!(
-                "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\
-                 connection: close\r\n\r\n{body}"
-            )
-            .into_bytes(),
-        )
+        Self::Raw(response(status, headers, body.as_bytes()))
     }
+
+    /// An answer that depends on the request.
+    pub(crate) fn by(script: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::By(Arc::new(script))
+    }
+}
+
+/// An answer with a status, further header lines and a body, as bytes.
+pub(crate) fn response(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
 }
 
 /// A request as it came.
@@ -39,7 +51,7 @@ impl Answer {
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
-    headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
@@ -51,13 +63,12 @@ impl Request {
 }
 
 /// The server. It ends with the test's runtime.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     /// What each path answers, always.
     pages: Mutex<HashMap<String, Answer>>,
@@ -117,6 +128,17 @@ impl Server {
         requests.iter().filter(|request| request.path == path).cloned().collect()
     }
 
+    /// How many requests there were, whatever for.
+    pub(crate) fn count(&self) -> usize {
+        self.shared.requests.lock().unwrap().len()
+    }
+
+    /// Waits until there were so many.
+    pub(crate) async fn asked_in_all(&self, count: usize) {
+        let mut all = self.shared.count.subscribe();
+        all.wait_for(|all| *all >= count).await.unwrap();
+    }
+
     /// Waits until `path` was asked for `count` times.
     pub(crate) async fn asked(&self, path: &str, count: usize) {
         let mut all = self.shared.count.subscribe();
@@ -131,13 +153,14 @@ async fn serve(mut connection: TcpStream, shared: &Shared) -> std::io::Result<()
         request.header("if-none-match").map(str::to_owned),
         request.header("if-modified-since").map(str::to_owned),
     );
-    shared.requests.lock().unwrap().push(request);
+    shared.requests.lock().unwrap().push(request.clone());
     let first = shared.first.lock().unwrap().get_mut(&path).and_then(VecDeque::pop_front);
     let answer = first.or_else(|| shared.pages.lock().unwrap().get(&path).cloned());
     shared.count.send_modify(|count| *count += 1);
     match answer {
-        None => connection.write_all(&not_found()).await?,
+        None => connection.write_all(&response("404 Not Found", "", b"")).await?,
         Some(Answer::Raw(bytes)) => connection.write_all(&bytes).await?,
+        Some(Answer::By(script)) => connection.write_all(&script(&request)).await?,
         Some(Answer::Feed { document, version }) => {
             connection.write_all(feed(&document, version, not_modified).as_bytes()).await?;
         }
@@ -148,11 +171,6 @@ async fn serve(mut connection: TcpStream, shared: &Shared) -> std::io::Result<()
         }
     }
     connection.shutdown().await
-}
-
-fn not_found() -> Vec<u8> {
-    let Answer::Raw(bytes) = Answer::status("404 Not Found", "", "") else { return Vec::new() };
-    bytes
 }
 
 /// Validators are compared byte for byte, as a server may.
