@@ -175,12 +175,12 @@ pub fn parse(document: &Document<'_>) -> Result<ParsedFeed, ParseError> {
 /// Has the strict parser read what should now be well-formed. It has been seen to panic, so a
 /// panic is an error like another.
 fn strict(text: &str, document: &Document<'_>) -> Result<feed_rs::model::Feed, String> {
-    let (now, offset) = (document.now, document.utc_offset.unwrap_or(0));
+    let dates = date::Reader { utc_offset: document.utc_offset, now: document.now };
     let parser = feed_rs::parser::Builder::new()
         .base_uri(document.base.map(Url::as_str))
         .id_generator(|_, _, _| String::new())
         .timestamp_parser(move |text| {
-            let time = date::parse(text, offset).filter(|time| date::is_plausible(*time, now))?;
+            let time = dates.read(text)?;
             chrono::DateTime::from_timestamp(time.as_second(), 0)
         })
         .build();
