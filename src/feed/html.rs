@@ -74,8 +74,10 @@ fn strip(html: &str) -> Cow<'_, str> {
         }
         let closing = rest.starts_with("</");
         let Some(end) = tag_end(rest) else {
-            // A tag that was cut off.
-            rest = "";
+            // A tag that was cut off, or a sign before a word.
+            if rest.contains('=') || closing {
+                rest = "";
+            }
             break;
         };
         rest = &rest[end..];
@@ -115,7 +117,7 @@ fn tag_end(rest: &str) -> Option<usize> {
             _ => {}
         }
         // A quote that is never closed must not swallow the rest of the text.
-        if at > close + 4096 {
+        if at > close + 256 {
             break;
         }
     }
@@ -212,6 +214,8 @@ mod tests {
         check("2 < 3 and 5 > 4", "2 < 3 and 5 > 4");
         check("<3", "<3");
         check("cut <a href=", "cut");
+        check("cut </b", "cut");
+        check("support <half of voters", "support <half of voters");
     }
 
     #[test]
