@@ -4,78 +4,103 @@
 //! never valid UTF-8 by chance.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::Document;
 
 /// How far into a document an XML declaration is looked for.
 const DECLARATION_WITHIN: usize = 1024;
+/// How far into a document its language is looked for.
+const LANGUAGE_WITHIN: usize = 8 << 10;
 
 /// A document as text.
 #[derive(Debug)]
 pub(super) struct Decoded {
     pub(super) text: String,
     pub(super) encoding: &'static str,
-    /// Bytes that meant nothing and became U+FFFD.
-    pub(super) damaged: bool,
+    /// How many characters meant nothing and became U+FFFD.
+    pub(super) broken: usize,
+    /// Why the document was not read as it is declared.
+    pub(super) overruled: Option<String>,
 }
 
-/// Decodes a document: byte order mark, the configuration's word, valid UTF-8, the labels that
-/// decode without an error, then a guess.
+impl Decoded {
+    /// Whether more letters beyond ASCII were read than were not.
+    fn is_mostly_sound(&self) -> bool {
+        let letters = self.text.chars().filter(|letter| !letter.is_ascii()).count();
+        self.broken == 0 || letters > 2 * self.broken
+    }
+}
+
+/// Decodes a document, and says when that is not as it declares itself.
 pub(super) fn decode(document: &Document<'_>) -> Decoded {
+    let declared = declared(document.bytes).or(document.charset);
+    // Where all is ASCII most labels come to the same.
+    let declared = declared.filter(|_| !document.bytes.is_ascii());
+    let (mut decoded, reason) = choose(document);
+    decoded.overruled = declared
+        .filter(|label| for_label(label).map(Encoding::name) != Some(decoded.encoding))
+        .map(|label| format!("read as {}, not as {label}: {reason}", decoded.encoding));
+    decoded
+}
+
+/// The first that fits: the byte order mark, the configuration's word, UTF-8, the labels, a guess.
+fn choose(document: &Document<'_>) -> (Decoded, &'static str) {
     let bytes = document.bytes;
     if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
-        let (marked, rest) = (with(encoding, &bytes[mark..]), &bytes[mark..]);
-        let believed = encoding != UTF_8 || !marked.damaged || mostly_sound(&marked.text);
-        if believed || Encoding::for_bom(rest).is_some() {
-            return marked;
+        let rest = &bytes[mark..];
+        let marked = with(encoding, rest);
+        if encoding != UTF_8 || marked.is_mostly_sound() || Encoding::for_bom(rest).is_some() {
+            return (marked, "it starts with a byte order mark");
         }
         // Somebody's tool put the mark of UTF-8 before a document that is not.
-        return decode(&Document { bytes: rest, ..*document });
+        return choose(&Document { bytes: rest, ..*document });
     }
     if let Some(encoding) = document.encoding.and_then(for_label) {
-        return with(encoding, bytes);
+        return (with(encoding, bytes), "the configuration says so");
     }
-    // UTF-16 without a mark shows itself by the zero bytes around `<`.
+    let zeros = "every other byte is zero";
     match bytes {
-        [b'<', 0, _, 0, ..] => return with(UTF_16LE, bytes),
-        [0, b'<', 0, _, ..] => return with(UTF_16BE, bytes),
+        [1..=255, 0, 1..=255, 0, ..] => return (with(UTF_16LE, bytes), zeros),
+        [0, 1..=255, 0, 1..=255, ..] => return (with(UTF_16BE, bytes), zeros),
         _ => {}
     }
-    let declared = declared(bytes).and_then(for_label);
-    let labels = [declared, document.charset.and_then(for_label)];
-    let labels = labels
-        .into_iter()
-        .flatten()
-        .filter(|label| *label != UTF_8 && *label != UTF_16LE && *label != UTF_16BE);
-    let seven_bit = labels.clone().find(|label| !label.is_ascii_compatible());
-    if seven_bit.is_none() && std::str::from_utf8(bytes).is_ok() {
-        return with(UTF_8, bytes);
-    }
-    let mut best: Option<Decoded> = None;
-    for label in seven_bit.into_iter().chain(labels) {
-        let decoded = with(label, bytes);
-        if !decoded.damaged {
-            return decoded;
+    let labels = [declared(bytes), document.charset];
+    let labels = labels.into_iter().flatten().filter_map(for_label);
+    let labels = labels.filter(|label| ![UTF_8, UTF_16LE, UTF_16BE].contains(label));
+    let label = "it is labelled so and has no errors";
+    // Seven-bit encodings look like UTF-8: here the label counts.
+    for encoding in labels.clone().filter(|label| !label.is_ascii_compatible()) {
+        let decoded = with(encoding, bytes);
+        if decoded.broken == 0 {
+            return (decoded, label);
         }
-        best.get_or_insert(decoded);
+    }
+    let utf8 = with(UTF_8, bytes);
+    if utf8.broken == 0 {
+        return (utf8, "it is valid UTF-8");
+    }
+    // Other text has hardly a valid sequence: this is UTF-8 that was damaged or cut off.
+    if utf8.is_mostly_sound() {
+        return (utf8, "it is UTF-8 but for a few bytes");
+    }
+    let mut damaged = vec![(utf8, "it has the fewest errors so")];
+    for encoding in labels {
+        let decoded = with(encoding, bytes);
+        if decoded.broken == 0 {
+            return (decoded, label);
+        }
+        damaged.push((decoded, "it has the fewest errors so"));
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(bytes, true);
-    let guessed =
-        with(detector.guess(document.base.and_then(top_level), Utf8Detection::Allow), bytes);
-    if !guessed.damaged {
-        return guessed;
+    let country = language(bytes).or_else(|| document.base.and_then(top_level));
+    let guessed = with(detector.guess(country, Utf8Detection::Deny), bytes);
+    if guessed.broken == 0 {
+        return (guessed, "its bytes look so");
     }
-    // Nothing fits: UTF-8 with a few broken bytes is the likeliest, if it is only a few.
-    let broken = |decoded: &Decoded| decoded.text.matches('\u{fffd}').count();
-    [with(UTF_8, bytes), guessed].into_iter().chain(best).min_by_key(broken).expect("there are two")
-}
-
-/// Whether more letters beyond ASCII were read than were not.
-fn mostly_sound(text: &str) -> bool {
-    let broken = text.matches(char::REPLACEMENT_CHARACTER).count();
-    text.chars().filter(|letter| !letter.is_ascii()).count() > 2 * broken
+    damaged.push((guessed, "it has the fewest errors so"));
+    damaged.into_iter().min_by_key(|(decoded, _)| decoded.broken).expect("there are two")
 }
 
 /// Whether there is a character set of that name.
@@ -85,15 +110,64 @@ pub(crate) fn is_known(label: &str) -> bool {
 
 fn with(encoding: &'static Encoding, bytes: &[u8]) -> Decoded {
     let (text, used, damaged) = encoding.decode(bytes);
-    Decoded { text: text.into_owned(), encoding: used.name(), damaged }
+    let broken = if damaged { text.matches('\u{fffd}').count() } else { 0 };
+    Decoded { text: text.into_owned(), encoding: used.name(), broken, overruled: None }
 }
 
-/// The encoding of a label, with spellings that the standard's list lacks.
+/// The encoding of a label, with spellings that the standard's list lacks: `cp-1251`, `win1251`,
+/// `cp936`.
 fn for_label(label: &str) -> Option<&'static Encoding> {
     let label = label.trim().to_ascii_lowercase();
-    Encoding::for_label(label.as_bytes())
-        .or_else(|| Encoding::for_label(label.replace("cp-", "cp").replace('_', "-").as_bytes()))
-        .or_else(|| Encoding::for_label(label.replace("win-", "windows-").as_bytes()))
+    let known = Encoding::for_label(label.as_bytes()).or_else(|| {
+        let number: String = label.chars().filter(char::is_ascii_digit).collect();
+        let name = match number.as_str() {
+            "932" => "shift_jis",
+            "936" | "2312" | "18030" => "gb18030",
+            "949" => "euc-kr",
+            "950" => "big5",
+            "8" if label.starts_with("utf") => "utf-8",
+            "8" if label.starts_with("koi") && label.ends_with('u') => "koi8-u",
+            "8" if label.starts_with("koi") => "koi8-r",
+            code if label.starts_with("iso") => &format!("iso-8859-{}", code.strip_prefix("8859")?),
+            "" if label.contains("cyrillic") => "x-mac-cyrillic",
+            "" if label.starts_with("mac") => "macintosh",
+            code => &format!("cp{code}"),
+        };
+        Encoding::for_label(name.as_bytes())
+    });
+    // What the standard replaces whole, as it does with HZ, is better read as it stands.
+    known.filter(|encoding| *encoding != REPLACEMENT)
+}
+
+/// The country whose encodings the language of a document hints at. English says nothing: it is
+/// what programs write by themselves.
+fn language(bytes: &[u8]) -> Option<&'static [u8]> {
+    let head = &bytes[..bytes.len().min(LANGUAGE_WITHIN)];
+    let start = [&b"<language>"[..], b"xml:lang=\"", b"xml:lang='"]
+        .into_iter()
+        .find_map(|before| Some(memchr::memmem::find(head, before)? + before.len()))?;
+    let rest = head[start..].trim_ascii_start();
+    let country: &[u8] = match rest.get(..2)?.to_ascii_lowercase().as_slice() {
+        b"zh" if rest.get(3..5).is_some_and(|region| region.eq_ignore_ascii_case(b"tw")) => b"tw",
+        b"zh" => b"cn",
+        b"ja" => b"jp",
+        b"ko" => b"kr",
+        b"ru" => b"ru",
+        b"uk" => b"ua",
+        b"be" => b"by",
+        b"bg" => b"bg",
+        b"pl" => b"pl",
+        b"cs" => b"cz",
+        b"hu" => b"hu",
+        b"el" => b"gr",
+        b"tr" => b"tr",
+        b"he" => b"il",
+        b"ar" => b"sa",
+        b"th" => b"th",
+        b"vi" => b"vn",
+        _ => return None,
+    };
+    Some(country)
 }
 
 /// The encoding that an XML declaration names.

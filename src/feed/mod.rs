@@ -105,8 +105,11 @@ pub fn parse(document: &Document<'_>) -> Result<ParsedFeed, ParseError> {
     }
     let decoded = charset::decode(document);
     let mut warnings = Vec::new();
-    if decoded.damaged {
-        warnings.push(format!("some bytes are not {}", decoded.encoding));
+    warnings.extend(decoded.overruled);
+    let characters = decoded.text.chars().count();
+    if decoded.broken * 1000 > characters {
+        let (broken, encoding) = (decoded.broken, decoded.encoding);
+        warnings.push(format!("{broken} of {characters} characters are broken in {encoding}"));
     }
     let text = decoded.text.trim_start_matches('\u{feff}').trim_start();
     if text.starts_with('{') {

@@ -167,6 +167,89 @@ fn text_is_read_in_the_character_set_it_is_in_whatever_the_labels_say() {
     assert_eq!(parse(&document(&wide)).unwrap().items[0].title, "Переговоры Лаврова");
 }
 
+#[track_caller]
+fn check_charset(document: &Document<'_>, title: &str, encoding: &str, warning: &str) {
+    let feed = parse(document).unwrap();
+    assert_eq!((feed.items[0].title.as_str(), feed.feed.encoding), (title, encoding));
+    assert_eq!(feed.warnings.concat(), warning);
+}
+
+#[test]
+fn why_a_document_is_not_read_as_it_is_declared_is_told() {
+    let labelled = |label: &str, title: &str| {
+        let text = rss(&format!("<item><title>{title}</title></item>"));
+        text.replace("?>", &format!(" encoding=\"{label}\"?>"))
+    };
+    let declared = labelled("windows-1251", "Ван И");
+    let in_1251 = |text: &str| encoding_rs::WINDOWS_1251.encode(text).0.into_owned();
+    check_charset(&document(&in_1251(&declared)), "Ван И", "windows-1251", "");
+    check_charset(
+        &document(declared.as_bytes()),
+        "Ван И",
+        "UTF-8",
+        "read as UTF-8, not as windows-1251: it is valid UTF-8",
+    );
+    check_charset(
+        &Document { charset: Some("utf-8"), ..document(&in_1251(&declared)) },
+        "Ван И",
+        "windows-1251",
+        "",
+    );
+    check_charset(
+        &Document {
+            charset: Some("cp-1251"), ..document(&in_1251(&labelled("utf-8", "Ван И")))
+        },
+        "Ван И",
+        "windows-1251",
+        "read as windows-1251, not as utf-8: it is labelled so and has no errors",
+    );
+    check_charset(
+        &Document {
+            encoding: Some("koi8-r"),
+            ..document(&encoding_rs::KOI8_R.encode(&declared).0)
+        },
+        "Ван И",
+        "KOI8-R",
+        "read as KOI8-R, not as windows-1251: the configuration says so",
+    );
+    let (gb, ..) = encoding_rs::GB18030.encode("王毅");
+    for label in ["gb2312", "gbk", "cp936", "x-gbk"] {
+        let text = labelled(label, "王毅");
+        let bytes = encoding_rs::GB18030.encode(&text).0;
+        assert!(bytes.windows(gb.len()).any(|window| window == &*gb));
+        assert_eq!(parse(&document(&bytes)).unwrap().items[0].title, "王毅", "{label}");
+    }
+    let jis = encoding_rs::ISO_2022_JP.encode(&labelled("iso-2022-jp", "北朝鮮")).0.into_owned();
+    check_charset(&document(&jis), "北朝鮮", "ISO-2022-JP", "");
+    // What is seven-bit by its label but not in truth, and wide by its label only.
+    for label in ["hz-gb-2312", "utf-16", "iso-8859-1"] {
+        check_charset(&document(labelled(label, "x").as_bytes()), "x", "UTF-8", "");
+        check_charset(
+            &document(labelled(label, "Ван И").as_bytes()),
+            "Ван И",
+            "UTF-8",
+            &format!("read as UTF-8, not as {label}: it is valid UTF-8"),
+        );
+    }
+}
+
+#[test]
+fn what_was_cut_off_within_a_character_is_still_utf_8() {
+    let text =
+        rss("<item><title>Переговоры Лаврова и Ван И</title><description>Встреча</description>");
+    let cut = text.find("стреча").unwrap() + 1;
+    let feed = parse(&document(&text.as_bytes()[..cut])).unwrap();
+    assert_eq!(feed.items[0].title, "Переговоры Лаврова и Ван И");
+    assert!(feed.warnings[0].ends_with(" characters are broken in UTF-8"), "{:?}", feed.warnings);
+}
+
+#[test]
+fn the_language_of_a_document_helps_to_guess_its_encoding() {
+    let text = rss("<language>uk</language><item><title>Лавров і Ван Ї</title></item>");
+    let bytes = encoding_rs::WINDOWS_1251.encode(&text).0;
+    assert_eq!(parse(&document(&bytes)).unwrap().items[0].title, "Лавров і Ван Ї");
+}
+
 #[test]
 fn what_makes_the_strict_parser_panic_is_read_all_the_same() {
     for author in [
