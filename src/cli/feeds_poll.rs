@@ -171,7 +171,7 @@ fn write_text(
             let (format, encoding) = (document.format, document.encoding);
             writeln!(out, "document: {format}, {encoding}, {} items", document.items)?;
             if !document.repairs.is_empty() {
-                writeln!(out, "repairs: {}", document.repairs.join(", "))?;
+                writeln!(out, "repairs: {}", document.repairs)?;
             }
             for warning in &document.warnings {
                 writeln!(out, "warning: {}", clean(warning))?;

@@ -12,7 +12,7 @@ use url::Url;
 use super::queue::{self, Poll};
 use crate::clock::Clock;
 use crate::config::{Config, Feed};
-use crate::feed::{self, Document, ParseError, ParsedFeed};
+use crate::feed::{self, Document, ParseError, ParsedFeed, Repairs};
 use crate::fetch::{Body, Failure, FailureKind, Fetcher, Freshness, Outcome, Request};
 use crate::item::ItemKey;
 use crate::pipeline::{self, Arrival, Batch, Ingested};
@@ -91,7 +91,7 @@ pub(crate) struct DocumentNote {
     /// How many items it showed.
     pub(crate) items: usize,
     /// What had to be mended, each kind once.
-    pub(crate) repairs: Vec<&'static str>,
+    pub(crate) repairs: Repairs,
     /// What a person should know about it.
     pub(crate) warnings: Vec<String>,
 }
@@ -389,7 +389,8 @@ fn log_changes(feed: &Feed, before: &FeedState, after: &FeedState) {
 fn log_repairs(feed: &Feed, parsed: &ParsedFeed) {
     let feed = &feed.name;
     if !parsed.repairs.is_empty() && enabled!(Level::DEBUG) {
-        debug!(%feed, repairs = ?parsed.repairs, "{feed} had to be mended before it could be read");
+        let repairs = &parsed.repairs;
+        debug!(%feed, %repairs, "{feed} had to be mended before it could be read: {repairs}");
     }
     for warning in &parsed.warnings {
         debug!(%feed, "{feed}: {warning}");

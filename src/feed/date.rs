@@ -153,6 +153,10 @@ impl Date {
         if bare == "at" {
             return set(&mut self.zone, -4 * 3600);
         }
+        // RFC 2822 section 4.3: one letter is a zone of the military, of which nobody knows the sign.
+        if self.hour.is_some() && bare.len() == 1 && bare != "z" && bare != "j" {
+            return bare.bytes().all(|byte| byte.is_ascii_lowercase()).then_some(());
+        }
         if let Some(seconds) = names::zone(bare, self.home) {
             return set(&mut self.zone, seconds);
         }
@@ -385,6 +389,7 @@ mod tests {
         check("Tue, 19 Sep 2023 10:00:00 +0300 (MSK)", "2023-09-19T07:00:00Z");
         check("Tue Sep 19 2023 10:00:00 GMT+0300 (Moscow Standard Time)", "2023-09-19T07:00:00Z");
         check("Tue, 19 Sep 2023 10:00:00EST", "2023-09-19T15:00:00Z");
+        check("Tue, 19 Sep 2023 10:00:00 G", "2023-09-19T10:00:00Z");
         check("20230919T100000Z", "2023-09-19T10:00:00Z");
         check("20230919100000", "2023-09-19T10:00:00Z");
         check("2023-09-19 10:00:00,123+08:00", "2023-09-19T02:00:00Z");

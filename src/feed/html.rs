@@ -166,6 +166,13 @@ pub(super) fn to_line(html: &str) -> String {
     to_text(html).replace('\n', " ")
 }
 
+/// Whether no text is left of a fragment of HTML.
+pub(super) fn is_blank(html: &str) -> bool {
+    let html = html.trim();
+    // Most texts show it by their first letter.
+    html.is_empty() || (html.starts_with(['<', '&']) && to_text(html).is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

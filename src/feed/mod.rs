@@ -1,17 +1,23 @@
 //! From bytes to items: what a feed document says, however badly it says it.
 
 mod aliases;
+mod author;
 pub(crate) mod charset;
 mod date;
 mod html;
 mod identity;
+mod parser;
 mod repair;
+mod web_page;
 
+use feed_rs::model;
 use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
-use self::repair::{Aside, Dialect};
+use self::parser::Parser;
+pub use self::repair::Repairs;
+use self::repair::{Aside, Head, MOST_ITEMS};
 use crate::item::{Item, ItemKey, ItemSource};
 
 /// A feed document as it arrived, and what is known about it from outside.
@@ -38,8 +44,8 @@ pub struct ParsedFeed {
     pub feed: FeedInfo,
     /// The entries, in the order of the document.
     pub items: Vec<Item>,
-    /// What had to be mended before it could be read, each kind once.
-    pub repairs: Vec<&'static str>,
+    /// What had to be mended before it could be read, by kind.
+    pub repairs: Repairs,
     /// What a person should know about the document.
     pub warnings: Vec<String>,
     /// The document reached its end. A body that was cut off yields the items before the cut.
@@ -111,124 +117,118 @@ pub fn parse(document: &Document<'_>) -> Result<ParsedFeed, ParseError> {
         let (broken, encoding) = (decoded.broken, decoded.encoding);
         warnings.push(format!("{broken} of {characters} characters are broken in {encoding}"));
     }
+    let dates = date::Reader { utc_offset: document.utc_offset, now: document.now };
     let text = decoded.text.trim_start_matches('\u{feff}').trim_start();
-    if text.starts_with('{') {
-        let feed = strict(text, document).map_err(ParseError::NotAFeed)?;
-        let asides = vec![Aside::default(); feed.entries.len()];
-        let items = identity::assign(items(feed.entries.clone(), asides, document));
-        let info = info(&feed, "json", decoded.encoding);
-        let repairs = Vec::new();
-        return Ok(ParsedFeed {
-            feed: info,
-            items,
-            repairs,
-            warnings,
-            complete: true,
-            unidentified: None,
-        });
+    let mut repaired = repair::repair(text, document.base, dates);
+    if repaired.web_page {
+        return Err(web_page::error(text));
     }
-    let mended = repair::repair(text);
-    if mended.web_page {
-        return Err(web_page(text));
-    }
-    let Some(dialect) = mended.dialect else {
+    drop(decoded.text);
+    if repaired.format.is_empty() {
         return Err(ParseError::NotAFeed(
             "the document is neither RSS nor Atom nor JSON Feed".to_owned(),
         ));
-    };
-    if mended.too_many {
-        warnings.push(format!("items after the first {} are ignored", repair::MOST_ITEMS));
     }
-    let feed = strict(&mended.xml, document).map_err(ParseError::NotAFeed)?;
-    let mut asides = mended.items;
-    if asides.len() != feed.entries.len() {
-        // The side notes belong to other items: better none than wrong ones.
-        warnings.push(format!("{} of {} items could be read", feed.entries.len(), asides.len()));
-        if feed.entries.is_empty() {
-            return Err(ParseError::NotAFeed(
-                "the document has items, but none can be read".to_owned(),
-            ));
-        }
-        asides = vec![Aside::default(); feed.entries.len()];
+    if repaired.too_many {
+        warnings.push(format!("items after the first {MOST_ITEMS} are ignored"));
     }
-    let format = match dialect {
-        Dialect::Atom => "atom",
-        Dialect::Rss1 => "rss1",
-        Dialect::Rss2 => "rss2",
-    };
-    let info = info(&feed, format, decoded.encoding);
-    let unidentified = asides.last().is_some_and(|aside| aside.unidentified);
-    let mut items = items(feed.entries, asides, document);
-    for (item, _) in &mut items {
-        if item.lang.is_none() {
-            item.lang.clone_from(&info.lang);
+    warnings
+        .extend(repaired.error.map(|error| format!("it cannot be followed to its end: {error}")));
+    repaired.repairs.add("broken-character", decoded.broken);
+
+    let parser = Parser::of(dates);
+    let head = parser.parse(&repaired.head.to_atom()).map_err(ParseError::NotAFeed)?;
+    let feed = info(head, &repaired.head, repaired.format, decoded.encoding);
+    let found = repaired.entries.len();
+    let mut items = Vec::with_capacity(found);
+    let mut unidentified = false;
+    for (at, entry) in repaired.entries.into_iter().enumerate() {
+        let (xml, aside) = entry.into_atom();
+        let parsed = parser.parse(&xml).map(|feed| feed.entries.into_iter().next());
+        if let Ok(Some(entry)) = parsed {
+            items.push(item(entry, aside, feed.lang.as_deref()));
+            unidentified = repaired.unidentified && at + 1 == found;
         }
+    }
+    if items.len() < found {
+        warnings.push(format!("{} of {found} items could be read", items.len()));
+    }
+    if items.is_empty() && (found > 0 || repaired.strange_items) {
+        return Err(ParseError::NotAFeed(
+            "the document has items, but none can be read".to_owned(),
+        ));
     }
     let items = identity::assign(items);
     Ok(ParsedFeed {
-        feed: info,
+        feed,
         unidentified: items.last().filter(|_| unidentified).map(|item| item.key),
         items,
-        repairs: mended.repairs.into_iter().collect(),
+        repairs: repaired.repairs,
         warnings,
-        complete: mended.complete,
+        complete: repaired.complete,
     })
 }
 
-/// Has the strict parser read what should now be well-formed. It has been seen to panic, so a
-/// panic is an error like another.
-fn strict(text: &str, document: &Document<'_>) -> Result<feed_rs::model::Feed, String> {
-    let dates = date::Reader { utc_offset: document.utc_offset, now: document.now };
-    let parser = feed_rs::parser::Builder::new()
-        .base_uri(document.base.map(Url::as_str))
-        .id_generator(|_, _, _| String::new())
-        .timestamp_parser(move |text| {
-            let time = dates.read(text)?;
-            chrono::DateTime::from_timestamp(time.as_second(), 0)
-        })
-        .build();
-    quietly(|| parser.parse(text.as_bytes()))
-        .map_err(|()| "the parser failed on it".to_owned())?
-        .map_err(|error| error.to_string())
-}
-
-/// Runs something that may panic; a panic of it is silent and becomes an error.
-fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, ()> {
-    use std::cell::Cell;
-    use std::panic;
-    use std::sync::Once;
-    thread_local! {
-        static QUIET: Cell<bool> = const { Cell::new(false) };
-    }
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !QUIET.get() {
-                usual(info);
-            }
-        }));
-    });
-    QUIET.set(true);
-    let result = panic::catch_unwind(panic::AssertUnwindSafe(work));
-    QUIET.set(false);
-    result.map_err(|_| ())
-}
-
-fn info(feed: &feed_rs::model::Feed, format: &'static str, encoding: &'static str) -> FeedInfo {
-    let link = feed.links.iter().find(|link| link.rel.as_deref() != Some("self"));
+fn info(
+    parsed: model::Feed,
+    head: &Head,
+    format: &'static str,
+    encoding: &'static str,
+) -> FeedInfo {
+    let title = parsed.title.map(|title| cut(html::to_line(&title.content), LONGEST_TITLE));
     FeedInfo {
-        title: feed
-            .title
-            .as_ref()
-            .map(|title| cut(html::to_line(&title.content), LONGEST_TITLE))
-            .filter(|title| !title.is_empty()),
-        link: link.map(|link| link.href.clone()),
+        title: title.filter(|title| !title.is_empty()),
+        link: parsed.links.into_iter().next().map(|link| link.href),
         format,
         encoding,
-        lang: feed.language.as_deref().and_then(language),
-        ttl_minutes: feed.ttl,
+        lang: head.lang.clone(),
+        ttl_minutes: head.ttl_minutes,
     }
+}
+
+/// The item of an entry, without its key, and its date as it is written.
+fn item(entry: model::Entry, aside: Aside, lang: Option<&str>) -> (Item, String) {
+    let text = |html: &str| cut(html::to_text(html), LONGEST_TEXT);
+    let line = |html: &str, most| cut(html::to_line(html), most);
+    let time = |time: Option<chrono::DateTime<chrono::Utc>>| {
+        time.and_then(|time| Timestamp::from_second(time.timestamp()).ok())
+    };
+    let summary = entry.summary.map(|summary| text(&summary.content)).unwrap_or_default();
+    let is_summary = |content: &String| content.split_whitespace().eq(summary.split_whitespace());
+    let content = entry.content.and_then(|content| content.body).map(|body| text(&body));
+    let content = content.filter(|content| !is_summary(content)).unwrap_or_default();
+    let authors = entry.authors.into_iter().filter_map(|author| author.name);
+    let source_title = aside.source_title.map(|title| line(&title, LONGEST_NAME));
+    let item = Item {
+        // Given when all items of the document are known.
+        key: ItemKey::of("none", &[]),
+        aliases: Vec::new(),
+        id: Some(entry.id).filter(|id| !id.is_empty()),
+        title: entry.title.map(|title| line(&title.content, LONGEST_TITLE)).unwrap_or_default(),
+        summary,
+        content,
+        link: entry.links.into_iter().next().map(|link| link.href),
+        lang: aside.lang.or_else(|| lang.map(str::to_owned)),
+        authors: names(authors.map(|name| author::name(&html::to_line(&name)))),
+        tags: names(entry.categories.into_iter().map(|tag| html::to_line(&tag.term))),
+        published: time(entry.published),
+        updated: time(entry.updated),
+        source: (source_title.is_some() || aside.source_url.is_some())
+            .then_some(ItemSource { title: source_title, url: aside.source_url }),
+    };
+    (item, aside.raw_date)
+}
+
+/// Each name once, as far as it has a length.
+fn names(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for name in names {
+        let name = cut(name, LONGEST_NAME);
+        if !name.is_empty() && !kept.contains(&name) && kept.len() < MOST_NAMES {
+            kept.push(name);
+        }
+    }
+    kept
 }
 
 /// A language as `en` or `zh-cn`.
@@ -238,142 +238,10 @@ fn language(text: &str) -> Option<String> {
     ((2..=16).contains(&text.len()) && text.chars().all(good)).then_some(text)
 }
 
-/// The items, each with its date as it is written.
-fn items(
-    entries: Vec<feed_rs::model::Entry>,
-    asides: Vec<Aside>,
-    document: &Document<'_>,
-) -> Vec<(Item, String)> {
-    let entries = entries.into_iter().zip(asides).take(repair::MOST_ITEMS);
-    entries.map(|(entry, aside)| item(entry, aside, document)).collect()
-}
-
-fn item(entry: feed_rs::model::Entry, aside: Aside, document: &Document<'_>) -> (Item, String) {
-    let text = |text: &str| cut(html::to_text(text), LONGEST_TEXT);
-    let summary = entry.summary.as_ref().map(|summary| text(&summary.content)).unwrap_or_default();
-    let content = entry.content.as_ref().and_then(|content| content.body.as_deref()).map(text);
-    let content = content.filter(|content| *content != summary).unwrap_or_default();
-    let title = entry.title.as_ref().map(|title| html::to_line(&title.content)).unwrap_or_default();
-    let link = entry
-        .links
-        .iter()
-        .find(|link| link.rel.as_deref().unwrap_or("alternate") == "alternate")
-        .or_else(|| entry.links.iter().find(|link| link.rel.as_deref() != Some("self")))
-        .map(|link| absolute(link.href.trim(), document.base))
-        .filter(|link| !link.is_empty() && link.len() <= LONGEST_LINK);
-    let time = |time: Option<chrono::DateTime<chrono::Utc>>| {
-        time.and_then(|time| Timestamp::from_second(time.timestamp()).ok())
-    };
-    let names = |names: Vec<String>| {
-        let mut kept: Vec<String> = Vec::new();
-        for name in names {
-            let name = cut(html::to_line(&name), LONGEST_NAME);
-            if !name.is_empty() && !kept.contains(&name) && kept.len() < MOST_NAMES {
-                kept.push(name);
-            }
-        }
-        kept
-    };
-    let id = Some(entry.id.trim().to_owned()).filter(|id| !id.is_empty());
-    let categories = entry.categories.into_iter().map(|tag| tag.label.unwrap_or(tag.term));
-    let source = (aside.source_title.is_some() || aside.source_url.is_some()).then(|| ItemSource {
-        title: aside.source_title.map(|title| cut(html::to_line(&title), LONGEST_NAME)),
-        url: aside.source_url,
-    });
-    let item = Item {
-        // Given when all items of the document are known.
-        key: ItemKey::of("none", &[]),
-        aliases: Vec::new(),
-        id: id.map(|id| cut(id, LONGEST_LINK)),
-        title: cut(title, LONGEST_TITLE),
-        summary,
-        content,
-        link,
-        lang: entry
-            .language
-            .as_deref()
-            .and_then(language)
-            .or(aside.lang.as_deref().and_then(language)),
-        authors: names(
-            entry
-                .authors
-                .into_iter()
-                .filter_map(|author| author.name)
-                .map(|name| without_dangling_brackets(&name).to_owned())
-                .collect(),
-        ),
-        tags: names(categories.collect()),
-        published: time(entry.published),
-        updated: time(entry.updated),
-        source,
-    };
-    (item, aside.raw_date)
-}
-
-/// A link that the parser left relative.
-fn absolute(link: &str, base: Option<&Url>) -> String {
-    match (Url::parse(link), base) {
-        (Err(url::ParseError::RelativeUrlWithoutBase), Some(base)) => {
-            base.join(link).map_or_else(|_| link.to_owned(), String::from)
-        }
-        _ => link.to_owned(),
-    }
-}
-
-/// A name without the brackets that stood round the mail address which the parser took out of it.
-fn without_dangling_brackets(mut name: &str) -> &str {
-    const OPENING: [char; 14] =
-        ['(', '[', '<', '{', '«', '‹', '“', '„', '（', '［', '【', '《', '〈', '「'];
-    const CLOSING: [char; 13] =
-        [')', ']', '>', '}', '»', '›', '”', '）', '］', '】', '》', '〉', '」'];
-    loop {
-        let before = name.len();
-        name = name.trim();
-        name = name.strip_suffix(OPENING).unwrap_or(name);
-        name = name.strip_prefix(CLOSING).unwrap_or(name);
-        // A pair with nothing in it, or with all in it: `mail@example.org (A. Writer)`.
-        if let Some(open) = name.strip_suffix(CLOSING) {
-            name = open.trim_end().strip_suffix(OPENING).unwrap_or(name);
-            name = open
-                .strip_prefix(OPENING)
-                .filter(|inner| !inner.contains(OPENING) && !inner.contains(CLOSING))
-                .unwrap_or(name);
-        }
-        if name.len() == before {
-            return name;
-        }
-    }
-}
-
 /// At most so many bytes of a text.
 fn cut(mut text: String, most: usize) -> String {
     text.truncate(text.floor_char_boundary(most));
     text
-}
-
-/// What a web page in place of a feed says about why.
-fn web_page(text: &str) -> ParseError {
-    const WALLS: &[&str] = &[
-        "just a moment",
-        "cf-challenge",
-        "challenge-platform",
-        "captcha",
-        "attention required",
-        "access denied",
-        "are you a robot",
-        "verify you are human",
-        "enable javascript and cookies",
-        "ddos-guard",
-        "type=\"password\"",
-    ];
-    let head = text[..text.floor_char_boundary(64 << 10)].to_ascii_lowercase();
-    let title = head.find("<title").and_then(|start| {
-        let inner = start + head[start..].find('>')? + 1;
-        let end = inner + head[inner..].find("</title")?;
-        Some(cut(html::to_line(text.get(inner..end)?), LONGEST_NAME))
-            .filter(|title| !title.is_empty())
-    });
-    ParseError::WebPage { title, bot_wall: WALLS.iter().any(|sign| head.contains(sign)) }
 }
 
 #[cfg(test)]

@@ -1,0 +1,51 @@
+//! The strict parser, feed-rs, kept from doing harm: it has been seen to panic, so a panic is an
+//! error like another.
+
+use std::cell::Cell;
+use std::panic;
+use std::sync::Once;
+
+use feed_rs::model;
+
+use super::date;
+
+pub(super) struct Parser(feed_rs::parser::Parser);
+
+impl Parser {
+    pub(super) fn of(dates: date::Reader) -> Self {
+        let builder = feed_rs::parser::Builder::new()
+            .id_generator(|_, _, _| String::new())
+            .sanitize_content(false)
+            .timestamp_parser(move |text| {
+                chrono::DateTime::from_timestamp(dates.read(text)?.as_second(), 0)
+            });
+        Self(builder.build())
+    }
+
+    /// Reads a feed, or one entry as a document of its own.
+    pub(super) fn parse(&self, xml: &str) -> Result<model::Feed, String> {
+        quietly(|| self.0.parse(xml.as_bytes()))
+            .map_err(|()| "the parser failed on it".to_owned())?
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// Runs something that may panic; a panic of it is silent and becomes an error.
+fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, ()> {
+    thread_local! {
+        static QUIET: Cell<bool> = const { Cell::new(false) };
+    }
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                usual(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let result = panic::catch_unwind(panic::AssertUnwindSafe(work));
+    QUIET.set(false);
+    result.map_err(|_| ())
+}

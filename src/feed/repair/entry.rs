@@ -1,0 +1,330 @@
+//! An item as an entry of Atom: what several elements offer for one field, and which of them is
+//! taken.
+
+use std::fmt::Write as _;
+
+use url::Url;
+
+use super::Repairs;
+use crate::feed::{LONGEST_LINK, LONGEST_NAME, LONGEST_TITLE, MOST_NAMES, date, html, language};
+
+/// The longest title, name and address that is looked at, in bytes, mark-up and all.
+const LONGEST_MARKUP: usize = 8 * LONGEST_TITLE;
+
+/// The best of what several elements offer for one field: the lowest rank, of equal ones the first.
+#[derive(Debug, Clone)]
+pub(in crate::feed) struct Best<T>(Option<(u8, T)>);
+
+impl<T> Default for Best<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> Best<T> {
+    pub(super) fn offer(&mut self, rank: u8, value: T) {
+        if self.0.as_ref().is_none_or(|(best, _)| rank < *best) {
+            self.0 = Some((rank, value));
+        }
+    }
+
+    fn get(&self) -> Option<&T> {
+        self.0.as_ref().map(|(_, value)| value)
+    }
+
+    fn take(&mut self) -> Option<T> {
+        self.0.take().map(|(_, value)| value)
+    }
+}
+
+/// What a document says of the feed itself.
+#[derive(Debug, Default)]
+pub(in crate::feed) struct Head {
+    pub(super) title: Best<String>,
+    pub(super) link: Best<String>,
+    pub(in crate::feed) lang: Option<String>,
+    pub(in crate::feed) ttl_minutes: Option<u32>,
+}
+
+impl Head {
+    pub(super) fn offer_title(&mut self, html: &str) {
+        offer_text(&mut self.title, 0, cut_ref(html, LONGEST_MARKUP));
+    }
+
+    pub(super) fn offer_link(&mut self, link: &str, base: Option<&Url>) {
+        if !link.trim().is_empty() {
+            self.link.offer(0, absolute(link, base));
+        }
+    }
+
+    /// A feed of Atom without entries.
+    pub(in crate::feed) fn to_atom(&self) -> String {
+        let mut out = Xml::open("feed");
+        out.html("title", self.title.get());
+        out.link(self.link.get());
+        out.close("feed")
+    }
+}
+
+/// What is said of an item and does not pass the parser.
+#[derive(Debug, Default)]
+pub(in crate::feed) struct Aside {
+    /// The date of publication as it is written, readable or not.
+    pub(in crate::feed) raw_date: String,
+    pub(in crate::feed) lang: Option<String>,
+    /// The publisher of an item that this feed took from elsewhere, as HTML.
+    pub(in crate::feed) source_title: Option<String>,
+    pub(in crate::feed) source_url: Option<String>,
+}
+
+/// An item in the making. Texts are HTML.
+#[derive(Debug, Default)]
+pub(in crate::feed) struct Entry {
+    title: Best<String>,
+    summary: Best<String>,
+    content: Best<String>,
+    /// With whether it was an id.
+    link: Best<(String, bool)>,
+    id: Best<String>,
+    published: Best<String>,
+    updated: Best<String>,
+    authors: Vec<(u8, String)>,
+    tags: Vec<String>,
+    raw_date: Best<String>,
+    lang: Best<String>,
+    source_title: Best<String>,
+    source_url: Best<String>,
+    unreadable_dates: usize,
+}
+
+impl Entry {
+    pub(super) fn offer_title(&mut self, rank: u8, html: &str) {
+        offer_text(&mut self.title, rank, cut_ref(html, LONGEST_MARKUP));
+    }
+
+    pub(super) fn offer_summary(&mut self, rank: u8, html: &str) {
+        offer_text(&mut self.summary, rank, html);
+    }
+
+    pub(super) fn offer_content(&mut self, rank: u8, html: &str) {
+        offer_text(&mut self.content, rank, html);
+    }
+
+    /// A link. One that no browser opens is taken only for want of another.
+    pub(super) fn offer_link(&mut self, rank: u8, link: &str, base: Option<&Url>) {
+        self.offer_address(rank, link, base, false);
+    }
+
+    fn offer_address(&mut self, rank: u8, link: &str, base: Option<&Url>, is_id: bool) {
+        let link = absolute(link, base);
+        if link.is_empty() || link.len() > LONGEST_LINK {
+            return;
+        }
+        let opens = match link.split_once(':') {
+            Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+                is_web_address(&link)
+            }
+            _ => true,
+        };
+        self.link.offer(if opens { rank } else { rank + 100 }, (link, is_id));
+    }
+
+    /// An id, which is the link where there is no other if it is one and nothing denies it.
+    pub(super) fn offer_id(&mut self, rank: u8, id: &str, may_be_link: bool) {
+        let id = id.trim();
+        if id.is_empty() {
+            return;
+        }
+        if may_be_link && is_web_address(id) {
+            self.offer_address(2 + rank, id, None, true);
+        }
+        self.id.offer(rank, cut_ref(id, LONGEST_LINK).to_owned());
+    }
+
+    pub(super) fn offer_published(&mut self, rank: u8, text: &str, dates: date::Reader) {
+        self.raw_date.offer(rank, cut_ref(text.trim(), LONGEST_NAME).to_owned());
+        match readable(text, dates) {
+            Some(date) => self.published.offer(rank, date),
+            None => self.unreadable_dates += 1,
+        }
+    }
+
+    pub(super) fn offer_updated(&mut self, rank: u8, text: &str, dates: date::Reader) {
+        match readable(text, dates) {
+            Some(date) => self.updated.offer(rank, date),
+            None => self.unreadable_dates += 1,
+        }
+    }
+
+    /// Of authors of several ranks those of the lowest are taken.
+    pub(super) fn add_author(&mut self, rank: u8, name: &str) {
+        let name = (rank, cut_ref(name.trim(), LONGEST_MARKUP));
+        let known = |(rank, known): &(u8, String)| (*rank, known.as_str()) == name;
+        if !name.1.is_empty() && self.authors.len() < MOST_NAMES && !self.authors.iter().any(known)
+        {
+            self.authors.push((rank, name.1.to_owned()));
+        }
+    }
+
+    pub(super) fn add_tag(&mut self, tag: &str) {
+        let tag = cut_ref(tag.trim(), LONGEST_MARKUP);
+        if !tag.is_empty()
+            && self.tags.len() < MOST_NAMES
+            && !self.tags.iter().any(|known| known == tag)
+        {
+            self.tags.push(tag.to_owned());
+        }
+    }
+
+    pub(super) fn offer_lang(&mut self, rank: u8, lang: &str) {
+        if let Some(lang) = language(lang) {
+            self.lang.offer(rank, lang);
+        }
+    }
+
+    pub(super) fn offer_source_title(&mut self, rank: u8, html: &str) {
+        offer_text(&mut self.source_title, rank, cut_ref(html, LONGEST_MARKUP));
+    }
+
+    pub(super) fn offer_source_url(&mut self, url: &str, base: Option<&Url>) {
+        let url = absolute(url, base);
+        if !url.is_empty() && url.len() <= LONGEST_LINK {
+            self.source_url.offer(0, url);
+        }
+    }
+
+    /// Counts what the choice between elements mended.
+    pub(super) fn count(&self, repairs: &mut Repairs) {
+        if self.link.get().is_some_and(|(_, is_id)| *is_id) {
+            repairs.count("link-from-id");
+        }
+        repairs.add("unreadable-date", self.unreadable_dates);
+    }
+
+    /// The entry as a document of its own, and what is beside it.
+    pub(in crate::feed) fn into_atom(mut self) -> (String, Aside) {
+        let mut out = Xml::open("entry");
+        out.text("id", self.id.get());
+        out.html("title", self.title.get());
+        out.link(self.link.get().map(|(link, _)| link));
+        out.text("published", self.published.get());
+        out.text("updated", self.updated.get());
+        let best = self.authors.iter().map(|(rank, _)| *rank).min();
+        for (_, name) in self.authors.iter().filter(|(rank, _)| Some(*rank) == best) {
+            out.start("author", "");
+            out.text("name", Some(name));
+            out.end("author");
+        }
+        for tag in &self.tags {
+            out.0.push_str("<category term=\"");
+            out.escape(tag);
+            out.0.push_str("\"/>");
+        }
+        out.html("summary", self.summary.get());
+        out.html("content", self.content.get());
+        let aside = Aside {
+            raw_date: self.raw_date.take().unwrap_or_default(),
+            lang: self.lang.take(),
+            source_title: self.source_title.take(),
+            source_url: self.source_url.take(),
+        };
+        (out.close("entry"), aside)
+    }
+}
+
+fn offer_text(field: &mut Best<String>, rank: u8, html: &str) {
+    if !html::is_blank(html) {
+        field.offer(rank, html.to_owned());
+    }
+}
+
+/// A date that can be read. Others are never written: for the parser the last one counts, whatever
+/// it is.
+fn readable(text: &str, dates: date::Reader) -> Option<String> {
+    let text = text.trim();
+    dates.read(text).map(|_| text.to_owned())
+}
+
+fn is_web_address(text: &str) -> bool {
+    let starts =
+        |start: &str| text.get(..start.len()).is_some_and(|s| s.eq_ignore_ascii_case(start));
+    starts("http://") || starts("https://")
+}
+
+/// A link as browsers take it: without the ends of lines in it, spaces escaped, read against the
+/// address that it is relative to.
+pub(super) fn absolute(link: &str, base: Option<&Url>) -> String {
+    let link = link.trim().replace(['\t', '\n', '\r'], "").replace(' ', "%20");
+    match (Url::parse(&link), base) {
+        (Err(url::ParseError::RelativeUrlWithoutBase), Some(base)) if !link.is_empty() => {
+            base.join(&link).map_or(link, String::from)
+        }
+        _ => link,
+    }
+}
+
+/// At most so many bytes of a text.
+fn cut_ref(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
+
+/// Well-formed XML in the making.
+struct Xml(String);
+
+impl Xml {
+    fn open(root: &str) -> Self {
+        Self(format!("<{root} xmlns=\"http://www.w3.org/2005/Atom\">"))
+    }
+
+    fn close(mut self, root: &str) -> String {
+        self.end(root);
+        self.0
+    }
+
+    fn start(&mut self, name: &str, attributes: &str) {
+        let _ = write!(self.0, "<{name}{attributes}>");
+    }
+
+    fn end(&mut self, name: &str) {
+        let _ = write!(self.0, "</{name}>");
+    }
+
+    fn text(&mut self, name: &str, text: Option<&String>) {
+        self.element(name, "", text);
+    }
+
+    fn html(&mut self, name: &str, html: Option<&String>) {
+        self.element(name, " type=\"html\"", html);
+    }
+
+    fn element(&mut self, name: &str, attributes: &str, text: Option<&String>) {
+        if let Some(text) = text {
+            self.start(name, attributes);
+            self.escape(text);
+            self.end(name);
+        }
+    }
+
+    fn link(&mut self, href: Option<&String>) {
+        if let Some(href) = href {
+            self.0.push_str("<link href=\"");
+            self.escape(href);
+            self.0.push_str("\"/>");
+        }
+    }
+
+    /// Adds a text, without the characters that XML does not allow (XML 1.0 section 2.2).
+    fn escape(&mut self, text: &str) {
+        for character in text.chars() {
+            match character {
+                '&' => self.0.push_str("&amp;"),
+                '<' => self.0.push_str("&lt;"),
+                '>' => self.0.push_str("&gt;"),
+                '"' => self.0.push_str("&quot;"),
+                '\u{fffe}' | '\u{ffff}' => {}
+                c if c >= ' ' || matches!(c, '\n' | '\r' | '\t') => self.0.push(c),
+                _ => {}
+            }
+        }
+    }
+}

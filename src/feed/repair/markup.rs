@@ -1,0 +1,357 @@
+//! Mark-up as it comes: a document as tags and texts, whatever is wrong with it.
+//!
+//! What an XML parser would refuse is mended here and counted: signs that somebody forgot to
+//! escape, entities of HTML, sections and comments that never end. Whether tags match is not
+//! looked at. No entity of a document type is ever expanded.
+
+use std::borrow::Cow;
+
+use super::Repairs;
+
+/// Attributes of one element, at most.
+const MOST_ATTRIBUTES: usize = 64;
+/// The longest name of an entity.
+const LONGEST_ENTITY: usize = 32;
+
+/// A piece of a document.
+#[derive(Debug)]
+pub(super) enum Token<'t> {
+    /// Text in which `&` starts an entity.
+    Text(&'t str),
+    /// Text that means itself.
+    Data(&'t str),
+    Start(Tag<'t>),
+    End {
+        name: &'t str,
+        written: &'t str,
+    },
+    /// The document is declared to be a web page.
+    WebPage,
+}
+
+/// A start tag.
+#[derive(Debug)]
+pub(super) struct Tag<'t> {
+    pub(super) name: &'t str,
+    attributes: Vec<(&'t str, Cow<'t, str>)>,
+    pub(super) empty: bool,
+    /// The tag as it stands in the document.
+    pub(super) written: &'t str,
+}
+
+impl Tag<'_> {
+    /// The value of an attribute, whatever the case of its name; none when it is empty.
+    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
+        let found = self.attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.attributes.iter().map(|(key, value)| (*key, value.trim()))
+    }
+}
+
+/// A document, read from its start to its end.
+#[derive(Debug)]
+pub(super) struct Tokens<'t> {
+    rest: &'t str,
+    /// No section, no comment of what remains has an end: not to be looked for again.
+    no_section_end: bool,
+    no_comment_end: bool,
+}
+
+impl<'t> Tokens<'t> {
+    pub(super) fn of(text: &'t str) -> Self {
+        Self { rest: text, no_section_end: false, no_comment_end: false }
+    }
+
+    pub(super) fn next(&mut self, repairs: &mut Repairs) -> Option<Token<'t>> {
+        loop {
+            let rest = self.rest;
+            if rest.is_empty() {
+                return None;
+            }
+            if !rest.starts_with('<') {
+                let end = memchr::memchr(b'<', rest.as_bytes()).unwrap_or(rest.len());
+                return Some(Token::Text(self.take(end)));
+            }
+            if let Some(data) = rest.strip_prefix("<![CDATA[") {
+                return Some(Token::Data(self.section(data, repairs)));
+            } else if let Some(comment) = rest.strip_prefix("<!--") {
+                self.comment(comment, repairs);
+            } else if rest.starts_with("<?") {
+                let end = rest.find('>').map_or(rest.len(), |end| end + 1);
+                self.take(end);
+            } else if rest[1..].starts_with('!')
+                && rest[2..].starts_with(|c: char| c.is_ascii_alphabetic())
+            {
+                if self.declaration() {
+                    return Some(Token::WebPage);
+                }
+            } else if let Some(name) = rest.strip_prefix("</") {
+                let length = name_length(name);
+                let end = name.find(['>', '<']).unwrap_or(name.len());
+                let closed = usize::from(name[end..].starts_with('>'));
+                let written = self.take(2 + end + closed);
+                if closed == 0 && self.rest.is_empty() {
+                    repairs.count("unclosed-tag");
+                    return None;
+                }
+                return Some(Token::End { name: &name[..length], written });
+            } else if let Some(token) = self.start_tag(repairs) {
+                return Some(token);
+            }
+        }
+    }
+
+    fn take(&mut self, length: usize) -> &'t str {
+        let (taken, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        taken
+    }
+
+    /// The text of a CDATA section. One without an end lasts until the end of its element.
+    fn section(&mut self, data: &'t str, repairs: &mut Repairs) -> &'t str {
+        let end =
+            if self.no_section_end { None } else { memchr::memmem::find(data.as_bytes(), b"]]>") };
+        self.no_section_end = end.is_none();
+        if let Some(end) = end
+            && !has_item_end(&data[..end])
+        {
+            self.rest = &data[end + 3..];
+            return &data[..end];
+        }
+        repairs.count("unclosed-cdata");
+        let end = data.find("</").unwrap_or(data.len());
+        self.rest = &data[end..];
+        &data[..end]
+    }
+
+    /// Leaves a comment out; of one that never ends, only its first line.
+    fn comment(&mut self, comment: &'t str, repairs: &mut Repairs) {
+        let end = if self.no_comment_end {
+            None
+        } else {
+            memchr::memmem::find(comment.as_bytes(), b"-->")
+        };
+        self.no_comment_end = end.is_none();
+        self.rest = match end {
+            Some(end) => &comment[end + 3..],
+            None => {
+                repairs.count("unclosed-comment");
+                comment.find(['\n', '>']).map_or("", |end| &comment[end + 1..])
+            }
+        };
+    }
+
+    /// Leaves a document type out, and with it every entity that it defines. True when it is that
+    /// of a web page.
+    fn declaration(&mut self) -> bool {
+        let rest = self.rest;
+        let close = rest.find('>').map_or(rest.len(), |close| close + 1);
+        let end = match rest[..close].find('[') {
+            Some(open) => memchr::memchr_iter(b']', &rest.as_bytes()[open..])
+                .find_map(|at| {
+                    let after = rest[open + at + 1..].trim_start();
+                    after.starts_with('>').then(|| rest.len() - after.len() + 1)
+                })
+                .unwrap_or(rest.len()),
+            None => close,
+        };
+        let declaration = self.take(end);
+        declaration.get(..14).is_some_and(|head| head.eq_ignore_ascii_case("<!doctype html"))
+    }
+
+    /// A start tag, or `<` as text where none follows. None for a tag that the end of the document
+    /// cuts off.
+    fn start_tag(&mut self, repairs: &mut Repairs) -> Option<Token<'t>> {
+        let length = name_length(&self.rest[1..]);
+        if length == 0 {
+            repairs.count("bare-less-than");
+            return Some(Token::Data(self.take(1)));
+        }
+        let name = &self.rest[1..=length];
+        let (attributes, rest, end) = attributes(&self.rest[1 + length..]);
+        let written = self.take(self.rest.len() - rest.len());
+        match end {
+            TagEnd::CutOff => {
+                repairs.count("unclosed-tag");
+                return None;
+            }
+            TagEnd::Missing => repairs.count("unclosed-tag"),
+            TagEnd::Empty | TagEnd::Open => {}
+        }
+        Some(Token::Start(Tag { name, attributes, empty: matches!(end, TagEnd::Empty), written }))
+    }
+}
+
+/// Whether an item ends in a text without having started in it: then the text was to end before.
+fn has_item_end(data: &str) -> bool {
+    for at in memchr::memchr_iter(b'<', data.as_bytes()) {
+        let rest = &data.as_bytes()[at + 1..];
+        if rest.starts_with(b"item") || rest.starts_with(b"entry") {
+            return false;
+        }
+        if rest.starts_with(b"/item>") || rest.starts_with(b"/entry>") {
+            return true;
+        }
+    }
+    false
+}
+
+/// The length of the name that a tag starts with; 0 when it starts with none.
+fn name_length(text: &str) -> usize {
+    if !text.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+        return 0;
+    }
+    text.find(|c: char| !(c.is_alphanumeric() || matches!(c, ':' | '_' | '-' | '.')))
+        .unwrap_or(text.len())
+}
+
+/// How a start tag ends.
+#[derive(Debug)]
+enum TagEnd {
+    Open,
+    Empty,
+    /// By the start of the next one.
+    Missing,
+    /// By the end of the document.
+    CutOff,
+}
+
+type Attributes<'t> = Vec<(&'t str, Cow<'t, str>)>;
+
+/// The attributes of a tag, what follows the tag, and how it ends.
+fn attributes(text: &str) -> (Attributes<'_>, &str, TagEnd) {
+    let mut attributes: Attributes<'_> = Vec::new();
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start();
+        if let Some(after) = rest.strip_prefix("/>") {
+            return (attributes, after, TagEnd::Empty);
+        }
+        if let Some(after) = rest.strip_prefix('>') {
+            return (attributes, after, TagEnd::Open);
+        }
+        if rest.is_empty() {
+            return (attributes, rest, TagEnd::CutOff);
+        }
+        if rest.starts_with('<') {
+            return (attributes, rest, TagEnd::Missing);
+        }
+        let length = name_length(rest);
+        if length == 0 {
+            rest = &rest[rest.chars().next().map_or(0, char::len_utf8)..];
+            continue;
+        }
+        let (name, after) = rest.split_at(length);
+        let after = after.trim_start();
+        let Some(value) = after.strip_prefix('=') else {
+            rest = after;
+            continue;
+        };
+        let (value, after) = attribute_value(value.trim_start());
+        if attributes.len() < MOST_ATTRIBUTES {
+            attributes.push((name, htmlize::unescape_attribute(value)));
+        }
+        rest = after;
+    }
+}
+
+/// The value that `text` starts with, and what follows it.
+fn attribute_value(text: &str) -> (&str, &str) {
+    let Some(quote @ ('"' | '\'')) = text.chars().next() else {
+        return text.split_at(text.find([' ', '\t', '\n', '\r', '>', '<']).unwrap_or(text.len()));
+    };
+    let inner = &text[1..];
+    let end = inner.find(quote).unwrap_or(inner.len());
+    let value = &inner[..end];
+    // A quote that was never closed takes in the end of its tag and the tags that follow.
+    if let Some(tag_end) = value.find('>')
+        && (end == inner.len() || value[tag_end..].contains('<') && !value[..tag_end].contains('<'))
+    {
+        return (&value[..tag_end], &inner[tag_end..]);
+    }
+    (value, inner.get(end + 1..).unwrap_or(""))
+}
+
+/// Adds a text to `out`: entities as the characters that they mean, and nothing that XML does not
+/// allow (XML 1.0 section 2.2).
+pub(super) fn push_text(out: &mut String, text: &str, repairs: &mut Repairs) {
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'&', rest.as_bytes()) {
+        push_data(out, &rest[..at], repairs);
+        let length = push_entity(out, &rest[at..], repairs);
+        rest = &rest[at + length..];
+    }
+    push_data(out, rest, repairs);
+}
+
+/// Adds a text in which nothing is an entity to `out`.
+pub(super) fn push_data(out: &mut String, text: &str, repairs: &mut Repairs) {
+    let allowed = |c: char| c >= ' ' || matches!(c, '\n' | '\r' | '\t');
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| !allowed(c) || matches!(c, '\u{fffe}' | '\u{ffff}')) {
+        repairs.count("control-character");
+        out.push_str(&rest[..at]);
+        rest = &rest[at + rest[at..].chars().next().map_or(0, char::len_utf8)..];
+    }
+    out.push_str(rest);
+}
+
+/// Adds the character of the entity that `text` starts with; returns the entity's length.
+fn push_entity(out: &mut String, text: &str, repairs: &mut Repairs) -> usize {
+    let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'#';
+    let length = text.bytes().skip(1).take(LONGEST_ENTITY).take_while(of_name).count();
+    let name = &text[1..=length];
+    let terminated = text[1 + length..].starts_with(';');
+    let whole = 1 + length + usize::from(terminated);
+    let number = name.strip_prefix('#').and_then(|digits| match digits.strip_prefix(['x', 'X']) {
+        Some(hex) => u32::from_str_radix(hex, 16).ok(),
+        None => digits.parse().ok(),
+    });
+    if let Some(code) = number {
+        if !terminated {
+            repairs.count("unterminated-entity");
+        }
+        match character(code, repairs) {
+            Some(c) if c >= ' ' || matches!(c, '\n' | '\r' | '\t') => out.push(c),
+            _ => repairs.count("impossible-character"),
+        }
+        return whole;
+    }
+    let known = match name {
+        "amp" => Some("&"),
+        "lt" => Some("<"),
+        "gt" => Some(">"),
+        "quot" => Some("\""),
+        "apos" => Some("'"),
+        _ => None,
+    };
+    if let Some(known) = known.filter(|_| terminated) {
+        out.push_str(known);
+        return whole;
+    }
+    if terminated {
+        let unescaped = htmlize::unescape(&text[..whole]);
+        if unescaped != text[..whole] {
+            repairs.count("html-entity");
+            out.push_str(&unescaped);
+            return whole;
+        }
+    }
+    repairs.count("bare-ampersand");
+    out.push('&');
+    1
+}
+
+/// The character of a number. Those from 128 to 159 mean to a browser what they are in
+/// windows-1252.
+fn character(code: u32, repairs: &mut Repairs) -> Option<char> {
+    if !(0x80..=0x9f).contains(&code) {
+        return char::from_u32(code);
+    }
+    repairs.count("windows-1252-entity");
+    let byte = [u8::try_from(code).ok()?];
+    encoding_rs::WINDOWS_1252.decode(&byte).0.chars().next()
+}
