@@ -245,4 +245,6 @@ fn cut(mut text: String, most: usize) -> String {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
