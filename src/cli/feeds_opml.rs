@@ -78,7 +78,7 @@ pub(crate) fn import(global: &Global, arguments: &Import) -> anyhow::Result<Exit
             }
             Ok(url) if !urls.insert(url.clone()) => had += 1,
             Ok(url) => {
-                let name = name(&outline, &url, &mut names);
+                let name = name_of(&outline, &url, &mut names);
                 out.write_all(feed_table(&name, &outline, &url).as_bytes())?;
                 written += 1;
             }
@@ -93,7 +93,7 @@ pub(crate) fn import(global: &Global, arguments: &Import) -> anyhow::Result<Exit
 }
 
 /// A name for a feed that none has yet, of its title or else its host.
-fn name(outline: &Outline, url: &Url, names: &mut HashSet<String>) -> String {
+pub(super) fn name_of(outline: &Outline, url: &Url, names: &mut HashSet<String>) -> String {
     let mut name = String::new();
     for character in outline.title.chars() {
         if character.is_ascii_alphanumeric() {
@@ -119,7 +119,8 @@ fn name(outline: &Outline, url: &Url, names: &mut HashSet<String>) -> String {
     unique
 }
 
-fn feed_table(name: &str, outline: &Outline, url: &Url) -> String {
+/// A `[[feed]]` table, and an empty line after it.
+pub(super) fn feed_table(name: &str, outline: &Outline, url: &Url) -> String {
     let text = |value: &str| toml::Value::String(value.to_owned()).to_string();
     let mut out = format!("[[feed]]\nname = {}\nurl = {}\n", text(name), text(url.as_str()));
     if !outline.title.is_empty() {

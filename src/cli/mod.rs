@@ -11,6 +11,7 @@ mod config_show;
 mod deliveries;
 mod explain;
 mod feeds;
+mod feeds_add;
 mod feeds_opml;
 mod feeds_parse;
 mod feeds_poll;

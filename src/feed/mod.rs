@@ -6,6 +6,7 @@ pub(crate) mod charset;
 mod date;
 mod html;
 mod identity;
+mod links;
 mod parser;
 mod repair;
 mod web_page;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
+pub use self::links::{FeedLink, links};
 use self::parser::Parser;
 pub use self::repair::Repairs;
 use self::repair::{Aside, Head, MOST_ITEMS};

@@ -1,4 +1,4 @@
-//! `feeds poll`: what it shows, and what it leaves alone.
+//! `feeds poll` and `feeds add`: what they show, write, and leave alone.
 
 use serde_json::Value;
 
@@ -94,4 +94,93 @@ async fn a_poll_on_demand_that_fails_says_so_by_its_exit_code() {
     assert!(failed.contains("state: new -> retry: 404 Not Found"), "{failed}");
     let unknown = out(&demo, 2, &["feeds", "poll", "desc"]).await;
     assert!(unknown.contains("there is no feed \"desc\"; did you mean \"desk\"?"), "{unknown}");
+}
+
+/// The arguments of `feeds add` for an address on loopback.
+fn add<'a>(url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["feeds", "add", url, "--allow-private"], more].concat()
+}
+
+#[tokio::test]
+async fn a_feed_is_added_with_one_request_and_under_a_name_of_its_own() {
+    let server = Server::start().await;
+    server.set("/desk.xml", Answer::Feed { document: DOCUMENT.to_owned(), version: 1 });
+    let (demo, url) = (with_feed("url = \"https://news.example/\""), server.url("/desk.xml"));
+    let shown = out(&demo, 0, &add(&url, &[])).await;
+    let table = format!(
+        "[[feed]]\nname = \"desk-2\"\nurl = \"{url}\"\ntitle = \"Desk\"\nallow_private = true\n"
+    );
+    assert!(shown.starts_with(&table), "{shown}");
+    assert!(shown.contains("rss2, 1 items; newest: 2023-09-18 09:00 Wang Yi"), "{shown}");
+    assert!(shown.contains("next: newswatch check, then systemctl reload newswatch"), "{shown}");
+    assert_eq!(server.requests("/desk.xml").len(), 1);
+    assert_eq!(std::fs::read_to_string(demo.path("feeds/added.toml")).unwrap(), table);
+    out(&demo, 0, &["check"]).await;
+    let again = out(&demo, 1, &add(&url, &[])).await;
+    assert!(again.contains(&format!("{url} is there already: feed desk-2")), "{again}");
+    assert_eq!(server.requests("/desk.xml").len(), 1);
+}
+
+#[tokio::test]
+async fn a_page_that_names_one_feed_leads_to_it() {
+    let server = Server::start().await;
+    let page = "<html><head><title>News</title>\
+                <link rel=alternate type='application/rss+xml' href=/desk.xml></head></html>";
+    server.set("/", Answer::status("200 OK", "content-type: text/html\r\n", page));
+    server.set("/desk.xml", Answer::Feed { document: DOCUMENT.to_owned(), version: 1 });
+    let (demo, url) = (Demo::new(), server.url("/"));
+    let file = demo.path("feeds/mine.toml");
+    let mine = "# mine\n[[feed]]\nname = \"mine\"\nurl = \"https://news.example/\" # no newline";
+    std::fs::write(&file, mine).unwrap();
+    let shown = out(&demo, 0, &add(&url, &["--to", "feeds/mine.toml", "--name", "east"])).await;
+    assert!(shown.contains(&format!("url = \"{}\"", server.url("/desk.xml"))), "{shown}");
+    let written = std::fs::read_to_string(file).unwrap();
+    let added = written.strip_prefix(mine).expect("what stood there is not touched");
+    assert!(added.starts_with("\n\n[[feed]]\nname = \"east\"\n"), "{added}");
+    assert_eq!((server.requests("/").len(), server.requests("/desk.xml").len()), (1, 1));
+}
+
+#[tokio::test]
+async fn of_several_feeds_one_is_picked() {
+    let server = Server::start().await;
+    let page = "<html><link rel=alternate type='application/rss+xml' title='All news' href=/a.xml>\
+                <link rel=alternate type='application/atom+xml' title=Desk href=/desk.xml></html>";
+    server.set("/", Answer::status("200 OK", "content-type: text/html\r\n", page));
+    server.set("/desk.xml", Answer::Feed { document: DOCUMENT.to_owned(), version: 1 });
+    let (demo, url) = (Demo::new(), server.url("/"));
+    let listed = out(&demo, 1, &add(&url, &[])).await;
+    assert!(listed.contains(&format!("1  {}  All news", server.url("/a.xml"))), "{listed}");
+    assert!(listed.contains(&format!("2  {}  Desk", server.url("/desk.xml"))), "{listed}");
+    assert!(listed.contains("names 2 feeds; choose one with --pick N"), "{listed}");
+    assert!(server.requests("/a.xml").is_empty() && !demo.path("feeds/added.toml").exists());
+    let none = out(&demo, 2, &add(&url, &["--pick", "3"])).await;
+    assert!(none.contains("--pick 3: the page names 2 feeds"), "{none}");
+    let picked = out(&demo, 0, &add(&url, &["--pick", "2", "--dry-run"])).await;
+    assert!(
+        picked.contains("name = \"desk\"") && picked.contains("nothing was written"),
+        "{picked}"
+    );
+    assert!(server.requests("/a.xml").is_empty() && !demo.path("feeds/added.toml").exists());
+}
+
+#[tokio::test]
+async fn what_cannot_be_added_is_refused_with_the_reason() {
+    let server = Server::start().await;
+    server.set("/desk.xml", Answer::Feed { document: DOCUMENT.to_owned(), version: 1 });
+    server.set("/page", Answer::status("200 OK", "", "<html><title>About</title></html>"));
+    let demo = with_feed("url = \"https://news.example/\"");
+    let (url, page) = (server.url("/desk.xml"), server.url("/page"));
+    for (code, arguments, expected) in [
+        (4, vec!["feeds", "add", &url], "is a private address; add --allow-private"),
+        (2, add(&url, &["--to", "rules/x.toml"]), "is not read: only files"),
+        (2, add(&url, &["--name", "desk"]), "feed \"desk\" is named twice"),
+        (2, add(&url, &["--name", "The Desk"]), "\"The Desk\" is no name for a feed"),
+        (1, add(&page, &[]), "names no feed: the body is a web page (\"About\"), not a feed"),
+        (2, vec!["feeds", "add", "ftp://news.example/"], "is neither http nor https"),
+        (2, vec!["feeds", "add", "https://u:p@news.example/"], "a password does not belong"),
+    ] {
+        let shown = out(&demo, code, &arguments).await;
+        assert!(shown.contains(expected), "no {expected:?} in {shown}");
+    }
+    assert!(!demo.path("feeds/added.toml").exists());
 }
