@@ -21,6 +21,7 @@ pub mod pipeline;
 pub mod recognition;
 pub mod rules;
 pub mod schedule;
+pub mod story;
 pub mod text;
 
 // The shell.

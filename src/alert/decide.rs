@@ -13,8 +13,30 @@ pub const LATE_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Why a hit was told, or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// Told: the rule hit the item for the first time.
+    /// Told: the rule hit the item for the first time, and its hits are told one by one.
     FirstHit,
+    /// Told at once: the rule had been quiet.
+    ToldQuiet,
+    /// Told at once: another outlet reports the story too.
+    ToldOutlets,
+    /// Told in the rule's bulletin.
+    ToldBulletin,
+    /// Told at once: the story's severity has risen since it was told.
+    ToldSeverity,
+    /// Told at once: the rule's cool-down had passed.
+    ToldCooldown,
+    /// Not told yet: the story waits for another outlet or the rule's next bulletin.
+    Held,
+    /// Not told: the bulletin was full.
+    LeftOut,
+    /// Not told: the item reads like a story that waits or was told.
+    Joined,
+    /// Not told: the item copies a text of a story that waits or was told.
+    Copy,
+    /// Not told: the headline comments, or stands over many things at once, while the rule is busy.
+    Commentary,
+    /// Not told: the rule's cool-down had not passed.
+    Cooldown,
     /// Not told: the item was there when the feed was first polled.
     Baseline,
     /// Not told: the item was published more than [`LATE_AFTER`] before it was seen.
@@ -25,12 +47,39 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 4] = [Reason::FirstHit, Reason::Baseline, Reason::Late, Reason::TooOld];
+    pub const ALL: [Reason; 15] = [
+        Reason::FirstHit,
+        Reason::ToldQuiet,
+        Reason::ToldOutlets,
+        Reason::ToldBulletin,
+        Reason::ToldSeverity,
+        Reason::ToldCooldown,
+        Reason::Held,
+        Reason::LeftOut,
+        Reason::Joined,
+        Reason::Copy,
+        Reason::Commentary,
+        Reason::Cooldown,
+        Reason::Baseline,
+        Reason::Late,
+        Reason::TooOld,
+    ];
 
     /// The word that the store and the lists use.
     pub fn as_str(self) -> &'static str {
         match self {
             Reason::FirstHit => "first-hit",
+            Reason::ToldQuiet => "told-quiet",
+            Reason::ToldOutlets => "told-outlets",
+            Reason::ToldBulletin => "told-bulletin",
+            Reason::ToldSeverity => "told-severity",
+            Reason::ToldCooldown => "told-cooldown",
+            Reason::Held => "held",
+            Reason::LeftOut => "left-out",
+            Reason::Joined => "joined",
+            Reason::Copy => "copy",
+            Reason::Commentary => "commentary",
+            Reason::Cooldown => "cooldown",
             Reason::Baseline => "baseline",
             Reason::Late => "late",
             Reason::TooOld => "too-old",

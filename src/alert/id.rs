@@ -40,6 +40,11 @@ pub(crate) fn message_id<'a>(alerts: impl IntoIterator<Item = &'a str>) -> Strin
     uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
+/// The id of the story that an item opens under a rule.
+pub fn story_id(rule: &str, item: &str, now: Timestamp) -> String {
+    format!("story-{}", of(&ItemKey::of("story", &[rule, item]), now))
+}
+
 fn uuid(kind: &str, identity: Identity<'_>, now: Timestamp) -> String {
     let Identity { rule, feed, item } = identity;
     of(&ItemKey::of(kind, &[rule, feed, &item.to_string()]), now)

@@ -14,6 +14,7 @@ use crate::config::Feed;
 use crate::hit::{Match, Severity, Span};
 use crate::item::Item;
 use crate::rules::Rule;
+use crate::story::message::headline;
 
 /// The longest title in a record, in characters.
 const LONGEST_TITLE: usize = 500;
@@ -311,16 +312,6 @@ pub fn hit_alert(facts: &HitFacts<'_>) -> AlertRecord {
     }
 }
 
-/// What stands for an item in a line: its title, else the start of its text, else its link.
-fn headline(item: &Item) -> &str {
-    [&item.title, &item.summary, &item.content]
-        .into_iter()
-        .map(|text| text.trim())
-        .find(|text| !text.is_empty())
-        .or(item.link.as_deref())
-        .unwrap_or("(an item without text)")
-}
-
 fn highlights(spans: &[Span]) -> Vec<Span> {
     let cut = |span: &Span| Span { text: shortened(&span.text, LONGEST_SPAN), ..span.clone() };
     spans.iter().take(MOST_SPANS).map(cut).collect()
@@ -387,6 +378,7 @@ pub(crate) mod tests {
             version: Default::default(),
             max_age: None,
             notify: Box::default(),
+            story: crate::rules::StoryMode::default(),
         };
         let feed = feed();
         let text: String = title.chars().take(2).collect();

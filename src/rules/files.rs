@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::StoryMode;
 use super::definitions::{
     Ambiguous, Definitions, Entity, Filter, Macro, Name, Query, RuleSource, Test,
 };
@@ -202,6 +203,7 @@ fn rule(mut section: Section<'_>, rules: &mut Vec<RuleSource>) {
     let references = values(section.texts("references"));
     let notify = section.texts("notify");
     let enabled = section.boolean("enabled").unwrap_or(true);
+    let story = story_mode(&mut section);
     story_settings(&mut section);
     let mut tests = Vec::new();
     if let Some(mut table) = section.table("test") {
@@ -240,6 +242,7 @@ fn rule(mut section: Section<'_>, rules: &mut Vec<RuleSource>) {
             filter,
             max_age,
             notify,
+            story,
             tests,
         });
     }
@@ -294,6 +297,36 @@ fn values(texts: Vec<Located>) -> Vec<String> {
     texts.into_iter().map(|text| text.text).collect()
 }
 
+/// How the rule's hits are told.
+fn story_mode(section: &mut Section<'_>) -> StoryMode {
+    let Some(text) = section.text("story") else { return StoryMode::default() };
+    match text.text.split_once(' ') {
+        Some(("cooldown", time)) => match duration(time.trim()) {
+            Ok(time) => SignedDuration::try_from(time)
+                .map_or_else(|_| StoryMode::default(), StoryMode::Cooldown),
+            Err(why) => {
+                section.error(text.span.clone(), why);
+                StoryMode::default()
+            }
+        },
+        _ => match text.text.as_str() {
+            "text" => StoryMode::Text,
+            "off" => StoryMode::Off,
+            _ => {
+                let problem = Problem::error(
+                    section.file(),
+                    text.span.clone(),
+                    format!("{:?} is no way to tell stories", text.text),
+                );
+                section.report(
+                    problem.with_hint("one of text, off, or a time such as \"cooldown 6h\""),
+                );
+                StoryMode::default()
+            }
+        },
+    }
+}
+
 /// The settings of stories: their form is checked now, so that a file written for them is right.
 fn story_settings(section: &mut Section<'_>) {
     if let Some(mut table) = section.table("corroborate") {
@@ -310,7 +343,6 @@ fn story_settings(section: &mut Section<'_>) {
         }
         table.finish();
     }
-    section.text("story");
     if let Some(mut table) = section.table("throttle") {
         table.text("cooldown").map(|text| age(&table, &text));
         table.integer("max_per_day", 1..=10_000);

@@ -55,6 +55,20 @@ pub struct Rule {
     pub max_age: Option<SignedDuration>,
     /// Receivers by name; empty: the routes decide.
     pub notify: Box<[String]>,
+    /// How its hits are told.
+    pub story: StoryMode,
+}
+
+/// How the hits of a rule are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StoryMode {
+    /// As stories: reports that read alike are told once.
+    #[default]
+    Text,
+    /// The first, and then no other for this time.
+    Cooldown(SignedDuration),
+    /// One by one.
+    Off,
 }
 
 /// A digest of what a rule says: the first six bytes of a BLAKE3 hash, `blake3:` and twelve
@@ -228,6 +242,7 @@ impl RuleSource {
             filter: definitions::Filter::default(),
             max_age: None,
             notify: Vec::new(),
+            story: StoryMode::default(),
             tests: Vec::new(),
         }
     }
@@ -242,6 +257,7 @@ impl RuleSource {
             version: self.version(),
             max_age: self.max_age,
             notify: self.notify.iter().map(|name| name.text.clone()).collect(),
+            story: self.story,
         }
     }
 

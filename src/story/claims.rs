@@ -1,0 +1,365 @@
+//! Cues of claims: words that deny, allege, confirm, plan or attribute, in the sentences in which a
+//! rule matched. They are counted and quoted, never judged, and hold nothing back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::hit::Span;
+use crate::item::{Field, Item};
+use crate::text::{Script, Token, Tokens};
+
+/// Words before a cue in which a negator turns it round.
+const NEGATED_WITHIN: usize = 3;
+/// Cues of one item that are kept.
+const MOST_CUES: usize = 16;
+/// Characters of a quote.
+const LONGEST_QUOTE: usize = 200;
+
+/// What a cue says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// That somebody denies.
+    Denied,
+    /// That somebody accuses, or that it is said.
+    Alleged,
+    /// That somebody confirms.
+    Confirmed,
+    /// That it is to come.
+    Planned,
+    /// That somebody says so.
+    Attributed,
+    /// A denial with a negator before it.
+    NotDenied,
+    /// An allegation with a negator before it.
+    NotAlleged,
+    /// A confirmation with a negator before it.
+    NotConfirmed,
+    /// A plan with a negator before it.
+    NotPlanned,
+    /// A statement with a negator before it.
+    NotAttributed,
+}
+
+impl Class {
+    /// The word that records and lists use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Denied => "denied",
+            Class::Alleged => "alleged",
+            Class::Confirmed => "confirmed",
+            Class::Planned => "planned",
+            Class::Attributed => "attributed",
+            Class::NotDenied => "not-denied",
+            Class::NotAlleged => "not-alleged",
+            Class::NotConfirmed => "not-confirmed",
+            Class::NotPlanned => "not-planned",
+            Class::NotAttributed => "not-attributed",
+        }
+    }
+
+    fn negated(self) -> Self {
+        match self {
+            Class::Denied => Class::NotDenied,
+            Class::Alleged => Class::NotAlleged,
+            Class::Confirmed => Class::NotConfirmed,
+            Class::Planned => Class::NotPlanned,
+            Class::Attributed => Class::NotAttributed,
+            other => other,
+        }
+    }
+}
+
+/// A cue, with the sentence it stands in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cue {
+    /// What it says.
+    pub class: Class,
+    /// The sentence, cut to a quote.
+    pub quote: String,
+}
+
+/// Cues, folded: words as they stand, or with `*` how they begin.
+const CUES: &[(Class, &[&str])] = &[
+    (
+        Class::Denied,
+        &[
+            "denie*",
+            "deny",
+            "denying",
+            "denial",
+            "refut*",
+            "baseless",
+            "dismisse*",
+            "rejects",
+            "zaprzecz*",
+            "dementuj*",
+            "опроверг*",
+            "отрица*",
+            "фейк*",
+            "спростув*",
+            "заперечу*",
+            "否认",
+            "否認",
+            "驳斥",
+            "駁斥",
+            "부인*",
+            "반박*",
+            "일축*",
+        ],
+    ),
+    (
+        Class::Alleged,
+        &[
+            "alleg*",
+            "reportedly",
+            "accus*",
+            "rumor*",
+            "rumour*",
+            "claims",
+            "claimed",
+            "rzekom*",
+            "oskarz*",
+            "якобы",
+            "обвин*",
+            "предположительно",
+            "нібито",
+            "звинува*",
+            "据称",
+            "據稱",
+            "指控",
+            "传闻",
+            "疑似",
+            "의혹*",
+            "주장*",
+        ],
+    ),
+    (
+        Class::Confirmed,
+        &[
+            "confirm*",
+            "acknowledg*",
+            "admit*",
+            "potwierdz*",
+            "przyzna*",
+            "подтверд*",
+            "подтвержд*",
+            "признал*",
+            "підтверд*",
+            "证实",
+            "證實",
+            "确认",
+            "確認",
+            "承认",
+            "확인*",
+            "인정*",
+        ],
+    ),
+    (
+        Class::Planned,
+        &[
+            "expected",
+            "planned",
+            "plans",
+            "planning",
+            "intends",
+            "planuje*",
+            "zamierz*",
+            "планир*",
+            "намерен*",
+            "плану*",
+            "拟",
+            "将",
+            "將",
+            "计划",
+            "計劃",
+            "예정*",
+            "계획*",
+        ],
+    ),
+    (
+        Class::Attributed,
+        &[
+            "says",
+            "said",
+            "сказал*",
+            "заявил*",
+            "сообщил*",
+            "powiedzial*",
+            "oswiadcz*",
+            "заявив*",
+            "表示",
+            "称",
+            "稱",
+            "밝혔*",
+            "말했*",
+            "전했*",
+        ],
+    ),
+];
+
+/// Cues of planning only where "to" and a verb of going or meeting follow.
+const TO_COME: &[&str] =
+    &["visit", "meet", "travel", "host", "attend", "arrive", "hold", "discuss"];
+
+const NEGATORS: &[&str] = &[
+    "not", "no", "never", "cannot", "nor", "doesn", "didn", "don", "hasn", "won", "nie", "не",
+    "нет", "ни", "未", "无", "無", "不", "没", "沒", "않*", "못*", "안",
+];
+
+/// The cues in the sentences of an item that hold one of the spans.
+pub fn cues(item: &Item, spans: &[Span]) -> Vec<Cue> {
+    let mut found = Vec::new();
+    let mut tokens = Tokens::default();
+    for (field, text) in [
+        (Field::Title, &item.title),
+        (Field::Summary, &item.summary),
+        (Field::Content, &item.content),
+    ] {
+        let places: Vec<(usize, usize)> = spans
+            .iter()
+            .filter(|span| span.field == field)
+            .filter_map(|span| bytes(text, span.start, span.end))
+            .collect();
+        if places.is_empty() {
+            continue;
+        }
+        tokens.read(text);
+        let all = tokens.all();
+        let mut start = 0;
+        while start < all.len() && found.len() < MOST_CUES {
+            let sentence = all[start].sentence;
+            let length = all[start..].iter().take_while(|token| token.sentence == sentence).count();
+            let words = &all[start..start + length];
+            let (from, to) = (words[0].start as usize, words[length - 1].end as usize);
+            if places.iter().any(|(a, b)| *a < to && from < *b) {
+                for class in classes(&tokens, words) {
+                    found.push(Cue { class, quote: quote(&text[from..to]) });
+                }
+            }
+            start += length;
+        }
+    }
+    found.truncate(MOST_CUES);
+    found
+}
+
+/// The classes of the cues of a sentence, each once.
+fn classes(tokens: &Tokens, words: &[Token]) -> Vec<Class> {
+    let mut found = Vec::new();
+    for place in 0..words.len() {
+        let mut class = CUES
+            .iter()
+            .find(|(_, cues)| cues.iter().any(|cue| stands(tokens, &words[place..], cue)))
+            .map(|(class, _)| *class);
+        if class.is_none()
+            && tokens.form(&words[place]) == "to"
+            && words.get(place + 1).is_some_and(|next| TO_COME.contains(&tokens.form(next)))
+        {
+            class = Some(Class::Planned);
+        }
+        let Some(class) = class else { continue };
+        let before = place.saturating_sub(NEGATED_WITHIN)..place;
+        // Korean negates after the verb.
+        let after = place + 1..(place + 1 + NEGATED_WITHIN).min(words.len());
+        let negates =
+            |at: usize| NEGATORS.iter().any(|negator| stands(tokens, &words[at..], negator));
+        let negated = before.clone().any(negates)
+            || (words[place].script == Script::Hangul && after.clone().any(negates));
+        let class = if negated { class.negated() } else { class };
+        if !found.contains(&class) {
+            found.push(class);
+        }
+    }
+    found
+}
+
+/// Whether a cue stands at the start of these words. Han characters are words of their own.
+fn stands(tokens: &Tokens, words: &[Token], cue: &str) -> bool {
+    if words[0].script == Script::Han {
+        let mut words = words.iter();
+        return cue.chars().all(|character| {
+            let mut buffer = [0; 4];
+            words
+                .next()
+                .is_some_and(|token| tokens.form(token) == &*character.encode_utf8(&mut buffer))
+        });
+    }
+    let form = tokens.form(&words[0]);
+    match cue.strip_suffix('*') {
+        Some(start) => form.starts_with(start),
+        None => form == cue,
+    }
+}
+
+/// Where a span stands, in bytes.
+fn bytes(text: &str, start: u32, end: u32) -> Option<(usize, usize)> {
+    let mut starts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    let from = starts.nth(start as usize)?;
+    let length = end.checked_sub(start)?.checked_sub(1)?;
+    let to = starts.nth(length as usize)?;
+    Some((from, to))
+}
+
+fn quote(sentence: &str) -> String {
+    match sentence.char_indices().nth(LONGEST_QUOTE) {
+        None => sentence.to_owned(),
+        Some((end, _)) => format!("{}…", sentence[..end].trim_end()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::item::ItemKey;
+
+    fn found(text: &str, word: &str) -> Vec<Cue> {
+        let item = Item::titled(ItemKey::of("test", &[text]), text);
+        let start = text[..text.find(word).expect("the word is there")].chars().count() as u32;
+        let span = Span {
+            field: Field::Title,
+            start,
+            end: start + word.chars().count() as u32,
+            text: word.to_owned(),
+            term: "@x".into(),
+            alias: None,
+        };
+        cues(&item, &[span])
+    }
+
+    #[track_caller]
+    fn check(text: &str, word: &str, expected: &[Class]) {
+        let classes: Vec<Class> = found(text, word).iter().map(|cue| cue.class).collect();
+        assert_eq!(classes, expected, "{text}");
+    }
+
+    #[test]
+    fn cues_are_found_in_four_languages() {
+        check("Kremlin denies arms deal", "arms", &[Class::Denied]);
+        check("Pyongyang allegedly shipped shells", "shells", &[Class::Alleged]);
+        check("Ministry confirms the visit", "visit", &[Class::Confirmed]);
+        check("Minister to visit the capital", "capital", &[Class::Planned]);
+        check("Кремль опроверг сделку", "сделку", &[Class::Denied]);
+        check("外交部否认军火交易", "军火", &[Class::Denied]);
+        check("국방부 무기 거래 부인했다", "무기", &[Class::Denied]);
+        check("Кремль подтвердил визит", "визит", &[Class::Confirmed]);
+        check("Minister arrives", "Minister", &[]);
+    }
+
+    #[test]
+    fn a_negator_before_a_cue_turns_it_round() {
+        check("Kremlin does not deny arms deal", "arms", &[Class::NotDenied]);
+        check("Кремль не подтвердил визит", "визит", &[Class::NotConfirmed]);
+        check("外交部未证实访问", "访问", &[Class::NotConfirmed]);
+    }
+
+    #[test]
+    fn only_the_sentences_that_matched_are_read() {
+        check("Minister arrives in port. Club denies transfer.", "port", &[]);
+    }
+
+    #[test]
+    fn a_cue_is_quoted_with_its_sentence() {
+        let cues = found("Arms deal is off. Kremlin denies any arms deal!", "Kremlin");
+        assert_eq!(cues[0].quote, "Kremlin denies any arms deal");
+    }
+}
