@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::list::{Column, Format, Output, short_time};
 use super::past::Past;
-use super::{Exit, Global, config_files, say};
+use super::{Exit, Global, backtest_alerts, config_files, say};
 use crate::clock::Clock;
 use crate::diagnostic::{Gravity, Problem};
 use crate::hit::{Match, Span};
@@ -22,7 +22,8 @@ Examples:
   newswatch backtest --since 30d                     every rule over the stored items of a month
   newswatch backtest icc-putin-travel --since 90d    one rule
   newswatch backtest --since 30d --against old/      hits won and lost since the rules in old/
-  newswatch backtest --items news.jsonl --limit 0    over items of a file, all hits")]
+  newswatch backtest --items news.jsonl --limit 0    over items of a file, all hits
+  newswatch backtest --alerts --since 30d            what would have been told, to whom, and why")]
 pub(crate) struct Arguments {
     /// Only this rule
     rule: Option<String>,
@@ -32,6 +33,10 @@ pub(crate) struct Arguments {
     /// that were won or lost are listed
     #[arg(long, value_name = "PATH")]
     against: Option<PathBuf>,
+    /// Through stories, decisions and routes, each item at its published time: what would have been
+    /// told, to whom, and why
+    #[arg(long, conflicts_with_all = ["against", "limit"])]
+    alerts: bool,
     /// At most so many hits are listed; 0 for all. All are counted
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
@@ -117,6 +122,10 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         && !old.as_ref().is_some_and(|old| names(old, rule))
     {
         return config_files::no_such_rule(&config.rules, rule);
+    }
+    if arguments.alerts {
+        let Arguments { rule, past, format, .. } = arguments;
+        return backtest_alerts::run(global, &config, rules, rule.as_deref(), past, *format);
     }
     let only = |id: &str| arguments.rule.as_ref().is_none_or(|rule| rule == id);
     let started = std::time::Instant::now();

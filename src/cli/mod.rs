@@ -5,6 +5,7 @@
 
 mod alerts;
 mod backtest;
+mod backtest_alerts;
 mod check;
 mod config_files;
 mod config_show;

@@ -308,6 +308,51 @@ fn a_backtest_lists_what_would_have_hit() {
 }
 
 #[test]
+fn a_backtest_of_alerts_tells_each_story_once_and_says_why() {
+    let demo = Demo::new();
+    let line = |id: &str, feed: &str, time: &str, title: &str| {
+        serde_json::json!({"id": id, "feed": feed, "title": title,
+            "published": format!("2024-01-01T{time}:00Z")})
+        .to_string()
+    };
+    // In no order: each item comes at its published time.
+    let news = [
+        line("4", "https://d.example/rss", "10:10", "Museum of ships opens its doors in Delta"),
+        line("1", "https://a.example/rss", "08:00", "Museum of clocks robbed at night"),
+        line("3", "https://c.example/rss", "10:05", "Delta opens museum of ships"),
+        line("2", "https://b.example/rss", "09:00", "Museum director resigns over funding"),
+        line("5", "https://e.example/rss", "10:20", "Museum of ships opens in Delta"),
+    ];
+    std::fs::write(demo.path("news.jsonl"), news.join("\n")).unwrap();
+    let rule = "[[rule]]\nid = \"museum\"\ntitle = \"Museums\"\nquery = \"museum\"\n";
+    std::fs::write(demo.path("rules/museum.toml"), rule).unwrap();
+    let news = demo.path("news.jsonl");
+    let rows = demo.list(&["backtest", "--alerts", "museum", "--items", news.to_str().unwrap()]);
+    let (notices, stories): (Vec<&Value>, Vec<&Value>) =
+        rows.iter().partition(|row| row["kind"] == "notice");
+    let told: Vec<String> = notices
+        .iter()
+        .map(|row| format!("{} {} {} {}", row["at"], row["mode"], row["reason"], row["items"]))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            r#""2024-01-01T08:00:00Z" "immediate" "told-quiet" ["1"]"#,
+            r#""2024-01-01T10:10:00Z" "immediate" "told-outlets" ["4"]"#,
+            r#""2024-01-01T11:15:00Z" "bulletin" "told-bulletin" ["2"]"#,
+        ]
+    );
+    assert_eq!(notices[0]["receivers"], serde_json::json!(["terminal", "log"]));
+    has_fields(notices[0], "rule severity story stories left_out message");
+    let items: Vec<&Value> = stories.iter().map(|row| &row["items"]).collect();
+    assert_eq!(items, [&serde_json::json!(["1"]), &["2"].into(), &["3", "4", "5"].into()]);
+    has_fields(stories[2], "rule story thread state label lineages outlets origins claim_cues");
+    let reasons: Vec<&Value> =
+        stories[2]["decisions"].as_array().unwrap().iter().map(|row| &row["reason"]).collect();
+    assert_eq!(reasons, ["held", "told-outlets", "joined"]);
+}
+
+#[test]
 fn a_backtest_against_other_rules_lists_what_was_won_and_lost() {
     let demo = Demo::new();
     let (old, news) = (demo.path("old"), demo.path("news.jsonl"));
