@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::alert::decide::{self, Reason};
 use crate::alert::id;
+use crate::alert::operator;
 use crate::alert::record::{self, AlertRecord};
 use crate::alert::route::{self, Due, Subject};
 use crate::config::{Config, Feed};
@@ -139,6 +140,8 @@ pub struct Batch {
     pub alerts: Vec<OutgoingAlert>,
     /// Other names of items that are known.
     pub renamed: Vec<Renamed>,
+    /// What is told of the feed itself.
+    pub events: Vec<operator::OutgoingEvent>,
 }
 
 impl Batch {
@@ -149,8 +152,8 @@ impl Batch {
         host_not_before: Option<(String, Timestamp)>,
         at: Timestamp,
     ) -> Self {
-        let (items, hits, alerts, renamed) = Default::default();
-        Self { feed, state, host_not_before, at, items, hits, alerts, renamed }
+        let (items, hits, alerts, renamed, events) = Default::default();
+        Self { feed, state, host_not_before, at, items, hits, alerts, renamed, events }
     }
 
     /// How many of the items are new, not edited.

@@ -4,6 +4,7 @@ mod moved;
 pub mod offline;
 mod pace;
 pub mod rate;
+pub mod trouble;
 mod trust;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use self::pace::{
     NOT_FOUND, THROTTLED, TRANSIENT, jittered, pause, seconds, step,
 };
 use self::rate::Arrivals;
+use self::trouble::Troubles;
 pub use self::trust::{Trust, conditions};
 use crate::poll::{Failure, FailureKind, Freshness, Validators};
 
@@ -97,6 +99,8 @@ pub struct FeedState {
     pub gap_at: Option<Timestamp>,
     /// When the feed last changed the ids of most of its items at once.
     pub migrated_at: Option<Timestamp>,
+    /// What is wrong with it for longer than a moment.
+    pub troubles: Troubles,
 }
 
 impl State {
@@ -160,6 +164,7 @@ impl FeedState {
             same_bodies: 0,
             gap_at: None,
             migrated_at: None,
+            troubles: Troubles::default(),
         }
     }
 }

@@ -7,7 +7,7 @@
 pub const HIT: &str = "newswatch.hit";
 
 /// Every type, with its `MESSAGE_ID` (systemd.journal-fields(7)).
-pub const TYPES: [(&str, &str); 14] = [
+pub const TYPES: [(&str, &str); 16] = [
     (HIT, "3c7c2f0a9be14f0d8d3a6f0e5b7a91c4"),
     ("newswatch.feed.broken", "3619a316698f470783df84924d0f28bd"),
     ("newswatch.feed.blocked", "fcdf221a8fde4bd39c58a344cb6a16cf"),
@@ -15,6 +15,8 @@ pub const TYPES: [(&str, &str); 14] = [
     ("newswatch.feed.certificate", "79eb469aa2ca48eeacd9a48351788096"),
     ("newswatch.feed.quiet", "9b98f5ee3fff4271b573fba4125357db"),
     ("newswatch.feed.gap", "471d9f210aa04e02b8c86989c2e121c3"),
+    ("newswatch.feed.moved", "f9ec5ce1e29b4b77b11dd2dc5f3f0d09"),
+    ("newswatch.feed.migrated", "e5e933d09708479f8ad8ebd21342bce0"),
     ("newswatch.feed.recovered", "fdd80182580540a5b732fd5d5cf3b316"),
     ("newswatch.network.offline", "cb0e832e1e7d4404a561a28bfe8ea316"),
     ("newswatch.network.online", "ad8e75c438234771849de17117d204f3"),

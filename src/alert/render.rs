@@ -123,7 +123,8 @@ fn title(item: &ItemInfo, colour: bool) -> String {
     out
 }
 
-fn minute(time: jiff::Timestamp) -> String {
+/// A time for a person.
+pub(super) fn minute(time: jiff::Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 

@@ -83,6 +83,16 @@ fn table(config: &Config) -> Table {
     out.insert("poll".to_owned(), Value::Table(table));
     let tables = |tables: Vec<Table>| Value::Array(tables.into_iter().map(Value::Table).collect());
     out.insert("receiver".to_owned(), tables(config.receivers.iter().map(receiver).collect()));
+    let mut table = Table::new();
+    if let Some(receivers) = &config.operator.receivers {
+        set_list(&mut table, "receivers", receivers);
+    }
+    let mute: Vec<&str> = config.operator.mute.iter().map(|kind| kind.as_str()).collect();
+    set_list(&mut table, "mute", &mute);
+    if let Some(every) = config.operator.heartbeat {
+        set(&mut table, "heartbeat", write_duration(every));
+    }
+    out.insert("operator".to_owned(), Value::Table(table));
     out.insert("route".to_owned(), tables(config.routes.iter().map(route).collect()));
     let feeds = config.feeds.iter().map(|known| feed(known, config)).collect();
     out.insert("feed".to_owned(), tables(feeds));

@@ -14,9 +14,10 @@ use url::Url;
 use super::access::{self, Defaults, Places};
 use super::toml_file::{self, Problems, Section, nearest};
 use super::{
-    Config, Directories, Feed, Files, FirstRun, Mode, NamedFile, NamedFiles, PollSettings, Quiet,
-    Receiver, ReceiverKind, Route, StoreSettings, duration, receivers,
+    Config, Directories, Feed, Files, FirstRun, Mode, NamedFile, NamedFiles, OperatorSettings,
+    PollSettings, Quiet, Receiver, ReceiverKind, Route, StoreSettings, duration, receivers,
 };
+use crate::alert::operator::EventType;
 use crate::alert::route::{self, Subject};
 use crate::diagnostic::{self, Gravity, Located, Problem, SourceFile};
 use crate::hit::Severity;
@@ -31,6 +32,8 @@ const POLITE_INTERVAL: Duration = Duration::from_secs(60);
 const MOST_DIGESTS: usize = 24;
 /// The shortest time after which a feed that brings nothing new can be worth a word.
 const SHORTEST_EXPECTED: Duration = Duration::from_secs(60);
+/// Below this, heartbeats only hide what else is told.
+const SHORTEST_HEARTBEAT: Duration = Duration::from_secs(60);
 /// The longest name of a feed or receiver.
 const LONGEST_NAME: usize = 64;
 
@@ -95,6 +98,7 @@ pub fn check(files: &Files) -> Checked {
         instance: main.instance,
         store: main.store,
         poll: main.poll,
+        operator: main.operator,
         receivers: main.receivers.into_iter().map(|(_, receiver)| receiver).collect(),
         routes: main.routes.into_iter().map(|route| route.route).collect(),
         feeds: feeds.into_iter().map(|(_, feed)| feed).collect(),
@@ -115,6 +119,9 @@ struct Main {
     store: StoreSettings,
     poll: PollSettings,
     receivers: Vec<(Located, Receiver)>,
+    operator: OperatorSettings,
+    /// The places of the names that it uses.
+    told: Vec<Located>,
     routes: Vec<RouteSource>,
 }
 
@@ -142,9 +149,10 @@ impl Main {
             .into_iter()
             .filter_map(|table| receivers::receiver(table, files))
             .collect();
+        let (operator, told) = operator(section.table("operator"));
         let routes = section.tables("route").into_iter().map(route).collect();
         section.finish();
-        Self { instance, store, poll, receivers, routes }
+        Self { instance, store, poll, receivers, operator, told, routes }
     }
 }
 
@@ -216,6 +224,47 @@ fn poll(section: Option<Section<'_>>, places: &Places<'_>) -> PollSettings {
     settings.access = access::defaults(&mut section, places);
     section.finish();
     settings
+}
+
+/// How the operator is told, and the receivers as the file names them.
+fn operator(section: Option<Section<'_>>) -> (OperatorSettings, Vec<Located>) {
+    let mut settings = OperatorSettings::default();
+    let Some(mut section) = section else { return (settings, Vec::new()) };
+    let there = section.keys().iter().any(|(key, _)| key == "receivers");
+    let told = section.texts("receivers");
+    settings.receivers = there.then(|| told.iter().map(|name| name.text.clone()).collect());
+    if there && told.is_empty() {
+        section.report(
+            Problem::warning(
+                section.file(),
+                section.span(),
+                "nobody is told of the service itself",
+            )
+            .with_hint("name a receiver, or leave receivers out to tell them all"),
+        );
+    }
+    let muted = section.texts("mute");
+    settings.mute = muted.iter().filter_map(|name| event_type(&section, name)).collect();
+    let mut heartbeat = Duration::ZERO;
+    set_duration(&mut section, "heartbeat", SHORTEST_HEARTBEAT, &mut heartbeat);
+    settings.heartbeat = (!heartbeat.is_zero()).then_some(heartbeat);
+    section.finish();
+    (settings, told)
+}
+
+fn event_type(section: &Section<'_>, name: &Located) -> Option<EventType> {
+    let kind = EventType::from_name(&name.text).filter(|kind| kind.can_be_muted());
+    if kind.is_none() {
+        let names = EventType::ALL.into_iter().filter(|kind| kind.can_be_muted());
+        let names: Vec<&str> = names.map(EventType::as_str).collect();
+        let hint = nearest(&name.text, names.iter().copied()).map_or_else(
+            || format!("one of {}", names.join(", ")),
+            |near| format!("did you mean {near:?}?"),
+        );
+        let message = format!("there is no event {:?} to mute", name.text);
+        section.report(Problem::error(section.file(), name.span.clone(), message).with_hint(hint));
+    }
+    kind
 }
 
 fn first_run(text: &str) -> Option<FirstRun> {
@@ -684,7 +733,8 @@ fn check_names(
         }));
     };
     let notified = sources.notified();
-    for name in main.routes.iter().flat_map(|route| &route.receivers).chain(notified) {
+    let routed = main.routes.iter().flat_map(|route| &route.receivers);
+    for name in routed.chain(notified).chain(&main.told) {
         if !receivers.contains(&name.text.as_str()) {
             unknown(name, "receiver", &receivers);
         }

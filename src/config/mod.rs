@@ -18,6 +18,7 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use self::access::{Access, Defaults};
+use crate::alert::operator::EventType;
 use crate::diagnostic::{Located, SourceFile};
 use crate::hit::Severity;
 use crate::item::FeedName;
@@ -81,6 +82,8 @@ pub struct Config {
     pub poll: PollSettings,
     /// Who can be told, in the order of the file.
     pub receivers: Vec<Receiver>,
+    /// How its operator is told of the service itself.
+    pub operator: OperatorSettings,
     /// Who is told what; the first that matches decides.
     pub routes: Vec<Route>,
     /// What is polled, in the order of the files.
@@ -152,6 +155,24 @@ impl Default for PollSettings {
             host_gap: Duration::from_secs(2),
             access: Defaults::default(),
         }
+    }
+}
+
+/// `[operator]`: events of the service itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OperatorSettings {
+    /// The receivers that are told; every receiver when absent.
+    pub receivers: Option<Vec<String>>,
+    /// The types that nobody is told of.
+    pub mute: Vec<EventType>,
+    /// How often to say that the service is alive; never when absent.
+    pub heartbeat: Option<Duration>,
+}
+
+impl OperatorSettings {
+    /// Whether anybody is told of events of this type.
+    pub fn tells(&self, kind: EventType) -> bool {
+        !self.mute.contains(&kind)
     }
 }
 

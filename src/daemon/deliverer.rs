@@ -8,6 +8,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
 
+use super::teller::Teller;
+use crate::alert::operator::{self, OutgoingEvent};
 use crate::alert::record::AlertRecord;
 use crate::alert::retry::{self, Next};
 use crate::clock::Clock;
@@ -45,7 +47,12 @@ struct Signal {
 
 impl Deliverer {
     /// Starts a task for each receiver.
-    pub(crate) fn start(receivers: Vec<Receiver>, store: &Arc<Store>, clock: &Clock) -> Self {
+    pub(crate) fn start(
+        receivers: Vec<Receiver>,
+        store: &Arc<Store>,
+        clock: &Clock,
+        teller: &Teller,
+    ) -> Self {
         let receivers: Vec<_> = receivers.into_iter().map(Arc::new).collect();
         let signal = watch::Sender::new(Signal::default());
         let mut tasks = JoinSet::new();
@@ -54,6 +61,7 @@ impl Deliverer {
                 receiver: receiver.clone(),
                 store: store.clone(),
                 clock: clock.clone(),
+                teller: teller.clone(),
                 signal: signal.subscribe(),
                 paused_until: None,
                 gone: None,
@@ -95,6 +103,7 @@ struct Outbox {
     receiver: Arc<Receiver>,
     store: Arc<Store>,
     clock: Clock,
+    teller: Teller,
     signal: watch::Receiver<Signal>,
     paused_until: Option<Timestamp>,
     /// The receiver has said that it is there no more, in these words. It is not asked again before
@@ -222,9 +231,29 @@ impl Outbox {
         if attempts > 1 && matches!(settled, Settled::Sent { .. }) {
             info!(receiver = name, alert, attempts, "{name} is back: delivered {what}");
         }
+        let event = match &settled {
+            Settled::Dead { at, why } => self.gave_up(alert, why, *at).await?,
+            _ => None,
+        };
         let ids = sent.iter().map(|delivery| delivery.id).collect();
-        self.store.settle(ids, settled).await?;
+        self.store.settle_and_tell(ids, settled, event).await?;
         Ok(carry_on)
+    }
+
+    /// What the others are told when an alert was given up: once, until one arrives again.
+    async fn gave_up(
+        &self,
+        alert: &str,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<Option<OutgoingEvent>, StoreError> {
+        let (store, receiver) = (self.store.clone(), self.receiver.clone());
+        let known = blocking(move || store.read(|reader| reader.gave_up_last(receiver.name())));
+        if known.await? {
+            return Ok(None);
+        }
+        let event = operator::delivery_dead(self.receiver.name(), alert, why, now);
+        Ok(self.teller.tell(&event, now))
     }
 
     /// Waits until there may be something to do; an error when the daemon is gone.

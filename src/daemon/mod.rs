@@ -8,6 +8,7 @@ mod queue;
 pub(crate) mod rehearsal;
 mod signals;
 mod systemd;
+mod teller;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -24,14 +25,16 @@ use self::deliverer::Deliverer;
 use self::poller::{Poller, Reach, Report};
 use self::pulse::{Beat, Pulse};
 use self::queue::{Poll, Queue};
+use self::teller::Teller;
+use crate::alert::operator;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fetch::{self, Fetcher};
 use crate::item::FeedName;
 use crate::receivers::Receiver;
 use crate::rules::{ITEMS_TO_LEARN_FROM, WORTH_LEARNING};
-use crate::schedule::State;
 use crate::schedule::offline::{Change, Network};
+use crate::schedule::{FeedState, State};
 use crate::store::{Store, StoreError};
 
 pub use self::signals::forward as forward_signals;
@@ -57,6 +60,10 @@ const AFTER_STORE_FAILURE: SignedDuration = SignedDuration::from_mins(1);
 const HEARTBEAT: Duration = Duration::from_secs(20);
 /// A clock that shows so much less than it did has been set back.
 const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
+/// How often it is seen whether events wait for a summary, or a heartbeat is to be told.
+const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// The fact that says whether the operator was told that nothing is in reach, and when that began.
+const NETWORK: &str = "network";
 /// How often old items are emptied.
 const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
@@ -121,6 +128,10 @@ pub async fn run_once(setup: Setup) -> anyhow::Result<Summary> {
     daemon.summary.resting = daemon.queue.all_due(daemon.clock.now());
     daemon.serve().await;
     let summary = daemon.summary;
+    let now = daemon.clock.now();
+    if let Err(error) = daemon.teller.look(&daemon.store, daemon.health(), now).await {
+        error!("failed to sum up events: {error:#}");
+    }
     daemon.announce("once").await;
     daemon.stop(ONCE_DELIVERIES).await;
     Ok(summary)
@@ -144,6 +155,10 @@ enum Event {
     Control(Option<Control>),
     /// Nothing is in reach, and it is time to try one feed.
     Probe,
+    /// Time to look whether events wait.
+    Look,
+    /// That look has ended.
+    Looked(Result<anyhow::Result<bool>, JoinError>),
     /// Time to show that we are alive.
     Heartbeat,
     /// The database has answered a heartbeat.
@@ -165,6 +180,7 @@ struct Daemon {
     /// What polls under way are told of it.
     offline: Arc<AtomicBool>,
     deliverer: Deliverer,
+    teller: Teller,
     polls: JoinSet<anyhow::Result<Report>>,
     polling: HashMap<Id, Poll>,
     slow: HashSet<FeedName>,
@@ -174,6 +190,11 @@ struct Daemon {
     /// The heartbeat that waits for the database; one at most.
     beats: JoinSet<Result<(), StoreError>>,
     pulse: Pulse,
+    /// When it is next seen whether events wait, and the look under way; one at most.
+    next_look: Timestamp,
+    looks: JoinSet<anyhow::Result<bool>>,
+    /// Since when nothing has been in reach, if the operator was told so and not yet of the end.
+    offline_told: Option<Timestamp>,
     next_prune: Timestamp,
     /// What the clock showed when it was last looked at.
     last_seen: Timestamp,
@@ -192,9 +213,13 @@ impl Daemon {
         store.adopt_feeds(&config.feeds, now).await?;
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
         let receivers = open_receivers(&config)?;
-        let deliverer = Deliverer::start(receivers, &store, &clock);
+        let teller = Teller::new(&config, &store, now)?;
+        let deliverer = Deliverer::start(receivers, &store, &clock, &teller);
         let queue = load_queue(&store, &config, now)?;
         let (slow_sender, slow_receiver) = mpsc::channel(64);
+        let network = store.read(|reader| reader.fact(NETWORK))?;
+        let offline_told =
+            network.filter(|network| network.value == "offline").map(|network| network.at);
         let facts = store.read(|reader| Ok([reader.fact("config")?, reader.fact("heartbeat")?]))?;
         let last_seen = facts.into_iter().flatten().map(|fact| fact.at).fold(now, Timestamp::max);
         let mut daemon = Self {
@@ -209,6 +234,7 @@ impl Daemon {
             network: Network::default(),
             offline: Arc::default(),
             deliverer,
+            teller,
             polls: JoinSet::new(),
             polling: HashMap::new(),
             slow: HashSet::new(),
@@ -219,6 +245,9 @@ impl Daemon {
             ),
             beats: JoinSet::new(),
             pulse: Pulse::default(),
+            next_look: now,
+            looks: JoinSet::new(),
+            offline_told,
             next_prune: now,
             last_seen,
             refused: None,
@@ -237,7 +266,9 @@ impl Daemon {
             match self.next_event().await {
                 Event::Due => {}
                 Event::Probe => self.probe(),
-                Event::Polled(ended) => self.polled(*ended),
+                Event::Polled(ended) => self.polled(*ended).await,
+                Event::Look => self.look(),
+                Event::Looked(looked) => self.looked(looked),
                 Event::Slow(name) => self.mark_slow(name),
                 Event::Control(Some(Control::Reload)) => self.reload().await,
                 Event::Control(Some(Control::Reopen)) => self.deliverer.reopen(),
@@ -265,6 +296,8 @@ impl Daemon {
             self.queue.set_back(by);
             self.network.set_back(by);
             self.next_prune -= by;
+            self.next_look -= by;
+            self.offline_told = self.offline_told.map(|since| since - by);
         }
         self.last_seen = now;
     }
@@ -275,7 +308,7 @@ impl Daemon {
         }
         let may_start = self.may_start();
         let (due, probe) = (self.queue.next_due(), self.network.next_probe());
-        let clock = self.clock.clone();
+        let (clock, next_look) = (self.clock.clone(), self.next_look);
         tokio::select! {
             biased;
             control = self.control.recv() => Event::Control(control),
@@ -283,6 +316,9 @@ impl Daemon {
             Some(result) = self.beats.join_next() => Event::Beaten(result),
             Some(ended) = self.polls.join_next_with_id() => Event::Polled(Box::new(ended)),
             Some(name) = self.slow_receiver.recv() => Event::Slow(name),
+            Some(looked) = self.looks.join_next() => Event::Looked(looked),
+            () = async { clock.sleep_until(next_look).await },
+                if self.mode == Mode::Forever && self.looks.is_empty() => Event::Look,
             () = async { clock.sleep_until(due.unwrap_or(Timestamp::MAX)).await },
                 if may_start && due.is_some() => Event::Due,
             () = async { clock.sleep_until(probe.unwrap_or(Timestamp::MAX)).await },
@@ -310,6 +346,7 @@ impl Daemon {
             fetcher: self.fetcher.clone(),
             clock: self.clock.clone(),
             config: self.config.clone(),
+            teller: self.teller.clone(),
             offline: self.offline.clone(),
         };
         let (slow, started) = (self.slow_sender.clone(), poll.clone());
@@ -339,8 +376,13 @@ impl Daemon {
     }
 
     /// Takes note of what a poll tells of our own network.
-    fn notice(&mut self, report: &Report) {
+    async fn notice(&mut self, report: &Report) {
         let now = self.clock.now();
+        if report.reach == Reach::Reached
+            && let Some(since) = self.offline_told.take()
+        {
+            self.raise(&operator::online(since, now), Some("online")).await;
+        }
         let change = match report.reach {
             // A single round judges every feed by itself.
             _ if self.mode == Mode::Once => None,
@@ -356,6 +398,10 @@ impl Daemon {
             Some(Change::Lost) => {
                 warn!("nothing is in reach: feeds wait until something is");
                 self.queue.hold();
+                if self.offline_told.is_none() {
+                    self.offline_told = Some(now);
+                    self.raise(&operator::offline(now), Some("offline")).await;
+                }
             }
             Some(Change::Back(since)) => {
                 let seconds = now.duration_since(since).as_secs();
@@ -366,6 +412,52 @@ impl Daemon {
         self.offline.store(self.queue.is_held(), Ordering::Relaxed);
     }
 
+    /// Tells the operator of something, and remembers what it says of our network.
+    async fn raise(&mut self, event: &operator::Event, network: Option<&str>) {
+        let now = self.clock.now();
+        let outgoing = self.teller.tell(event, now).into_iter().collect();
+        let note = network.map(|state| (NETWORK.to_owned(), state.to_owned()));
+        match self.store.raise(outgoing, note, now).await {
+            Ok(()) => self.deliverer.wake(),
+            Err(error) => {
+                let event = event.kind.as_str();
+                error!("failed to store {event}: {:#}", anyhow::Error::from(error));
+            }
+        }
+    }
+
+    /// Looks whether events wait, off the event loop.
+    fn look(&mut self) {
+        let now = self.clock.now();
+        self.next_look = now + LOOK_EVERY;
+        let (teller, store, health) = (self.teller.clone(), self.store.clone(), self.health());
+        self.looks.spawn(async move { teller.look(&store, health, now).await });
+    }
+
+    fn looked(&mut self, looked: Result<anyhow::Result<bool>, JoinError>) {
+        match looked {
+            Ok(Ok(told)) if told => self.deliverer.wake(),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => error!("failed to sum up events: {error:#}"),
+            Err(panic) => error!("summing up events failed: {panic}"),
+        }
+    }
+
+    /// How we are doing, for a heartbeat.
+    fn health(&self) -> operator::Summary {
+        operator::Summary {
+            feeds: self.queue.len(),
+            in_trouble: self.in_trouble(),
+            rules: self.config.rules.rules().len(),
+            last_ok: self.queue.states().filter_map(|state| state.last_ok).max(),
+        }
+    }
+
+    fn in_trouble(&self) -> usize {
+        let well = |state: &&FeedState| matches!(state.state, State::New | State::Active);
+        self.queue.states().filter(|state| !well(state)).count()
+    }
+
     fn mark_slow(&mut self, name: FeedName) {
         // The poll may have ended between the message and now.
         if self.polling.values().any(|poll| poll.feed.name == name) {
@@ -373,7 +465,7 @@ impl Daemon {
         }
     }
 
-    fn polled(&mut self, ended: Result<(Id, anyhow::Result<Report>), JoinError>) {
+    async fn polled(&mut self, ended: Result<(Id, anyhow::Result<Report>), JoinError>) {
         let (id, report) = match ended {
             Ok((id, report)) => (id, report),
             Err(panic) => (panic.id(), Err(anyhow::anyhow!("the poll failed: {panic}"))),
@@ -388,10 +480,10 @@ impl Daemon {
                 self.summary.new_items += report.new_items;
                 self.summary.hits += report.hits;
                 self.summary.alerts += report.alerts;
-                if report.alerts > 0 {
+                if report.alerts + report.events > 0 {
                     self.deliverer.wake();
                 }
-                self.notice(&report);
+                self.notice(&report).await;
                 let Report { feed, state, host_not_before, .. } = report;
                 self.queue.finished(&feed, &host, state, host_not_before, again);
                 if self.mode == Mode::Once && host_not_before.is_some() {
@@ -418,7 +510,11 @@ impl Daemon {
             Ok(Err(problems)) => Err(problems),
             Err(panic) => Err(format!("reading the configuration failed: {panic}")),
         };
-        self.refused = result.err();
+        let before = std::mem::replace(&mut self.refused, result.err());
+        if let Some(problems) = self.refused.clone().filter(|_| before != self.refused) {
+            let now = self.clock.now();
+            self.raise(&operator::config_refused(&problems, now), None).await;
+        }
         match &self.refused {
             Some(problems) => {
                 for problem in problems.lines() {
@@ -454,7 +550,8 @@ impl Daemon {
         let queue = load_queue(&self.store, &config, now)?;
         let polling = self.polling.values().map(|poll| poll.feed.name.clone()).collect();
         self.queue.replace(queue, &polling);
-        let fresh = Deliverer::start(receivers, &self.store, &self.clock);
+        self.teller = self.teller.with(&config);
+        let fresh = Deliverer::start(receivers, &self.store, &self.clock, &self.teller);
         std::mem::replace(&mut self.deliverer, fresh).drain(STOP_DELIVERIES).await;
         (self.config, self.fetcher) = (config, fetcher);
         Ok(())
@@ -530,11 +627,7 @@ impl Daemon {
     }
 
     fn status_line(&self) -> String {
-        let ill = self
-            .queue
-            .states()
-            .filter(|state| !matches!(state.state, State::New | State::Active))
-            .count();
+        let ill = self.in_trouble();
         let mut line = format!(
             "{} feeds ({ill} in trouble), {} rules",
             self.queue.len(),
@@ -560,7 +653,7 @@ impl Daemon {
         let ended = tokio::time::timeout(STOP_POLLS, async {
             while let Some(ended) = self.polls.join_next_with_id().await {
                 if let Ok((_, Ok(report))) = ended
-                    && report.alerts > 0
+                    && report.alerts + report.events > 0
                 {
                     self.deliverer.wake();
                 }

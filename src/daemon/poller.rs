@@ -10,6 +10,8 @@ use tracing::{Level, debug, enabled, info, warn};
 use url::Url;
 
 use super::queue::{self, Poll};
+use super::teller::Teller;
+use crate::alert::operator::{self, Look};
 use crate::clock::Clock;
 use crate::config::{Config, Feed};
 use crate::feed::{self, Document, ParseError, ParsedFeed, Repairs};
@@ -34,6 +36,7 @@ pub(crate) struct Poller {
     pub(crate) fetcher: Fetcher,
     pub(crate) clock: Clock,
     pub(crate) config: Arc<Config>,
+    pub(crate) teller: Teller,
     /// Nothing is in reach: what cannot be reached is not to blame.
     pub(crate) offline: Arc<AtomicBool>,
 }
@@ -64,6 +67,10 @@ pub(crate) struct Report {
     pub(crate) alerts: usize,
     /// The document, where one came that could be read and was not the last one again.
     pub(crate) document: Option<DocumentNote>,
+    /// Events of the feed itself that are told.
+    pub(crate) events: usize,
+    /// It failed because of our own network, and counts for nothing.
+    postponed: bool,
 }
 
 /// What a body turned out to be.
@@ -103,7 +110,12 @@ impl Poller {
         let feed = poll.feed;
         let before = schedule::lease(&poll.state, self.pace(&feed), self.clock.now());
         self.store.lease(&feed, before.clone()).await.context("failed to note the poll")?;
-        let (batch, report) = self.ask(&feed, &before).await?;
+        let (mut batch, mut report) = self.ask(&feed, &before).await?;
+        if !report.postponed {
+            self.look(&feed, &before, &mut batch).await?;
+            report.state.troubles = batch.state.troubles.clone();
+            report.events = batch.events.iter().filter(|event| !event.held).count();
+        }
         self.store.commit(batch).await.context("failed to commit the poll")?;
         log(&before, &report);
         Ok(report)
@@ -281,7 +293,8 @@ impl Poller {
             }
             reach => reach,
         };
-        let next = if reach == Reach::Unreachable && self.offline.load(Ordering::Relaxed) {
+        let postponed = reach == Reach::Unreachable && self.offline.load(Ordering::Relaxed);
+        let next = if postponed {
             Next { feed: schedule::postpone(before, now), host_not_before: None }
         } else {
             schedule::advance(before, polled, self.pace(feed), now, seed(feed, now))
@@ -310,8 +323,33 @@ impl Poller {
             hits: batch.hits.len(),
             alerts: batch.alerts.len(),
             document,
+            events: 0,
+            postponed,
         };
         (batch, report)
+    }
+
+    /// Finds what is wrong with a feed for longer than a moment, and adds to the batch what is
+    /// remembered and told of it.
+    async fn look(
+        &self,
+        feed: &Arc<Feed>,
+        before: &FeedState,
+        batch: &mut Batch,
+    ) -> anyhow::Result<()> {
+        let (after, now) = (&batch.state, batch.at);
+        let times = if after.failure.is_none() && operator::needs_times(feed, before, after, now) {
+            let (store, name) = (self.store.clone(), feed.name.clone());
+            let read = move || store.read(|reader| reader.times_of_items(&name));
+            tokio::task::spawn_blocking(read).await?.context("failed to look items up")?
+        } else {
+            Vec::new()
+        };
+        let look = Look { feed, before, after, times: &times, now };
+        let (troubles, events) = operator::events(&look, |kind| self.teller.tells(kind));
+        batch.state.troubles = troubles;
+        batch.events = events.iter().filter_map(|event| self.teller.tell(event, now)).collect();
+        Ok(())
     }
 }
 

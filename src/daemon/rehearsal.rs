@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::poller::{DocumentNote, Poller};
 use super::queue::{self, Poll};
+use super::teller::Teller;
 use crate::clock::Clock;
 use crate::config::{Config, Feed};
 use crate::fetch::Fetcher;
@@ -52,8 +53,10 @@ impl Rehearsal {
         let before = states.remove(&feed.name).unwrap_or_else(|| FeedState::new(now, now));
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
         let host_not_before = delays.get(&queue::host_of(feed, &before)).copied();
+        let config = Arc::new(config);
+        let teller = Teller::new(&config, &store, now)?;
         let offline = Arc::new(AtomicBool::new(false));
-        let poller = Poller { store, fetcher, clock, config: Arc::new(config), offline };
+        let poller = Poller { store, fetcher, clock, config, teller, offline };
         Ok(Self { poller, feed: Arc::new(feed.clone()), before, host_not_before })
     }
 

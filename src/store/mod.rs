@@ -30,6 +30,7 @@ pub use schema::VERSION;
 pub use silences::{Ended, MOST_SILENCES, NewSilence, SilenceRow};
 pub(crate) use writer::Command;
 
+use crate::alert::operator::OutgoingEvent;
 use crate::config::{Config, Feed};
 use crate::pipeline::Batch;
 use crate::schedule::FeedState;
@@ -232,7 +233,29 @@ impl Store {
 
     /// Writes down how an attempt to deliver went, of all that was in one message.
     pub async fn settle(&self, deliveries: Vec<i64>, settled: Settled) -> Result<(), StoreError> {
-        self.ask(|reply| Command::Settle { deliveries, settled, reply }).await
+        self.settle_and_tell(deliveries, settled, None).await
+    }
+
+    /// The same, and stores what is told of it in the same transaction.
+    pub async fn settle_and_tell(
+        &self,
+        deliveries: Vec<i64>,
+        settled: Settled,
+        event: Option<OutgoingEvent>,
+    ) -> Result<(), StoreError> {
+        let event = event.map(Box::new);
+        self.ask(|reply| Command::Settle { deliveries, settled, event, reply }).await
+    }
+
+    /// Stores events of the service with their deliveries and, in the same transaction, what the
+    /// daemon remembers of having told them.
+    pub async fn raise(
+        &self,
+        events: Vec<OutgoingEvent>,
+        note: Option<(String, String)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.ask(|reply| Command::Raise { events, note, now, reply }).await
     }
 
     /// Says something of the daemon itself, for `status`.

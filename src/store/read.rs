@@ -9,13 +9,18 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::{DueDelivery, StoreError, schema};
+use crate::alert::record::AlertRecord;
 use crate::item::{Alias, FeedName, Item, ItemKey, Proof};
 use crate::pipeline::{Fingerprint, KnownItem};
 use crate::poll::{FailureKind, Validators};
 use crate::recognition::Namesake;
 use crate::schedule::rate::Arrivals;
+use crate::schedule::trouble::Troubles;
 use crate::schedule::{FeedState, Move, State, Trust};
 use crate::text;
+
+/// Items from which the pauses of a feed are learnt: a month of one that brings a hundred a day.
+const MOST_TIMES: u32 = 3_000;
 
 /// A read-only connection. It sees what was committed when each query starts.
 #[derive(Debug)]
@@ -140,7 +145,7 @@ impl Reader {
                body_hash, last_request, last_ok, last_new_item, baseline_at, next_due,
                interval_s, arrivals, item_window, same_bodies, gap_at, failure, failure_since,
                effective_url, moved_at, moving_url, moving_since, moving_polls, trust,
-               distrusted_at, checked_at, last_body, lifetime_s, migrated_at
+               distrusted_at, checked_at, last_body, lifetime_s, migrated_at, troubles
              FROM feeds",
         )?;
         let mut rows = statement.query([])?;
@@ -220,6 +225,68 @@ impl Reader {
             .and_then(|millis: Option<i64>| millis.map(timestamp).transpose())
     }
 
+    /// When the newest items of a feed came, newest first: when they were published by their own
+    /// account, at the latest when they were seen.
+    pub fn times_of_items(&self, feed: &FeedName) -> Result<Vec<Timestamp>, StoreError> {
+        // Ids grow with time; by the index of the key, as the primary key would be gone through for
+        // the items of all feeds.
+        let mut statement = self.connection.prepare_cached(
+            "SELECT min(first_seen, coalesce(published, first_seen)) FROM items
+             WHERE feed = (SELECT id FROM feeds WHERE name = ?1)
+               AND (baseline = 0 OR published IS NOT NULL)
+             ORDER BY +id DESC LIMIT ?2",
+        )?;
+        let times = statement
+            .query_map(params![feed.as_str(), MOST_TIMES], |row| row.get(0))?
+            .collect::<Result<Vec<i64>, _>>()?;
+        let mut times = times.into_iter().map(timestamp).collect::<Result<Vec<_>, _>>()?;
+        times.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(times)
+    }
+
+    /// The types of the events of the service that were told by themselves from `since` on, and when.
+    pub fn events_told(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT record ->> '$.type', created FROM alerts
+             WHERE created >= ?1 AND told_in IS NULL AND record ->> '$.data.operator' IS NOT NULL",
+        )?;
+        let mut rows = statement.query([since.as_millisecond()])?;
+        let mut told = Vec::new();
+        while let Some(row) = rows.next()? {
+            told.push((row.get(0)?, time(row, 1)?));
+        }
+        Ok(told)
+    }
+
+    /// The events that wait for a summary, oldest first, with their sequence numbers; at most `most`.
+    pub fn events_held(&self, most: u32) -> Result<Vec<(i64, AlertRecord)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, record FROM alerts WHERE told_in = 0 ORDER BY seq LIMIT ?1",
+        )?;
+        let mut rows = statement.query([most])?;
+        let mut held = Vec::new();
+        while let Some(row) = rows.next()? {
+            let record: String = row.get(1)?;
+            let record = serde_json::from_str(&record)
+                .map_err(|_| StoreError::Corrupt { what: "alert record", value: record })?;
+            held.push((row.get(0)?, record));
+        }
+        Ok(held)
+    }
+
+    /// Whether the last delivery to a receiver that came to an end was given up.
+    pub fn gave_up_last(&self, receiver: &str) -> Result<bool, StoreError> {
+        let state: Option<String> = self
+            .connection
+            .prepare_cached(
+                "SELECT state FROM deliveries WHERE receiver = ?1 AND state != 'due'
+                 ORDER BY finished_at DESC, id DESC LIMIT 1",
+            )?
+            .query_row([receiver], |row| row.get(0))
+            .optional()?;
+        Ok(state.as_deref() == Some("dead"))
+    }
+
     /// What the daemon last said under that name.
     pub fn fact(&self, name: &str) -> Result<Option<Fact>, StoreError> {
         let fact = self
@@ -286,6 +353,7 @@ fn feed_state(row: &Row<'_>) -> Result<FeedState, StoreError> {
         checked_at: maybe_time(row, "checked_at")?,
         last_body: maybe_time(row, "last_body")?,
         lifetime: maybe_seconds(row, "lifetime_s")?,
+        troubles: Troubles::from_json(&row.get::<_, String>("troubles")?),
     })
 }
 

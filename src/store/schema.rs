@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 7] = [V1, V2, V3, V4, V5, V6, V7];
+const STEPS: [&str; 8] = [V1, V2, V3, V4, V5, V6, V7, V8];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -222,6 +222,14 @@ CREATE INDEX silences_open ON silences (until) WHERE summed_at IS NULL;
 -- The silence that kept an alert from people.
 ALTER TABLE alerts ADD COLUMN silence INTEGER;
 CREATE INDEX alerts_silenced ON alerts (silence) WHERE silence IS NOT NULL;
+";
+
+const V8: &str = "
+-- What is wrong with a feed for longer than a moment, as schedule::trouble writes it.
+ALTER TABLE feeds ADD COLUMN troubles TEXT NOT NULL DEFAULT '{}';
+-- An event that waits for a summary has 0 here, one that was told in a summary the summary's seq.
+ALTER TABLE alerts ADD COLUMN told_in INTEGER;
+CREATE INDEX alerts_held ON alerts (seq) WHERE told_in = 0;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

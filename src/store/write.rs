@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{StoreError, silences};
+use crate::alert::operator::OutgoingEvent;
 use crate::alert::route::LONGEST_HOLD;
 use crate::config::Feed;
 use crate::item::FeedName;
@@ -14,6 +15,7 @@ use crate::poll::FailureKind;
 use crate::recognition::Renamed;
 use crate::schedule::FeedState;
 use crate::schedule::rate::Arrivals;
+use crate::schedule::trouble::Troubles;
 
 /// Items that one call of [`prune`] empties at most, so that polls need not wait long for it.
 const MOST_PRUNED: u32 = 5_000;
@@ -47,6 +49,9 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), StoreE
     }
     for alert in &batch.alerts {
         self::alert(connection, alert, batch.at)?;
+    }
+    for event in &batch.events {
+        self::event(connection, event)?;
     }
     for hit in &batch.hits {
         self::hit(connection, batch, hit)?;
@@ -167,13 +172,26 @@ fn day(now: Timestamp) -> i64 {
     now.as_second().div_euclid(24 * 3600)
 }
 
-/// Writes an alert and its deliveries. Whether a silence mutes it is decided here, in the transaction
+/// Writes an event of the service: by itself, or in place of those that were held.
+pub(crate) fn event(connection: &Connection, event: &OutgoingEvent) -> Result<(), StoreError> {
+    let sequence = alert(connection, &event.alert, event.alert.record.recordedtime)?;
+    let mut told_in = connection.prepare_cached("UPDATE alerts SET told_in = ?2 WHERE seq = ?1")?;
+    if event.held {
+        told_in.execute(params![sequence, 0])?;
+    }
+    for held in &event.tells {
+        told_in.execute(params![held, sequence])?;
+    }
+    Ok(())
+}
+
+/// Writes an alert and its deliveries, and returns its sequence number. Whether a silence mutes it is decided here, in the transaction
 /// that holds the alert: then only logs get it.
 pub(crate) fn alert(
     connection: &Connection,
     alert: &OutgoingAlert,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     let silence = silences::holding(connection, alert, now)?;
     connection
         .prepare_cached(
@@ -207,7 +225,7 @@ pub(crate) fn alert(
             )?
             .execute(params![sequence, delivery.receiver, at, digest])?;
     }
-    Ok(())
+    Ok(sequence)
 }
 
 fn hit(connection: &Connection, batch: &Batch, hit: &Hit) -> Result<(), StoreError> {
@@ -257,7 +275,7 @@ pub(crate) fn feed_state(
                same_bodies = ?18, gap_at = ?19, failure = ?20, failure_since = ?21,
                effective_url = ?22, moved_at = ?23, moving_url = ?24, moving_since = ?25,
                moving_polls = ?26, trust = ?27, distrusted_at = ?28, checked_at = ?29,
-               last_body = ?30, lifetime_s = ?31, migrated_at = ?32
+               last_body = ?30, lifetime_s = ?31, migrated_at = ?32, troubles = ?33
              WHERE name = ?1",
         )?
         .execute(params![
@@ -293,6 +311,7 @@ pub(crate) fn feed_state(
             state.last_body.map(millis),
             state.lifetime.map(seconds),
             state.migrated_at.map(millis),
+            state.troubles.to_json(),
         ])?;
     if updated == 0 {
         return Err(rusqlite::Error::QueryReturnedNoRows.into());
@@ -331,6 +350,8 @@ pub(crate) fn adopt_feeds(
             .execute(params![name, url, feed.title, configured])?;
         if before != url {
             let mut fresh = FeedState::new(now, now);
+            // Whoever was told of a trouble is told when the new address ends it.
+            fresh.troubles = troubles(connection, name)?;
             // Only another server's feed is another feed; a path that moved keeps its baseline.
             if same_origin(&before, &feed.url) {
                 fresh.baseline_at = connection.query_row(
@@ -346,6 +367,13 @@ pub(crate) fn adopt_feeds(
         }
     }
     Ok(())
+}
+
+fn troubles(connection: &Connection, feed: &str) -> Result<Troubles, StoreError> {
+    let text: String = connection
+        .prepare_cached("SELECT troubles FROM feeds WHERE name = ?1")?
+        .query_row([feed], |row| row.get(0))?;
+    Ok(Troubles::from_json(&text))
 }
 
 fn same_origin(before: &str, now: &url::Url) -> bool {

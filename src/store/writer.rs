@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::outbox::{self, Settled};
 use super::{StoreError, silences, write};
+use crate::alert::operator::OutgoingEvent;
 use crate::config::{Config, Feed};
 use crate::item::FeedName;
 use crate::pipeline::Batch;
@@ -17,6 +18,9 @@ use crate::schedule::FeedState;
 /// Commands that share one transaction, at most: what costs is the flush to disk at its end.
 const MOST_PER_TRANSACTION: usize = 64;
 
+type Event = Box<OutgoingEvent>;
+/// The name and the value of a fact.
+type Note = (String, String);
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// What the writer is asked to do; each is answered when it is on the disk.
@@ -25,7 +29,8 @@ pub(crate) enum Command {
     Commit { batch: Box<Batch>, reply: Reply<()> },
     Lease { name: FeedName, state: Box<FeedState>, reply: Reply<()> },
     AdoptFeeds { feeds: Vec<Feed>, now: Timestamp, reply: Reply<()> },
-    Settle { deliveries: Vec<i64>, settled: Settled, reply: Reply<()> },
+    Settle { deliveries: Vec<i64>, settled: Settled, event: Option<Event>, reply: Reply<()> },
+    Raise { events: Vec<OutgoingEvent>, note: Option<Note>, now: Timestamp, reply: Reply<()> },
     Note { name: String, value: String, now: Timestamp, reply: Reply<()> },
     SetBack { by: SignedDuration, now: Timestamp, reply: Reply<()> },
     SumUpSilences { config: Arc<Config>, now: Timestamp, reply: Reply<usize> },
@@ -84,8 +89,17 @@ fn obey(transaction: &mut rusqlite::Transaction<'_>, command: Command) -> Answer
         Command::AdoptFeeds { feeds, now, reply } => {
             within(transaction, reply, |savepoint| write::adopt_feeds(savepoint, &feeds, now))
         }
-        Command::Settle { deliveries, settled, reply } => within(transaction, reply, |savepoint| {
-            deliveries.iter().try_for_each(|id| outbox::settle(savepoint, *id, &settled))
+        Command::Settle { deliveries, settled, event, reply } => {
+            within(transaction, reply, |savepoint| {
+                deliveries.iter().try_for_each(|id| outbox::settle(savepoint, *id, &settled))?;
+                event.map_or(Ok(()), |event| write::event(savepoint, &event))
+            })
+        }
+        Command::Raise { events, note, now, reply } => within(transaction, reply, |savepoint| {
+            for event in &events {
+                write::event(savepoint, event)?;
+            }
+            note.map_or(Ok(()), |(name, value)| write::note(savepoint, &name, &value, now))
         }),
         Command::Note { name, value, now, reply } => {
             within(transaction, reply, |savepoint| write::note(savepoint, &name, &value, now))
@@ -132,6 +146,7 @@ fn refuse(command: Command) -> Answer {
         | Command::Lease { reply, .. }
         | Command::AdoptFeeds { reply, .. }
         | Command::Settle { reply, .. }
+        | Command::Raise { reply, .. }
         | Command::Note { reply, .. }
         | Command::SetBack { reply, .. } => unsent(reply),
         Command::SumUpSilences { reply, .. } | Command::Prune { reply, .. } => unsent(reply),

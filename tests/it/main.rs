@@ -11,6 +11,7 @@ mod feeds_commands;
 mod layers;
 mod names;
 mod old_stores;
+mod operator;
 mod polling;
 mod program;
 mod proxy;

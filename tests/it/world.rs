@@ -49,13 +49,14 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A world without feeds, whose webhook answers 200. A first poll alerts.
+    /// A world without feeds, whose webhook answers 200. A first poll alerts. Nobody is told of the
+    /// service itself.
     pub(crate) async fn new() -> Self {
         let server = Server::start().await;
         server.set(HOOK, Answer::status("200 OK", "", ""));
         let hook = server.url(HOOK);
         let main = format!(
-            "[poll]\nfirst_run = \"alert\"\nhost_gap = \"0s\"\ninterval = \"10m\"\n\
+            "[operator]\nreceivers = []\n[poll]\nfirst_run = \"alert\"\nhost_gap = \"0s\"\ninterval = \"10m\"\n\
              [[receiver]]\nname = \"hook\"\ntype = \"webhook\"\nurl = \"{hook}\"\n\
              allow_private = true\ntimeout = \"5s\"\n"
         );
@@ -71,6 +72,13 @@ impl World {
             })),
             shown: BTreeMap::new(),
         }
+    }
+
+    /// The same, whose webhook is told of the service itself, too.
+    pub(crate) async fn with_operator() -> Self {
+        let world = Self::new().await;
+        world.edit_main("receivers = []\n", "");
+        world
     }
 
     /// Adds a feed of the server's, with further lines for its table.
@@ -187,6 +195,15 @@ impl World {
         self.alerts().iter().map(title).collect()
     }
 
+    /// The types of the events of the service that the webhook has had, in their order.
+    pub(crate) fn told(&self) -> Vec<String> {
+        let kind = |alert: &Value| {
+            let kind = alert["type"].as_str().unwrap().strip_prefix("newswatch.").unwrap();
+            alert["data"]["operator"].is_object().then(|| kind.to_owned())
+        };
+        self.alerts().iter().filter_map(kind).collect()
+    }
+
     /// What is wrong with the configuration, as `check` says it.
     pub(crate) fn problems(&self) -> String {
         checked(&self.sources.lock().unwrap(), self.folder.path()).err().unwrap_or_default()
@@ -222,11 +239,21 @@ impl World {
         hits
     }
 
-    /// How many alerts are stored.
+    /// How many alerts of rules are stored.
     pub(crate) fn stored_alerts(&self) -> usize {
+        self.stored("rule")
+    }
+
+    /// How many events of the service are stored.
+    pub(crate) fn stored_events(&self) -> usize {
+        self.stored("operator")
+    }
+
+    /// How many records are stored that have this part.
+    fn stored(&self, part: &str) -> usize {
         let mut count = 0;
-        let each = |_| {
-            count += 1;
+        let each = |record: Value| {
+            count += usize::from(record["data"][part].is_object());
             Ok(())
         };
         self.reader().alerts(&AlertFilter::default(), each).unwrap();
