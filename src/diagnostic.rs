@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
@@ -15,7 +15,7 @@ use unicode_width::UnicodeWidthStr;
 const WIDEST_LINE: usize = 160;
 
 /// A file of the configuration, read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct SourceFile {
     /// Where it was read from, as messages name it.
     pub path: PathBuf,
@@ -23,31 +23,49 @@ pub struct SourceFile {
     pub text: String,
     /// Where the first bytes stood that are not UTF-8 and became U+FFFD.
     pub not_utf8: Option<usize>,
+    /// Where its lines begin, once somebody has asked: a file may have a warning for each of a
+    /// hundred thousand rules.
+    lines: OnceLock<Vec<usize>>,
 }
+
+impl PartialEq for SourceFile {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.path, &self.text, self.not_utf8) == (&other.path, &other.text, other.not_utf8)
+    }
+}
+
+impl Eq for SourceFile {}
 
 impl SourceFile {
     /// A file of that path and text.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { path: path.into(), text: text.into(), not_utf8: None })
+        Self::read(path.into(), text.into(), None)
     }
 
     /// A file of that path and content.
     pub fn from_bytes(path: impl Into<PathBuf>, bytes: Vec<u8>) -> Arc<Self> {
         match String::from_utf8(bytes) {
             Ok(text) => Self::new(path, text),
-            Err(error) => Arc::new(Self {
-                path: path.into(),
-                text: String::from_utf8_lossy(error.as_bytes()).into_owned(),
-                not_utf8: Some(error.utf8_error().valid_up_to()),
-            }),
+            Err(error) => {
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                Self::read(path.into(), text, Some(error.utf8_error().valid_up_to()))
+            }
         }
+    }
+
+    fn read(path: PathBuf, text: String, not_utf8: Option<usize>) -> Arc<Self> {
+        Arc::new(Self { path, text, not_utf8, lines: OnceLock::new() })
     }
 
     /// The line and column (both from 1, the column in characters) of a byte offset.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        let before = &self.text[..self.floor(offset)];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+        let offset = self.floor(offset);
+        let lines = self.lines.get_or_init(|| {
+            let newlines = memchr::memchr_iter(b'\n', self.text.as_bytes());
+            std::iter::once(0).chain(newlines.map(|newline| newline + 1)).collect()
+        });
+        let line = lines.partition_point(|start| *start <= offset);
+        (line, self.text[lines[line - 1]..offset].chars().count() + 1)
     }
 
     fn floor(&self, offset: usize) -> usize {
@@ -290,6 +308,16 @@ mod tests {
         let at = value.find(word).expect("the value holds the word");
         let span = located.span_of(at..at + word.len());
         assert_eq!(&file[span], word);
+    }
+
+    #[test]
+    fn a_place_is_a_line_and_a_column_in_characters() {
+        let file = SourceFile::new("a.toml", "ab\n\nżółw = 1\n");
+        let places =
+            [(13, (3, 7)), (0, (1, 1)), (2, (1, 3)), (3, (2, 1)), (4, (3, 1)), (99, (4, 1))];
+        for (offset, place) in places {
+            assert_eq!(file.line_column(offset), place, "{offset}");
+        }
     }
 
     #[test]
