@@ -185,6 +185,8 @@ impl Store {
             .map_err(|error| open_error(error.into()))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        // What a savepoint would roll back to is kept for each command; not in a file.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         schema::migrate(&mut connection)?;
         connection.set_prepared_statement_cache_capacity(64);
         let (commands, queue) = std::sync::mpsc::sync_channel(QUEUE);

@@ -60,8 +60,7 @@ fn transact(
     answers: &mut Vec<Answer>,
 ) -> Result<(), rusqlite::Error> {
     let mut next = Some(first);
-    let mut transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate)
-    {
+    let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(transaction) => transaction,
         Err(error) => {
             // It may have been waited for long; the others would only wait as long again.
@@ -71,14 +70,14 @@ fn transact(
         }
     };
     while let Some(command) = next {
-        answers.push(obey(&mut transaction, command));
+        answers.push(obey(&transaction, command));
         next = if answers.len() < MOST_PER_TRANSACTION { queue.try_recv().ok() } else { None };
     }
     transaction.commit()
 }
 
 /// Does one command within a savepoint of its own, so that its failure takes nothing else along.
-fn obey(transaction: &mut rusqlite::Transaction<'_>, command: Command) -> Answer {
+fn obey(transaction: &Connection, command: Command) -> Answer {
     match command {
         Command::Commit { batch, reply } => {
             within(transaction, reply, |savepoint| write::batch(savepoint, &batch))
@@ -117,15 +116,11 @@ fn obey(transaction: &mut rusqlite::Transaction<'_>, command: Command) -> Answer
 }
 
 fn within<T: 'static>(
-    transaction: &mut rusqlite::Transaction<'_>,
+    transaction: &Connection,
     reply: Reply<T>,
     work: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Answer {
-    let result = transaction.savepoint().map_err(StoreError::from).and_then(|savepoint| {
-        let value = work(&savepoint)?;
-        savepoint.commit()?;
-        Ok(value)
-    });
+    let result = in_savepoint(transaction, work);
     Box::new(move |failed| {
         // Nobody waits any more when the daemon is stopping; the work is done all the same.
         let _ = reply.send(match failed {
@@ -133,6 +128,25 @@ fn within<T: 'static>(
             None => result,
         });
     })
+}
+
+/// Does `work` and takes it back when it fails. Two statements a command that need not be compiled
+/// each time.
+fn in_savepoint<T>(
+    transaction: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let run = |statement| transaction.prepare_cached(statement)?.execute([]);
+    run("SAVEPOINT command")?;
+    let result = work(transaction);
+    if result.is_err() {
+        // What went wrong may have ended the transaction, and is what counts.
+        let _ = run("ROLLBACK TO command");
+        let _ = run("RELEASE command");
+        return result;
+    }
+    run("RELEASE command")?;
+    result
 }
 
 fn refuse(command: Command) -> Answer {
