@@ -46,6 +46,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
             }),
             clock: Clock::System,
             control: daemon::forward_signals()?,
+            idle: None,
         };
         if arguments.once {
             daemon::run_once(setup).await.map(Some)

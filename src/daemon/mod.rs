@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{error, info, warn};
 
@@ -91,6 +91,17 @@ pub struct Setup {
     pub clock: Clock,
     /// Orders from outside; the daemon stops when all senders are gone.
     pub control: mpsc::Receiver<Control>,
+    /// Told each time that no poll is under way, for one who moves the clock by hand.
+    pub idle: Option<watch::Sender<Option<Idle>>>,
+}
+
+/// No poll is under way, and none is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idle {
+    /// When this was so.
+    pub at: Timestamp,
+    /// When that will change, if it will.
+    pub next_due: Option<Timestamp>,
 }
 
 /// What `run --once` did.
@@ -173,6 +184,7 @@ struct Daemon {
     read_config: Arc<ReadConfig>,
     clock: Clock,
     control: mpsc::Receiver<Control>,
+    idle: Option<watch::Sender<Option<Idle>>>,
     store: Arc<Store>,
     fetcher: Fetcher,
     queue: Queue,
@@ -205,7 +217,7 @@ struct Daemon {
 
 impl Daemon {
     async fn start(setup: Setup, mode: Mode) -> anyhow::Result<Self> {
-        let Setup { config, read_config, clock, control } = setup;
+        let Setup { config, read_config, clock, control, idle } = setup;
         let now = clock.now();
         fetch::check_system(&config)?;
         let store = Arc::new(Store::open(&config.store.path)?);
@@ -228,6 +240,7 @@ impl Daemon {
             read_config,
             clock,
             control,
+            idle,
             store,
             fetcher,
             queue,
@@ -263,6 +276,7 @@ impl Daemon {
         loop {
             self.follow_clock().await;
             self.start_polls();
+            self.tell_idle();
             match self.next_event().await {
                 Event::Due => {}
                 Event::Probe => self.probe(),
@@ -278,6 +292,14 @@ impl Daemon {
                 Event::Beaten(Err(panic)) => error!("the heartbeat failed: {panic}"),
                 Event::Finished => return,
             }
+        }
+    }
+
+    fn tell_idle(&self) {
+        if let Some(idle) = self.idle.as_ref().filter(|_| self.polls.is_empty()) {
+            let next = [self.queue.next_due(), self.network.next_probe()];
+            let next_due = next.into_iter().flatten().min();
+            idle.send_replace(Some(Idle { at: self.last_seen, next_due }));
         }
     }
 

@@ -167,6 +167,7 @@ impl World {
             read_config: Arc::new(read_config),
             clock: Clock::Manual(self.clock.clone()),
             control,
+            idle: None,
         };
         (setup, sender)
     }
