@@ -7,6 +7,7 @@ pub mod decide;
 pub mod id;
 pub(crate) mod notice;
 pub mod operator;
+pub(crate) mod pace;
 pub mod record;
 pub mod render;
 pub mod retry;

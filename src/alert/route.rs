@@ -186,8 +186,11 @@ mod tests {
 
     #[track_caller]
     fn told(routes: &[Route], notify: &[&str]) -> Vec<(String, Option<usize>, bool)> {
-        let all = ["log", "pager"]
-            .map(|name| Receiver { name: name.to_owned(), kind: ReceiverKind::Stdout });
+        let all = ["log", "pager"].map(|name| Receiver {
+            name: name.to_owned(),
+            kind: ReceiverKind::Stdout,
+            max_per_minute: None,
+        });
         let rule = rule(notify);
         let subject = Subject::of(&rule, Severity::High);
         plan(routes, &all, &subject, at("2023-09-18T12:00:00Z"))

@@ -111,6 +111,9 @@ fn set_list<T: AsRef<str>>(table: &mut Table, key: &str, values: &[T]) {
 fn receiver(receiver: &Receiver) -> Table {
     let mut table = Table::new();
     set(&mut table, "name", &receiver.name);
+    if let Some(most) = receiver.max_per_minute {
+        table.insert("max_per_minute".to_owned(), Value::Integer(most.get().into()));
+    }
     match &receiver.kind {
         ReceiverKind::Stdout => set(&mut table, "type", "stdout"),
         ReceiverKind::Journald => set(&mut table, "type", "journald"),

@@ -1,5 +1,6 @@
 //! `newswatch deliveries`: the outbox.
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use super::list::{self, Column, Filter, Output, short_time};
@@ -14,7 +15,8 @@ use crate::store::{self, DeliveryRow, Retried};
     after_help = "\
 Examples:
   newswatch deliveries --dead
-  newswatch deliveries retry 12 13"
+  newswatch deliveries retry 12 13
+  newswatch deliveries retry --since 2d"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -32,8 +34,11 @@ enum Command {
     /// seconds
     Retry {
         /// The deliveries, as the list names them
-        #[arg(required = true, value_name = "ID")]
+        #[arg(required_unless_present = "since", value_name = "ID")]
         ids: Vec<i64>,
+        /// All that were given up since then: a time as 2023-09-18 or 2023-09-18T10:00Z, or a while ago as 12h
+        #[arg(long, value_name = "TIME", conflicts_with = "ids")]
+        since: Option<String>,
     },
 }
 
@@ -53,8 +58,14 @@ const COLUMNS: &[Column<DeliveryRow>] = &[
 /// Lists the outbox, or retries.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
     let now = Clock::System.now();
-    if let Some(Command::Retry { ids }) = &arguments.command {
+    if let Some(Command::Retry { ids, since }) = &arguments.command {
         let path = config_files::database_path(global)?;
+        if let Some(since) = since {
+            let since = list::moment(since, now).context("--since")?;
+            let due = store::retry_dead_since(&path, since, now)?;
+            say(&format!("{due} made due again"));
+            return Ok(if due > 0 { Exit::Done } else { Exit::No });
+        }
         let retried = store::retry_dead(&path, ids, now)?;
         for (id, retried) in ids.iter().zip(&retried) {
             match retried {

@@ -1,6 +1,7 @@
 //! `[[receiver]]`: who can be told, and by what way.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ use super::toml_file::{Section, nearest};
 use super::{Files, SecretSource};
 use crate::diagnostic::{Located, Problem};
 
+/// The highest `max_per_minute`.
+const MOST_PER_MINUTE: i64 = 60_000;
+
 /// `[[receiver]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receiver {
@@ -19,6 +23,8 @@ pub struct Receiver {
     pub name: String,
     /// What it is.
     pub kind: ReceiverKind,
+    /// How many messages it may have in a minute; as many as there are when absent.
+    pub max_per_minute: Option<NonZeroU32>,
 }
 
 /// What a receiver is, with the settings of its type.
@@ -42,6 +48,20 @@ pub enum ReceiverKind {
 impl ReceiverKind {
     /// The types that the configuration names.
     pub const NAMES: [&str; 5] = ["jsonl", "journald", "stdout", "webhook", "smtp"];
+
+    /// How many messages a minute people and their services bear, where nothing else is said.
+    /// Discord takes 30 for a channel, Telegram 20 for a group, Slack one a second.
+    fn usual_pace(&self) -> Option<u32> {
+        match self {
+            ReceiverKind::Stdout | ReceiverKind::Journald | ReceiverKind::Jsonl { .. } => None,
+            ReceiverKind::Smtp(_) => Some(30),
+            ReceiverKind::Webhook(webhook) => Some(match webhook.template {
+                Template::Discord => 30,
+                Template::Telegram { .. } => 20,
+                _ => 60,
+            }),
+        }
+    }
 
     /// Whether it is known to need certificates of authorities.
     pub(super) fn is_over_tls(&self) -> bool {
@@ -223,11 +243,16 @@ pub(super) fn receiver(mut section: Section<'_>, files: &Files) -> Option<(Locat
             None
         }
     });
-    if kind.is_some() {
-        section.finish();
+    let kind = kind?;
+    let mut max_per_minute = kind.usual_pace().and_then(NonZeroU32::new);
+    if max_per_minute.is_some()
+        && let Some(asked) = section.integer("max_per_minute", 1..=MOST_PER_MINUTE)
+    {
+        max_per_minute = u32::try_from(asked).ok().and_then(NonZeroU32::new);
     }
+    section.finish();
     let name = name?;
-    let receiver = Receiver { name: name.text.clone(), kind: kind? };
+    let receiver = Receiver { name: name.text.clone(), kind, max_per_minute };
     Some((name, receiver))
 }
 

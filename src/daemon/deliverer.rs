@@ -10,6 +10,7 @@ use tracing::{debug, error, info, warn};
 
 use super::teller::Teller;
 use crate::alert::operator::{self, OutgoingEvent};
+use crate::alert::pace::Pace;
 use crate::alert::record::AlertRecord;
 use crate::alert::retry::{self, Next};
 use crate::clock::Clock;
@@ -41,8 +42,17 @@ pub(crate) struct Deliverer {
 struct Signal {
     /// Changes whenever there may be something new to deliver.
     round: u64,
-    /// Deliver what is due and end.
-    drain: bool,
+    /// Whether the tasks shall end.
+    end: Option<End>,
+}
+
+/// When a task ends that shall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// When all is delivered that is due.
+    Drained,
+    /// After the attempt that is under way.
+    Now,
 }
 
 impl Deliverer {
@@ -64,6 +74,7 @@ impl Deliverer {
                 teller: teller.clone(),
                 signal: signal.subscribe(),
                 paused_until: None,
+                pace: receiver.max_per_minute().map(Pace::new),
                 gone: None,
             };
             tasks.spawn(outbox.run());
@@ -88,7 +99,18 @@ impl Deliverer {
     /// Delivers what is due now and ends, or gives up after `deadline`. What is left stays in the
     /// outbox.
     pub(crate) async fn drain(mut self, deadline: Duration) {
-        self.signal.send_modify(|signal| signal.drain = true);
+        self.end(End::Drained, deadline).await;
+    }
+
+    /// Lets the attempts end that are under way, at the latest after `deadline`, and makes no more:
+    /// what follows takes over, and no receiver is told by two at once.
+    pub(crate) async fn halt(&mut self, deadline: Duration) {
+        self.end(End::Now, deadline).await;
+        self.tasks.shutdown().await;
+    }
+
+    async fn end(&mut self, end: End, deadline: Duration) {
+        self.signal.send_modify(|signal| signal.end = Some(end));
         let ended = tokio::time::timeout(deadline, async {
             while self.tasks.join_next().await.is_some() {}
         });
@@ -106,6 +128,8 @@ struct Outbox {
     teller: Teller,
     signal: watch::Receiver<Signal>,
     paused_until: Option<Timestamp>,
+    /// How fast the receiver may be told; as fast as it takes when absent.
+    pace: Option<Pace>,
     /// The receiver has said that it is there no more, in these words. It is not asked again before
     /// the next start or reload.
     gone: Option<String>,
@@ -114,8 +138,12 @@ struct Outbox {
 impl Outbox {
     async fn run(mut self) {
         loop {
-            let draining = self.signal.borrow_and_update().drain;
-            let worked = match self.work().await {
+            let end = self.signal.borrow_and_update().end;
+            if end == Some(End::Now) {
+                return;
+            }
+            let looked_at = self.clock.now();
+            let worked = match self.work(looked_at).await {
                 Ok(worked) => worked,
                 Err(error) => {
                     error!(receiver = self.receiver.name(), "the outbox failed: {}", chain(&error));
@@ -126,18 +154,19 @@ impl Outbox {
             if worked {
                 continue;
             }
-            if draining {
+            // What only its pace holds up is still delivered.
+            let paced = self.not_before(self.clock.now()).is_some();
+            if end.is_some() && !paced {
                 return;
             }
-            if self.wait().await.is_err() {
+            if self.wait(looked_at).await.is_err() {
                 return;
             }
         }
     }
 
     /// Delivers a batch of what is due; false when nothing was.
-    async fn work(&mut self) -> Result<bool, StoreError> {
-        let now = self.clock.now();
+    async fn work(&mut self, now: Timestamp) -> Result<bool, StoreError> {
         if self.paused_until.is_some_and(|until| lasts(until, now)) {
             return Ok(false);
         }
@@ -155,6 +184,10 @@ impl Outbox {
         .await?;
         let any = !messages.is_empty();
         for message in messages {
+            let ending = self.signal.borrow().end == Some(End::Now);
+            if ending || self.not_before(self.clock.now()).is_some() {
+                return Ok(false);
+            }
             if !self.deliver(message).await? {
                 return Ok(false);
             }
@@ -196,7 +229,11 @@ impl Outbox {
             .zip(&records)
             .map(|(delivery, record)| Outgoing { record, line: &delivery.line })
             .collect();
-        let outcome = self.receiver.deliver(&alerts, self.clock.now()).await;
+        let started = self.clock.now();
+        let outcome = self.receiver.deliver(&alerts, started).await;
+        if let Some(pace) = &mut self.pace {
+            pace.sent(started);
+        }
         if let Delivery::Gone { why } = &outcome {
             self.gone = Some(why.clone());
         }
@@ -256,18 +293,27 @@ impl Outbox {
         Ok(self.teller.tell(&event, now))
     }
 
-    /// Waits until there may be something to do; an error when the daemon is gone.
-    async fn wait(&mut self) -> Result<(), watch::error::RecvError> {
+    /// When the receiver's pace lets it have the next message; nothing when it may have it now.
+    fn not_before(&self, now: Timestamp) -> Option<Timestamp> {
+        self.pace.as_ref().and_then(|pace| pace.not_before(now))
+    }
+
+    /// Waits until there may be something to do; an error when the daemon is gone. What was due when
+    /// the outbox was looked at has been delivered, or waits for what goes before it.
+    async fn wait(&mut self, looked_at: Timestamp) -> Result<(), watch::error::RecvError> {
         let (store, receiver) = (self.store.clone(), self.receiver.clone());
         let next =
-            blocking(move || store.read(|reader| reader.next_attempt(receiver.name()))).await;
+            blocking(move || store.read(|reader| reader.next_attempt(receiver.name(), looked_at)))
+                .await;
         let now = self.clock.now();
-        let next = match next {
-            Ok(Some(next)) => next.max(self.paused_until.unwrap_or(next)).min(now + LOOK_EVERY),
-            Ok(None) => now + LOOK_EVERY,
-            Err(_) => now + STORE_PAUSE,
+        let paced = self.not_before(now);
+        let resting = self.paused_until.filter(|until| lasts(*until, now)).max(paced);
+        let next = match (next, resting) {
+            (Err(_), _) => now + STORE_PAUSE,
+            (Ok(_), Some(until)) => until,
+            (Ok(Some(next)), None) => next.min(now + LOOK_EVERY),
+            (Ok(None), None) => now + LOOK_EVERY,
         };
-        let paused_until = self.paused_until;
         let asleep = self.clock.sleep_until(next);
         tokio::pin!(asleep);
         loop {
@@ -277,8 +323,8 @@ impl Outbox {
                     changed?;
                     // A pause is kept however much arrives meanwhile, but not when stopping.
                     let now = self.clock.now();
-                    let resting = paused_until.is_some_and(|until| lasts(until, now));
-                    if !resting || self.signal.borrow().drain {
+                    let resting = resting.is_some_and(|until| lasts(until, now));
+                    if !resting || self.signal.borrow().end.is_some() {
                         return Ok(());
                     }
                 }

@@ -573,8 +573,8 @@ impl Daemon {
         let polling = self.polling.values().map(|poll| poll.feed.name.clone()).collect();
         self.queue.replace(queue, &polling);
         self.teller = self.teller.with(&config);
-        let fresh = Deliverer::start(receivers, &self.store, &self.clock, &self.teller);
-        std::mem::replace(&mut self.deliverer, fresh).drain(STOP_DELIVERIES).await;
+        self.deliverer.halt(STOP_DELIVERIES).await;
+        self.deliverer = Deliverer::start(receivers, &self.store, &self.clock, &self.teller);
         (self.config, self.fetcher) = (config, fetcher);
         Ok(())
     }

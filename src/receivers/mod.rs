@@ -9,6 +9,8 @@ mod smtp;
 mod stdout;
 mod webhook;
 
+use std::num::NonZeroU32;
+
 use jiff::Timestamp;
 
 use crate::alert::id;
@@ -29,6 +31,7 @@ pub struct Outgoing<'a> {
 #[derive(Debug)]
 pub struct Receiver {
     name: String,
+    max_per_minute: Option<NonZeroU32>,
     kind: Kind,
 }
 
@@ -54,12 +57,17 @@ impl Receiver {
             }
             ReceiverKind::Smtp(settings) => Kind::Smtp(Box::new(smtp::Smtp::new(settings)?)),
         };
-        Ok(Self { name: settings.name.clone(), kind })
+        Ok(Self { name: settings.name.clone(), max_per_minute: settings.max_per_minute, kind })
     }
 
     /// The name that the configuration gives it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How many messages it may have in a minute; as many as there are when absent.
+    pub fn max_per_minute(&self) -> Option<NonZeroU32> {
+        self.max_per_minute
     }
 
     /// Delivers alerts, all in one message where the receiver has messages. They are delivered

@@ -361,6 +361,18 @@ pub fn retry_dead(
     beside(path, |connection| outbox::retry(connection, deliveries, now))
 }
 
+/// Makes all deliveries due again that were given up since then, and says how many.
+pub fn retry_dead_since(
+    path: &Path,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    beside(path, |connection| {
+        let dead = outbox::dead_since(connection, since)?;
+        Ok(outbox::retry(connection, &dead, now)?.len())
+    })
+}
+
 /// Makes a silence, beside a daemon that may be running, and gives its number; nothing when
 /// [`MOST_SILENCES`] are in force. An alert that is stored before it is told, one after it is not.
 pub fn add_silence(

@@ -85,6 +85,18 @@ pub enum Retried {
     Unknown,
 }
 
+/// The deliveries that were given up since then.
+pub(crate) fn dead_since(
+    connection: &Connection,
+    since: Timestamp,
+) -> Result<Vec<i64>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM deliveries WHERE state = 'dead' AND finished_at >= ?1 ORDER BY alert",
+    )?;
+    let ids = statement.query_map([millis(since)], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(ids)
+}
+
 /// Makes dead deliveries due at once, as if they had never been tried.
 pub(crate) fn retry(
     connection: &Connection,

@@ -21,6 +21,8 @@ use crate::text;
 
 /// Items from which the pauses of a feed are learnt: a month of one that brings a hundred a day.
 const MOST_TIMES: u32 = 3_000;
+/// Due deliveries that are looked at for those that nothing holds back.
+const LOOKED_AT: u32 = 1024;
 
 /// A read-only connection. It sees what was committed when each query starts.
 #[derive(Debug)]
@@ -171,6 +173,7 @@ impl Reader {
     }
 
     /// The deliveries to a receiver that may be tried at `now`, each by itself, oldest alert first.
+    /// One that failed and waits holds back the later ones of its story, and no others.
     pub fn due_deliveries(
         &self,
         receiver: &str,
@@ -178,13 +181,25 @@ impl Reader {
         limit: u32,
     ) -> Result<Vec<DueDelivery>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT deliveries.id, attempts, record
-             FROM deliveries JOIN alerts ON alerts.seq = deliveries.alert
-             WHERE receiver = ?1 AND state = 'due' AND digest IS NULL AND next_attempt <= ?2
-             ORDER BY alert LIMIT ?3",
+            "WITH waiting AS MATERIALIZED (
+               SELECT alert, record ->> '$.correlationid' AS story
+               FROM deliveries JOIN alerts ON alerts.seq = deliveries.alert
+               WHERE receiver = ?1 AND state = 'due' AND digest IS NULL AND attempts > 0
+                 AND next_attempt > ?2
+             ), oldest AS MATERIALIZED (
+               SELECT id, alert, attempts FROM deliveries
+               WHERE receiver = ?1 AND state = 'due' AND digest IS NULL AND next_attempt <= ?2
+               ORDER BY alert LIMIT ?4
+             )
+             SELECT oldest.id, oldest.attempts, record
+             FROM oldest JOIN alerts ON alerts.seq = oldest.alert
+             WHERE NOT EXISTS (
+               SELECT 1 FROM waiting
+               WHERE waiting.alert < oldest.alert AND story = record ->> '$.correlationid')
+             ORDER BY oldest.alert LIMIT ?3",
         )?;
         let due = statement
-            .query_map(params![receiver, now.as_millisecond(), limit], due_delivery)?
+            .query_map(params![receiver, now.as_millisecond(), limit, LOOKED_AT], due_delivery)?
             .collect::<Result<_, _>>()?;
         Ok(due)
     }
@@ -214,13 +229,18 @@ impl Reader {
         Ok(due)
     }
 
-    /// When the next delivery to a receiver may be tried, if any waits.
-    pub fn next_attempt(&self, receiver: &str) -> Result<Option<Timestamp>, StoreError> {
+    /// When the next delivery to a receiver may be tried, of those that could not be at `now`.
+    pub fn next_attempt(
+        &self,
+        receiver: &str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT min(next_attempt) FROM deliveries WHERE receiver = ?1 AND state = 'due'",
+            "SELECT min(next_attempt) FROM deliveries
+             WHERE receiver = ?1 AND state = 'due' AND next_attempt > ?2",
         )?;
         statement
-            .query_row([receiver], |row| row.get(0))
+            .query_row(params![receiver, now.as_millisecond()], |row| row.get(0))
             .map_err(StoreError::from)
             .and_then(|millis: Option<i64>| millis.map(timestamp).transpose())
     }

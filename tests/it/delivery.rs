@@ -114,3 +114,81 @@ async fn every_alert_stands_in_the_log_once_with_its_evidence() {
     let words: Vec<&str> = highlights.iter().map(|span| span["text"].as_str().unwrap()).collect();
     assert_eq!(words, ["Wang Yi", "Lavrov"]);
 }
+
+/// The headline and rule of each alert that the webhook was asked to take.
+fn asked(world: &World) -> Vec<(String, String)> {
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let alerts = world.alerts();
+    let alerts = alerts.iter().map(|alert| &alert["data"]);
+    alerts.map(|data| (text(&data["item"]["title"]), text(&data["rule"]["id"]))).collect()
+}
+
+#[tokio::test]
+async fn an_alert_waits_for_the_earlier_ones_of_its_story_and_for_no_others() {
+    let mut world = World::new().await;
+    world.set_rules(
+        "[[rule]]\nid = \"a\"\ntitle = \"A\"\nquery = 'Lavrov'\n\
+         [[rule]]\nid = \"b\"\ntitle = \"B\"\nquery = '\"Wang Yi\"'\n",
+    );
+    world.publish("alpha", NEWS);
+    for _ in 0..2 {
+        world.server.once(HOOK, Answer::status("503 Service Unavailable", "", ""));
+        world.tick().await;
+        world.advance(SignedDuration::from_secs(20));
+    }
+    // The first waits for five minutes now; the second has never been tried.
+    world.publish("beta", "Lavrov speaks");
+    world.tick().await;
+    let pair = |title: &str, rule: &str| (title.to_owned(), rule.to_owned());
+    let first = pair(NEWS, "a");
+    assert_eq!(asked(&world), [first.clone(), first.clone(), pair("Lavrov speaks", "a")]);
+    world.advance(SignedDuration::from_mins(6));
+    world.tick().await;
+    assert_eq!(asked(&world)[3..], [first, pair(NEWS, "b")]);
+}
+
+#[tokio::test]
+async fn what_gathered_is_sent_no_faster_than_a_receiver_may_be_told() {
+    let mut world = World::new().await;
+    world.edit_main("max_per_minute = 6000", "max_per_minute = 6");
+    for title in ["1", "2", "3"] {
+        world.publish("alpha", &format!("{NEWS} {title}"));
+    }
+    let daemon = world.start();
+    for count in 1..=3 {
+        world.server.asked(HOOK, count).await;
+        world.server.asked(&path("alpha"), 1).await;
+        world.advance(SignedDuration::from_secs(10));
+    }
+    daemon.stop().await;
+    let times: Vec<i64> = world
+        .server
+        .requests(HOOK)
+        .iter()
+        .map(|request| request.header("webhook-timestamp").unwrap().parse().unwrap())
+        .collect();
+    assert_eq!([times[1] - times[0], times[2] - times[1]], [10, 10]);
+}
+
+#[tokio::test]
+async fn what_was_given_up_since_a_time_is_sent_again() {
+    let mut world = World::new().await;
+    world.server.once(HOOK, Answer::status("400 Bad Request", "", ""));
+    world.publish("alpha", NEWS);
+    world.tick().await;
+    let (database, now) = (world.database(), world.clock.now());
+    let since = |hours| now + SignedDuration::from_hours(hours);
+    assert_eq!(newswatch::store::retry_dead_since(&database, since(1), now).unwrap(), 0);
+    assert_eq!(newswatch::store::retry_dead_since(&database, since(-1), now).unwrap(), 1);
+    world.tick().await;
+    assert_eq!(world.deliveries()[0].state, "sent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_is_killed_while_it_delivers_tells_everything_under_one_id_and_in_order() {
+    let shown = super::kills::trial(6, 5, |_| None).await;
+    assert_eq!(shown.stored.len(), 18);
+    assert_eq!(shown.taken, shown.stored, "{shown:?}");
+    assert!(shown.requests >= shown.taken.len() + shown.again, "{shown:?}");
+    assert_eq!((shown.changed, shown.overtook, shown.dead), (0, 0, (0, 0)), "{shown:?}");
+}

@@ -8,6 +8,7 @@ mod crash;
 mod daemon;
 mod delivery;
 mod feeds_commands;
+mod kills;
 mod layers;
 mod names;
 mod old_stores;

@@ -23,6 +23,8 @@ pub(crate) enum Answer {
     By(Arc<Script>),
     /// Headers that promise a body, and then nothing for as long as the client stays.
     Hang,
+    /// Not a byte for as long as the client stays.
+    Silence,
 }
 
 impl Answer {
@@ -53,6 +55,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
+    /// Whether it was answered with 200.
+    pub(crate) taken: bool,
 }
 
 impl Request {
@@ -122,6 +126,11 @@ impl Server {
         self.shared.first.lock().unwrap().entry(path.to_owned()).or_default().push_back(answer);
     }
 
+    /// Takes back what was set with [`Server::once`].
+    pub(crate) fn forget(&self, path: &str) {
+        self.shared.first.lock().unwrap().remove(path);
+    }
+
     /// The requests for `path`, in their order.
     pub(crate) fn requests(&self, path: &str) -> Vec<Request> {
         let requests = self.shared.requests.lock().unwrap();
@@ -147,15 +156,17 @@ impl Server {
 }
 
 async fn serve(mut connection: TcpStream, shared: &Shared) -> std::io::Result<()> {
-    let Some(request) = read_request(&mut connection).await? else { return Ok(()) };
+    let Some(mut request) = read_request(&mut connection).await? else { return Ok(()) };
     let path = request.path.clone();
     let not_modified = (
         request.header("if-none-match").map(str::to_owned),
         request.header("if-modified-since").map(str::to_owned),
     );
-    shared.requests.lock().unwrap().push(request.clone());
     let first = shared.first.lock().unwrap().get_mut(&path).and_then(VecDeque::pop_front);
     let answer = first.or_else(|| shared.pages.lock().unwrap().get(&path).cloned());
+    request.taken =
+        matches!(&answer, Some(Answer::Raw(bytes)) if bytes.starts_with(b"HTTP/1.1 200"));
+    shared.requests.lock().unwrap().push(request.clone());
     shared.count.send_modify(|count| *count += 1);
     match answer {
         None => connection.write_all(&response("404 Not Found", "", b"")).await?,
@@ -163,6 +174,9 @@ async fn serve(mut connection: TcpStream, shared: &Shared) -> std::io::Result<()
         Some(Answer::By(script)) => connection.write_all(&script(&request)).await?,
         Some(Answer::Feed { document, version }) => {
             connection.write_all(feed(&document, version, not_modified).as_bytes()).await?;
+        }
+        Some(Answer::Silence) => {
+            connection.read_u8().await?;
         }
         Some(Answer::Hang) => {
             connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n<").await?;
@@ -207,7 +221,7 @@ async fn read_request(connection: &mut TcpStream) -> std::io::Result<Option<Requ
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
         .collect();
-    let mut request = Request { method, path, headers, body: String::new() };
+    let mut request = Request { method, path, headers, body: String::new(), taken: false };
     let length = request.header("content-length").and_then(|length| length.parse().ok());
     let mut body = bytes.split_off(head + 4);
     while body.len() < length.unwrap_or(0) {

@@ -58,7 +58,7 @@ impl World {
         let main = format!(
             "[operator]\nreceivers = []\n[poll]\nfirst_run = \"alert\"\nhost_gap = \"0s\"\ninterval = \"10m\"\n\
              [[receiver]]\nname = \"hook\"\ntype = \"webhook\"\nurl = \"{hook}\"\n\
-             allow_private = true\ntimeout = \"5s\"\n"
+             allow_private = true\ntimeout = \"5s\"\nmax_per_minute = 6000\n"
         );
         let start = "2023-09-18T09:00:00Z".parse().unwrap();
         Self {
