@@ -14,6 +14,7 @@ use crate::config::Feed;
 use crate::hit::{Match, Severity, Span};
 use crate::item::Item;
 use crate::rules::Rule;
+use crate::story::claims;
 use crate::story::message::headline;
 
 /// The longest title in a record, in characters.
@@ -75,7 +76,7 @@ pub struct AlertData {
     pub tags: Vec<String>,
     /// The story; null until there are stories.
     pub story: Option<serde_json::Value>,
-    /// Cues of claims and denials; null until they are read.
+    /// Cues of claims and denials; null where there are none.
     pub claim_cues: Option<serde_json::Value>,
     /// The item and the words that matched; null for an event of the service.
     pub item: Option<ItemInfo>,
@@ -278,7 +279,7 @@ pub fn hit_alert(facts: &HitFacts<'_>) -> AlertRecord {
             }),
             tags: rule.tags.to_vec(),
             story: None,
-            claim_cues: None,
+            claim_cues: claims::record(&claims::cues(item, &found.spans), &key),
             item: Some(ItemInfo {
                 key,
                 id: item.id.clone(),

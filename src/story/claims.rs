@@ -2,6 +2,7 @@
 //! rule matched. They are counted and quoted, never judged, and hold nothing back.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::hit::Span;
 use crate::item::{Field, Item};
@@ -11,6 +12,10 @@ use crate::text::{Script, Token, Tokens};
 const NEGATED_WITHIN: usize = 3;
 /// Cues of one item that are kept.
 const MOST_CUES: usize = 16;
+/// Bytes of a text that are read; each of its words is compared with every cue.
+const LONGEST_TEXT: usize = 20_000;
+/// Quotes of a record.
+const MOST_QUOTED: usize = 6;
 /// Characters of a quote.
 const LONGEST_QUOTE: usize = 200;
 
@@ -215,6 +220,8 @@ pub fn cues(item: &Item, spans: &[Span]) -> Vec<Cue> {
         (Field::Summary, &item.summary),
         (Field::Content, &item.content),
     ] {
+        let end = (0..=LONGEST_TEXT.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+        let text = &text[..end.unwrap_or(0)];
         let places: Vec<(usize, usize)> = spans
             .iter()
             .filter(|span| span.field == field)
@@ -241,6 +248,26 @@ pub fn cues(item: &Item, spans: &[Span]) -> Vec<Cue> {
     }
     found.truncate(MOST_CUES);
     found
+}
+
+/// The cues as an alert record has them: counts by class, and quotes with the item they stand in.
+/// Nothing where there are none.
+pub fn record(cues: &[Cue], item: &str) -> Option<Value> {
+    if cues.is_empty() {
+        return None;
+    }
+    let mut counts = Map::new();
+    for cue in cues {
+        let count = counts.entry(cue.class.as_str()).or_insert(json!(0));
+        *count = json!(count.as_u64().unwrap_or(0) + 1);
+    }
+    let quotes = cues.iter().take(MOST_QUOTED);
+    let quotes: Vec<Value> = quotes
+        .map(|cue| json!({"class": cue.class.as_str(), "text": cue.quote, "item": item}))
+        .collect();
+    counts.insert("note".to_owned(), json!("lexical cues, not a judgement"));
+    counts.insert("quotes".to_owned(), quotes.into());
+    Some(Value::Object(counts))
 }
 
 /// The classes of the cues of a sentence, each once.
@@ -361,5 +388,14 @@ mod tests {
     fn a_cue_is_quoted_with_its_sentence() {
         let cues = found("Arms deal is off. Kremlin denies any arms deal!", "Kremlin");
         assert_eq!(cues[0].quote, "Kremlin denies any arms deal");
+    }
+
+    #[test]
+    fn a_record_counts_cues_and_quotes_them() {
+        let cues = found("Kremlin denies arms deal, Seoul says", "arms");
+        let record = record(&cues, "feed/1").unwrap();
+        assert_eq!((&record["denied"], &record["attributed"]), (&json!(1), &json!(1)));
+        assert_eq!(record["quotes"][0]["item"], "feed/1");
+        assert_eq!(super::record(&[], "feed/1"), None);
     }
 }

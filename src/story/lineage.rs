@@ -19,8 +19,8 @@ const SHINGLE: usize = 3;
 /// The share of the shorter text from which it is a copy.
 pub const COPY_FROM: f64 = 0.5;
 /// Shingles that a text must have to be compared: less is a phrase.
-pub const FEWEST_SHINGLES: usize = 8;
-/// Shingles of one text that are kept.
+pub const FEWEST_SHINGLES: usize = 10;
+/// Shingles of an item that are kept, from its start.
 const MOST_SHINGLES: usize = 1_000;
 /// How long a text can be copied.
 pub const COPIED_WITHIN: SignedDuration = SignedDuration::from_hours(72);
@@ -48,7 +48,7 @@ impl Shingles {
         let mut shingles = Vec::new();
         for text in texts {
             tokens.read(text);
-            for window in tokens.all().windows(SHINGLE) {
+            for window in tokens.all().windows(SHINGLE).take(MOST_SHINGLES) {
                 let mut hasher = FxHasher::default();
                 for token in window {
                     tokens.form(token).hash(&mut hasher);
