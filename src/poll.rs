@@ -31,6 +31,18 @@ pub struct Freshness {
     pub retry_after: Option<Duration>,
 }
 
+/// What a feed says in its document about when it wants to be asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// How long it wants to be left alone: RSS `ttl`, or `sy:updatePeriod` by `sy:updateFrequency`.
+    pub pause: Duration,
+    /// The hours of the day in which it brings nothing, in UTC: the lowest bit is the first
+    /// (`skipHours`).
+    pub skip_hours: u32,
+    /// The days of the week on which it brings nothing: the lowest bit is Monday (`skipDays`).
+    pub skip_days: u8,
+}
+
 /// Why a poll brought nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {

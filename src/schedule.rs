@@ -12,15 +12,16 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::moved::Move;
-pub use self::pace::Pace;
+use self::pace::Overlap;
 use self::pace::{
-    BLOCKED, DAMAGED, DAY, GONE, LONG_NOT_FOUND, LONG_TRANSIENT, LONGEST_FRESH, LONGEST_WISH,
-    NOT_FOUND, THROTTLED, TRANSIENT, jittered, pause, seconds, step,
+    BLOCKED, DAMAGED, DAY, GONE, LONG_NOT_FOUND, LONG_TRANSIENT, LONGEST_WISH, NOT_FOUND,
+    SMALLEST_WINDOW, THROTTLED, TRANSIENT, jittered, pause, seconds, step,
 };
+pub use self::pace::{Heed, Pace};
 use self::rate::Arrivals;
 use self::trouble::Troubles;
 pub use self::trust::{Trust, conditions};
-use crate::poll::{Failure, FailureKind, Freshness, Validators};
+use crate::poll::{Failure, FailureKind, Freshness, Hints, Validators};
 
 /// The condition a feed is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,6 +76,10 @@ pub struct FeedState {
     pub last_body: Option<Timestamp>,
     /// How long the last body said that it stays fresh; a 304 that says nothing renews it.
     pub lifetime: Option<Duration>,
+    /// What the last body said about when the feed wants to be asked.
+    pub hints: Hints,
+    /// Bodies in a row that brought nothing new, with no 304 between.
+    pub fruitless: u32,
     /// The digest of the last body that was taken in whole.
     pub body_hash: Option<[u8; 32]>,
     /// When the last request was started.
@@ -152,6 +157,8 @@ impl FeedState {
             checked_at: None,
             last_body: None,
             lifetime: None,
+            hints: Hints::default(),
+            fruitless: 0,
             body_hash: None,
             last_request: None,
             last_ok: None,
@@ -217,6 +224,8 @@ pub struct Seen {
     pub new: Vec<Option<Timestamp>>,
     /// Most of them came under other ids than before.
     pub migrated: bool,
+    /// When the feed wants to be asked.
+    pub hints: Hints,
 }
 
 /// What follows from a poll.
@@ -228,8 +237,6 @@ pub struct Next {
     pub host_not_before: Option<Timestamp>,
 }
 
-/// Items below which a feed that shows only new ones may just be small.
-const SMALLEST_WINDOW: usize = 5;
 /// For how long a server must say 410 before it is believed.
 const SURELY_GONE: SignedDuration = SignedDuration::from_hours(24);
 
@@ -265,23 +272,28 @@ pub fn advance(
             feed.same_bodies = 0;
             feed.last_body = Some(now);
             feed.lifetime = answer.freshness.lifetime;
+            feed.hints = seen.hints;
+            let overlap = pace::overlap(before, seen);
+            feed.fruitless = if seen.new.is_empty() { feed.fruitless.saturating_add(1) } else { 0 };
             take_note(&mut feed, seen, true, now);
             moved::took(&mut feed, answer.moved_to, seen.new.len() < seen.shown, now);
-            went_well(feed, answer, pace, now, seed)
+            went_well(feed, answer, overlap, pace, now, seed)
         }
         Polled::SameBody(answer) => {
             let without = !answer.validators.is_conditional();
             feed.same_bodies = if without { feed.same_bodies.saturating_add(1) } else { 0 };
             feed.last_body = Some(now);
             feed.lifetime = answer.freshness.lifetime;
+            feed.fruitless = feed.fruitless.saturating_add(1);
             moved::took(&mut feed, answer.moved_to, true, now);
-            went_well(feed, answer, pace, now, seed)
+            went_well(feed, answer, Overlap::Usual, pace, now, seed)
         }
         Polled::NotModified(answer) => {
             // RFC 9111 section 4.3.4: what a 304 does not say is as the stored answer said.
             feed.lifetime = answer.freshness.lifetime.or(feed.lifetime);
+            feed.fruitless = 0;
             moved::took(&mut feed, answer.moved_to, true, now);
-            went_well(feed, answer, pace, now, seed)
+            went_well(feed, answer, Overlap::Usual, pace, now, seed)
         }
         Polled::Damaged { why, seen } => {
             take_note(&mut feed, seen, false, now);
@@ -383,6 +395,7 @@ pub fn postpone(before: &FeedState, now: Timestamp) -> FeedState {
 fn went_well(
     mut feed: FeedState,
     answer: Answer<'_>,
+    overlap: Overlap,
     pace: Pace,
     now: Timestamp,
     seed: u64,
@@ -396,10 +409,11 @@ fn went_well(
     feed.baseline_at = feed.baseline_at.or(Some(now));
     // Intervals are counted from request to request, or slow answers would stretch them.
     let start = feed.last_request.unwrap_or(now).min(now);
-    let fresh = feed.lifetime.map_or(0, seconds).min(LONGEST_FRESH);
-    let pause = pause(&feed, pace, now);
+    let pause = pause(&feed, overlap, pace, now);
     feed.interval = Some(pause);
-    feed.next_due = (start + jittered(seconds(pause).max(fresh), seed)).max(now);
+    let wait = seconds(pause).max(pace.floor(&feed));
+    let due = (start + jittered(wait, seed)).max(now);
+    feed.next_due = pace.skip(&feed, due);
     Next { feed, host_not_before: None }
 }
 

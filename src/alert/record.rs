@@ -359,6 +359,8 @@ pub(crate) mod tests {
             enabled: true,
             encoding: None,
             utc_offset: None,
+            wire: false,
+            ignore_cache_lifetime: false,
             allow_private: false,
             access: crate::config::access::Access::default(),
             expected_every: None,

@@ -251,6 +251,12 @@ fn feed(feed: &Feed, config: &Config) -> Table {
     if let Some(expected) = feed.expected_every {
         set(&mut table, "expected_every", write_duration(expected));
     }
+    if feed.wire {
+        set(&mut table, "priority", "wire");
+    }
+    if feed.ignore_cache_lifetime {
+        table.insert("ignore_cache_lifetime".to_owned(), Value::Boolean(true));
+    }
     table.insert("allow_private".to_owned(), Value::Boolean(feed.allow_private));
     table.insert("enabled".to_owned(), Value::Boolean(feed.enabled));
     set_access(&mut table, &feed.access);

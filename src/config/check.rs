@@ -612,6 +612,16 @@ fn feed(
         offset
     });
     let allow_private = section.boolean("allow_private").unwrap_or(false);
+    let wire = section.text("priority").is_some_and(|priority| {
+        let known = matches!(priority.text.as_str(), "wire" | "normal");
+        if !known {
+            let message = format!("there is no priority {:?}", priority.text);
+            let problem = Problem::error(section.file(), priority.span.clone(), message);
+            section.report(problem.with_hint("write \"wire\" or \"normal\""));
+        }
+        priority.text == "wire"
+    });
+    let ignore_cache_lifetime = section.boolean("ignore_cache_lifetime").unwrap_or(false);
     let place = source.as_ref().zip(url.as_ref());
     let access = access::feed(&mut section, name.as_ref(), place, defaults, places);
     let mut expected_every = Duration::ZERO;
@@ -635,6 +645,8 @@ fn feed(
         encoding,
         utc_offset,
         allow_private,
+        wire,
+        ignore_cache_lifetime,
         access,
         expected_every,
     };

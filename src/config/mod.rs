@@ -209,6 +209,10 @@ pub struct Feed {
     pub utc_offset: Option<i32>,
     /// Whether its address may be private or loopback.
     pub allow_private: bool,
+    /// Whether it is a wire: news that must be seen within minutes.
+    pub wire: bool,
+    /// Whether it is asked however long its answers say that they stay fresh.
+    pub ignore_cache_lifetime: bool,
     /// How its server is reached and what it is told.
     pub access: Access,
     /// The longest time without a new item that is no cause for worry; learnt when absent.

@@ -223,6 +223,7 @@ impl Daemon {
         let store = Arc::new(Store::open(&config.store.path)?);
         let config = Arc::new(learnt(config, &store)?);
         store.adopt_feeds(&config.feeds, now).await?;
+        warn_of_impatience(&config);
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
         let receivers = open_receivers(&config)?;
         let teller = Teller::new(&config, &store, now)?;
@@ -568,6 +569,7 @@ impl Daemon {
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
         let now = self.clock.now();
         self.store.adopt_feeds(&config.feeds, now).await?;
+        warn_of_impatience(&config);
         let config = Arc::new(learnt(config, &self.store)?);
         let queue = load_queue(&self.store, &config, now)?;
         let polling = self.polling.values().map(|poll| poll.feed.name.clone()).collect();
@@ -726,6 +728,14 @@ fn learnt(mut config: Config, store: &Store) -> anyhow::Result<Config> {
         }
     }
     Ok(config)
+}
+
+/// Names the feeds that are asked sooner than their servers want.
+fn warn_of_impatience(config: &Config) {
+    for feed in config.feeds.iter().filter(|feed| feed.enabled && feed.ignore_cache_lifetime) {
+        let feed = &feed.name;
+        warn!(%feed, "{feed} is asked however long its answers stay fresh: its operator may mind");
+    }
 }
 
 fn load_queue(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<Queue> {

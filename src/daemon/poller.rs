@@ -18,14 +18,17 @@ use crate::feed::{self, Document, ParseError, ParsedFeed, Repairs};
 use crate::fetch::{Body, Failure, FailureKind, Fetcher, Freshness, Outcome, Request};
 use crate::item::ItemKey;
 use crate::pipeline::{self, Arrival, Batch, Ingested};
+use crate::poll::Hints;
 use crate::recognition;
 use crate::schedule::rate::Limits;
-use crate::schedule::{self, Answer, FeedState, Next, Pace, Polled, Seen};
+use crate::schedule::{self, Answer, FeedState, Heed, Next, Pace, Polled, Seen};
 use crate::store::Store;
 
 /// How long the reading of one document may take before its poll counts as failed.
 const PARSE_BUDGET: Duration = Duration::from_secs(30);
 
+/// The shortest interval of a wire, where the configuration names none.
+const WIRE_INTERVAL: Duration = Duration::from_secs(300);
 /// The interval of a `file:` feed that has none of its own.
 const FILE_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -97,6 +100,8 @@ pub(crate) struct DocumentNote {
     pub(crate) encoding: &'static str,
     /// How many items it showed.
     pub(crate) items: usize,
+    /// When the feed wants to be asked.
+    pub(crate) hints: Hints,
     /// What had to be mended, each kind once.
     pub(crate) repairs: Repairs,
     /// What a person should know about it.
@@ -172,7 +177,8 @@ impl Poller {
             Ok(Taken::Items { ingested, document, damage }) => {
                 let new = ingested.items.iter().filter(|item| item.revision == 1);
                 let new = new.map(|item| item.item.published).collect();
-                let seen = Seen { shown: document.items, new, migrated: ingested.migrated };
+                let (shown, migrated, hints) = (document.items, ingested.migrated, document.hints);
+                let seen = Seen { shown, new, migrated, hints };
                 let polled = match &damage {
                     Some(why) => Polled::Damaged { why, seen: &seen },
                     None => Polled::Changed { answer, body_hash: hash, seen: &seen },
@@ -245,6 +251,7 @@ impl Poller {
             format: parsed.feed.format,
             encoding: parsed.feed.encoding,
             items: parsed.items.len(),
+            hints: parsed.feed.hints,
             repairs: std::mem::take(&mut parsed.repairs),
             warnings: std::mem::take(&mut parsed.warnings),
         };
@@ -269,12 +276,19 @@ impl Poller {
 
     fn pace(&self, feed: &Feed) -> Pace {
         let poll = &self.config.poll;
-        let min = feed.min_interval.unwrap_or(poll.min_interval);
+        let usual =
+            if feed.wire { WIRE_INTERVAL.min(poll.min_interval) } else { poll.min_interval };
+        let min = feed.min_interval.unwrap_or(usual);
         let max = feed.max_interval.unwrap_or(poll.max_interval).max(min);
         // A look at a file costs nothing and annoys nobody.
         let local = feed.url.scheme() == "file";
         let fixed = feed.interval.or(poll.interval).or(local.then_some(FILE_INTERVAL));
-        Pace { fixed, limits: Limits { min, max }, local }
+        let heed = match feed {
+            Feed { ignore_cache_lifetime: true, .. } => Heed::Nobody,
+            Feed { wire: true, .. } => Heed::Server,
+            _ => Heed::All,
+        };
+        Pace { fixed, limits: Limits { min, max }, local, heed }
     }
 
     /// Decides what is next for the feed: the batch to commit together with what the poll brought.

@@ -307,6 +307,7 @@ mod tests {
         let probe = queue.probe(at(30)).unwrap();
         assert_eq!(probe.feed.name.as_str(), "https://a.example/");
         let pace = crate::schedule::Pace {
+            heed: crate::schedule::Heed::All,
             local: false,
             fixed: None,
             limits: Limits { min: Duration::from_secs(900), max: Duration::from_secs(900) },

@@ -4,6 +4,7 @@ mod aliases;
 mod author;
 pub(crate) mod charset;
 mod date;
+mod hints;
 mod html;
 mod identity;
 mod links;
@@ -21,6 +22,7 @@ use self::parser::Parser;
 pub use self::repair::Repairs;
 use self::repair::{Aside, Head, MOST_ITEMS};
 use crate::item::{Item, ItemKey, ItemSource};
+use crate::poll::Hints;
 
 /// A feed document as it arrived, and what is known about it from outside.
 #[derive(Debug, Clone, Copy)]
@@ -72,9 +74,9 @@ pub struct FeedInfo {
     pub encoding: &'static str,
     /// The language it declares.
     pub lang: Option<String>,
-    /// The minutes for which it asks to be left alone (RSS `ttl`).
+    /// When it wants to be asked.
     #[serde(skip)]
-    pub ttl_minutes: Option<u32>,
+    pub hints: Hints,
 }
 
 /// Why nothing could be read.
@@ -184,7 +186,7 @@ fn info(
         format,
         encoding,
         lang: head.lang.clone(),
-        ttl_minutes: head.ttl_minutes,
+        hints: head.hints.hints(),
     }
 }
 

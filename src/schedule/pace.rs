@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::FeedState;
 use super::rate::{self, Limits};
+use super::{FeedState, Seen};
 
 /// What the configuration says about one feed's schedule.
 #[derive(Debug, Clone, Copy)]
@@ -16,12 +16,80 @@ pub struct Pace {
     pub limits: Limits,
     /// It is a file of this machine: there is no server to spare.
     pub local: bool,
+    /// How far what the server and the document say about it is heard.
+    pub heed: Heed,
+}
+
+/// Whose wishes a feed is asked by, beside the configuration's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Heed {
+    /// The server's, and those that the document states where no interval is fixed.
+    #[default]
+    All,
+    /// The server's alone: the feed is a wire.
+    Server,
+    /// Nobody's.
+    Nobody,
+}
+
+/// How much of a body was known already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overlap {
+    /// So little that something may be lost soon.
+    Small,
+    /// Enough, or nobody can tell.
+    Usual,
+}
+
+/// How much of what a body showed was known already, after a poll that came before it.
+pub(super) fn overlap(before: &FeedState, seen: &Seen) -> Overlap {
+    let known = seen.shown - seen.new.len().min(seen.shown);
+    if before.arrivals.is_none() || seen.shown < SMALLEST_WINDOW || seen.migrated {
+        Overlap::Usual
+    } else if known * 3 < seen.shown {
+        Overlap::Small
+    } else {
+        Overlap::Usual
+    }
 }
 
 impl Pace {
     /// The time between two polls of a feed while all is well.
     pub(super) fn interval(self, feed: &FeedState) -> Duration {
         self.fixed.or(feed.interval).unwrap_or(self.limits.min)
+    }
+
+    /// Seconds for which a feed is not asked again whatever else speaks for it.
+    pub(super) fn floor(self, feed: &FeedState) -> i64 {
+        let fresh = feed.lifetime.map_or(0, seconds).min(LONGEST_FRESH);
+        match self.heed {
+            Heed::Nobody => SHORTEST_UNHEARD,
+            Heed::All if self.fixed.is_none() => fresh.max(seconds(feed.hints.pause)),
+            Heed::All | Heed::Server => fresh,
+        }
+    }
+
+    /// The time at or after `due` at which the document does not ask to be left alone. An hour in
+    /// which something came in the last week is none of those.
+    pub(super) fn skip(self, feed: &FeedState, due: Timestamp) -> Timestamp {
+        if self.heed != Heed::All || self.fixed.is_some() {
+            return due;
+        }
+        let is_quiet = |hour: i64| {
+            let of_day = hour.rem_euclid(24);
+            // 1970-01-01 was a Thursday; the lowest bit is Monday.
+            let weekday = (hour.div_euclid(24) + 3).rem_euclid(7);
+            let skipped = feed.hints.skip_hours >> of_day & 1 == 1
+                || feed.hints.skip_days >> weekday & 1 == 1;
+            skipped && !feed.arrivals.as_ref().is_some_and(|arrivals| arrivals.in_hour(of_day))
+        };
+        let first = due.as_second().div_euclid(HOUR);
+        match (first..=first + LONGEST_SKIP).find(|hour| !is_quiet(*hour)) {
+            Some(hour) if hour == first => due,
+            hour => {
+                Timestamp::from_second(hour.unwrap_or(first + LONGEST_SKIP) * HOUR).unwrap_or(due)
+            }
+        }
     }
 }
 
@@ -55,19 +123,29 @@ const LONGEST_SAME: Duration = Duration::from_secs(24 * 3600);
 pub(super) const LONGEST_WISH: i64 = 2 * DAY;
 /// A good answer that says that it stays fresh for longer is not believed.
 pub(super) const LONGEST_FRESH: i64 = DAY;
+/// Where nobody's wishes count, a feed is still not asked more often.
+const SHORTEST_UNHEARD: i64 = MINUTE;
+/// Hours and days without news put a poll off for so many hours at most.
+const LONGEST_SKIP: i64 = 23;
+/// Bodies in a row that brought nothing after which a feed is asked less often.
+const FRUITLESS: u32 = 5;
+/// Items below which a feed that shows only new ones may just be small.
+pub(super) const SMALLEST_WINDOW: usize = 5;
 /// Jitter adds up to this part of a pause, in per mille. It only ever delays.
 const JITTER: i64 = 100;
 
 /// The time until the next poll of a feed that is well.
-pub(super) fn pause(feed: &FeedState, pace: Pace, now: Timestamp) -> Duration {
+pub(super) fn pause(feed: &FeedState, overlap: Overlap, pace: Pace, now: Timestamp) -> Duration {
     if let Some(fixed) = pace.fixed {
         return fixed;
     }
     let Some(arrivals) = &feed.arrivals else { return pace.limits.min };
     let mut pause = rate::interval(arrivals, feed.window, pace.limits, now);
-    if feed.gap_at == Some(now) {
+    if overlap == Overlap::Small {
         let before = feed.interval.unwrap_or(pause).min(pause);
         pause = (before / 2).max(pace.limits.min);
+    } else if feed.fruitless >= FRUITLESS {
+        pause = (pause * 3 / 2).min(pace.limits.max);
     }
     if !feed.validators.is_conditional() {
         pause = pause.max(WITHOUT_VALIDATORS);

@@ -92,6 +92,12 @@ impl Arrivals {
         Some(sum / weights)
     }
 
+    /// Whether anything was published in that hour of the day, in UTC, in the last week.
+    pub fn in_hour(&self, of_day: i64) -> bool {
+        // The week is whole days, so that a place in it tells the hour of the day.
+        (0..HOURS).any(|place| place as i64 % 24 == of_day && self.counts[place] > 0)
+    }
+
     /// New items in the busiest hour of the week.
     pub fn busiest(&self) -> u16 {
         self.counts.iter().copied().max().unwrap_or_default()

@@ -18,7 +18,8 @@ fn answer(validators: &Validators) -> Answer<'_> {
 }
 
 const LIMITS: Limits = Limits { min: Duration::from_secs(900), max: Duration::from_secs(6 * 3600) };
-const PACE: Pace = Pace { fixed: Some(Duration::from_secs(900)), limits: LIMITS, local: false };
+const PACE: Pace =
+    Pace { fixed: Some(Duration::from_secs(900)), limits: LIMITS, local: false, heed: Heed::All };
 const LEARNT: Pace = Pace { fixed: None, ..PACE };
 
 /// The pauses that follow failures of one kind, one right after the other.
@@ -264,4 +265,83 @@ fn a_kind_of_failure_is_known_with_its_beginning_until_all_is_well() {
     assert_eq!((feed.failure, feed.failure_since), (Some(FailureKind::Certificate), Some(time(1))));
     let feed = advance(&feed, Polled::NotModified(answer(&validators())), PACE, time(3), 0).feed;
     assert_eq!((feed.failure, feed.failure_since), (None, None));
+}
+
+/// The answer to a poll of a feed without an interval that showed ten items, so many of them new.
+fn showed(feed: &FeedState, new: usize, now: Timestamp) -> FeedState {
+    let given = validators();
+    let seen = Seen { shown: 10, new: vec![None; new], ..Seen::default() };
+    let polled = Polled::Changed { answer: answer(&given), body_hash: [1; 32], seen: &seen };
+    advance(&lease(feed, LEARNT, now), polled, LEARNT, now, 0).feed
+}
+
+#[test]
+fn a_body_of_which_little_was_known_has_the_feed_asked_twice_as_often() {
+    let first = showed(&FeedState::new(time(0), time(0)), 10, time(0));
+    assert_eq!(showed(&first, 6, time(HOUR)).interval, Some(Duration::from_secs(3600)));
+    let seven = showed(&first, 7, time(HOUR));
+    assert_eq!((seven.interval, seven.gap_at), (Some(Duration::from_secs(1800)), None));
+}
+
+#[test]
+fn bodies_that_bring_nothing_and_no_304_between_have_the_feed_asked_less_often() {
+    let mut feed = showed(&FeedState::new(time(0), time(0)), 10, time(0));
+    let mut seconds = Vec::new();
+    for minute in 1..=5 {
+        feed = showed(&feed, 0, time(minute * MINUTE));
+        seconds.push(feed.interval.unwrap().as_secs());
+    }
+    assert_eq!(seconds, [3600, 3600, 3600, 3600, 5400]);
+    let given = validators();
+    feed = advance(&feed, Polled::NotModified(answer(&given)), LEARNT, time(6 * MINUTE), 0).feed;
+    assert_eq!(feed.interval, Some(Duration::from_secs(3600)));
+}
+
+/// Seconds until the next poll of a feed that was asked at `now` and has these hints and an answer
+/// that is fresh for 30 minutes.
+fn wait(hints: Hints, pace: Pace, now: Timestamp) -> i64 {
+    let (given, known) = (validators(), Some(Arrivals::new(time(0))));
+    let feed = FeedState { arrivals: known, ..FeedState::new(time(0), now) };
+    let freshness = Freshness { lifetime: Some(Duration::from_secs(1800)), retry_after: None };
+    let seen = Seen { shown: 1, hints, ..Seen::default() };
+    let polled = Polled::Changed {
+        answer: Answer { freshness, ..answer(&given) },
+        body_hash: [1; 32],
+        seen: &seen,
+    };
+    let feed = advance(&lease(&feed, pace, now), polled, pace, now, 0).feed;
+    feed.next_due.duration_since(now).as_secs()
+}
+
+#[test]
+fn what_a_document_asks_for_is_heard_where_the_configuration_says_nothing_else() {
+    let often = Limits { min: Duration::from_secs(60), max: Duration::from_secs(60) };
+    let often = Pace { limits: often, ..LEARNT };
+    let hints = Hints { pause: Duration::from_secs(2400), ..Hints::default() };
+    assert_eq!(wait(hints, often, time(0)), 2400);
+    assert_eq!(wait(hints, Pace { fixed: Some(often.limits.min), ..often }, time(0)), 1800);
+    assert_eq!(wait(hints, Pace { heed: Heed::Server, ..often }, time(0)), 1800);
+    assert_eq!(wait(hints, Pace { heed: Heed::Nobody, ..often }, time(0)), 60);
+}
+
+#[test]
+fn hours_and_days_without_news_are_left_out_unless_they_brought_some() {
+    // A Tuesday at 22:00.
+    let now: Timestamp = "2023-11-14T22:00:00Z".parse().unwrap();
+    let hourly = Limits { min: Duration::from_secs(3600), max: Duration::from_secs(3600) };
+    let hourly = Pace { limits: hourly, ..LEARNT };
+    let hours = Hints { skip_hours: 1 << 23 | 1 << 0 | 1 << 1, ..Hints::default() };
+    assert_eq!(wait(hours, hourly, now), 4 * HOUR, "until 02:00");
+    let wednesday = Hints { skip_days: 1 << 2, ..Hints::default() };
+    assert_eq!(wait(wednesday, hourly, now), HOUR);
+    let tuesday = Hints { skip_days: 1 << 1, ..Hints::default() };
+    assert_eq!(wait(tuesday, hourly, now), 2 * HOUR, "until midnight");
+    let always = Hints { skip_hours: u32::MAX, ..Hints::default() };
+    assert_eq!(wait(always, hourly, now), HOUR + 23 * HOUR);
+    let mut arrivals = Arrivals::new(now);
+    arrivals
+        .record(Some("2023-11-14T23:30:00Z".parse().unwrap()), now + SignedDuration::from_hours(2));
+    let feed = FeedState { hints: hours, arrivals: Some(arrivals), ..FeedState::new(now, now) };
+    let eleven = now + SignedDuration::from_hours(1);
+    assert_eq!(hourly.skip(&feed, eleven), eleven, "something came at that hour");
 }

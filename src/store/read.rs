@@ -12,7 +12,7 @@ use super::{DueDelivery, StoreError, schema};
 use crate::alert::record::AlertRecord;
 use crate::item::{Alias, FeedName, Item, ItemKey, Proof};
 use crate::pipeline::{Fingerprint, KnownItem};
-use crate::poll::{FailureKind, Validators};
+use crate::poll::{FailureKind, Hints, Validators};
 use crate::recognition::Namesake;
 use crate::schedule::rate::Arrivals;
 use crate::schedule::trouble::Troubles;
@@ -147,7 +147,8 @@ impl Reader {
                body_hash, last_request, last_ok, last_new_item, baseline_at, next_due,
                interval_s, arrivals, item_window, same_bodies, gap_at, failure, failure_since,
                effective_url, moved_at, moving_url, moving_since, moving_polls, trust,
-               distrusted_at, checked_at, last_body, lifetime_s, migrated_at, troubles
+               distrusted_at, checked_at, last_body, lifetime_s, migrated_at, troubles,
+               hint_pause_s, skip_hours, skip_days, fruitless
              FROM feeds",
         )?;
         let mut rows = statement.query([])?;
@@ -374,6 +375,12 @@ fn feed_state(row: &Row<'_>) -> Result<FeedState, StoreError> {
         last_body: maybe_time(row, "last_body")?,
         lifetime: maybe_seconds(row, "lifetime_s")?,
         troubles: Troubles::from_json(&row.get::<_, String>("troubles")?),
+        hints: Hints {
+            pause: maybe_seconds(row, "hint_pause_s")?.unwrap_or_default(),
+            skip_hours: row.get("skip_hours")?,
+            skip_days: row.get("skip_days")?,
+        },
+        fruitless: row.get("fruitless")?,
     })
 }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 8] = [V1, V2, V3, V4, V5, V6, V7, V8];
+const STEPS: [&str; 9] = [V1, V2, V3, V4, V5, V6, V7, V8, V9];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -230,6 +230,15 @@ ALTER TABLE feeds ADD COLUMN troubles TEXT NOT NULL DEFAULT '{}';
 -- An event that waits for a summary has 0 here, one that was told in a summary the summary's seq.
 ALTER TABLE alerts ADD COLUMN told_in INTEGER;
 CREATE INDEX alerts_held ON alerts (seq) WHERE told_in = 0;
+";
+
+const V9: &str = "
+-- What the last body said about when the feed wants to be asked.
+ALTER TABLE feeds ADD COLUMN hint_pause_s INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE feeds ADD COLUMN skip_hours INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE feeds ADD COLUMN skip_days INTEGER NOT NULL DEFAULT 0;
+-- Bodies in a row that brought nothing new.
+ALTER TABLE feeds ADD COLUMN fruitless INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

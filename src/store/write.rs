@@ -275,7 +275,8 @@ pub(crate) fn feed_state(
                same_bodies = ?18, gap_at = ?19, failure = ?20, failure_since = ?21,
                effective_url = ?22, moved_at = ?23, moving_url = ?24, moving_since = ?25,
                moving_polls = ?26, trust = ?27, distrusted_at = ?28, checked_at = ?29,
-               last_body = ?30, lifetime_s = ?31, migrated_at = ?32, troubles = ?33
+               last_body = ?30, lifetime_s = ?31, migrated_at = ?32, troubles = ?33,
+               hint_pause_s = ?34, skip_hours = ?35, skip_days = ?36, fruitless = ?37
              WHERE name = ?1",
         )?
         .execute(params![
@@ -312,6 +313,10 @@ pub(crate) fn feed_state(
             state.lifetime.map(seconds),
             state.migrated_at.map(millis),
             state.troubles.to_json(),
+            seconds(state.hints.pause),
+            state.hints.skip_hours,
+            state.hints.skip_days,
+            state.fruitless,
         ])?;
     if updated == 0 {
         return Err(rusqlite::Error::QueryReturnedNoRows.into());

@@ -390,7 +390,17 @@ fn ends_text(open: &Open, vocabulary: Vocabulary, local: &str) -> bool {
         return true;
     }
     let Role::Field(inside, _) = open.role else { return false };
-    let short = !matches!(inside, Field::Summary | Field::Content | Field::Language | Field::Ttl);
+    let short = !matches!(
+        inside,
+        Field::Summary
+            | Field::Content
+            | Field::Language
+            | Field::Ttl
+            | Field::UpdatePeriod
+            | Field::UpdateFrequency
+            | Field::SkipHours
+            | Field::SkipDays
+    );
     short && vocabulary::field(vocabulary, local).is_some_and(|(field, _)| field != inside)
 }
 

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use url::Url;
 
 use super::Repairs;
+use crate::feed::hints::Collector;
 use crate::feed::{LONGEST_LINK, LONGEST_NAME, LONGEST_TITLE, MOST_NAMES, date, html, language};
 
 /// The longest title, name and address that is looked at, in bytes, mark-up and all.
@@ -43,7 +44,7 @@ pub(in crate::feed) struct Head {
     pub(super) title: Best<String>,
     pub(super) link: Best<String>,
     pub(in crate::feed) lang: Option<String>,
-    pub(in crate::feed) ttl_minutes: Option<u32>,
+    pub(in crate::feed) hints: Collector,
 }
 
 impl Head {

@@ -15,6 +15,7 @@ pub(super) enum Vocabulary {
     Media,
     Itunes,
     Prism,
+    Syndication,
     /// One that says nothing that is used here.
     Other,
 }
@@ -33,7 +34,12 @@ pub(super) enum Field {
     Tag,
     Source,
     Language,
+    /// The feed's wishes about when it is asked.
     Ttl,
+    UpdatePeriod,
+    UpdateFrequency,
+    SkipHours,
+    SkipDays,
 }
 
 /// The vocabulary that a namespace declares.
@@ -46,6 +52,7 @@ pub(super) fn of_namespace(uri: &str) -> Option<Vocabulary> {
         }
         () if is(&["http://purl.org/atom/"]) && !uri.contains("/app") => Vocabulary::Atom,
         () if is(&["http://purl.org/rss/1.0/modules/content"]) => Vocabulary::Content,
+        () if is(&["http://purl.org/rss/1.0/modules/syndication"]) => Vocabulary::Syndication,
         () if is(&["http://purl.org/rss/1.0/modules/"]) => Vocabulary::Other,
         () if is(&[
             "http://purl.org/rss/1.0",
@@ -84,6 +91,7 @@ pub(super) fn of_prefix(prefix: &str) -> Vocabulary {
         "media" => Vocabulary::Media,
         "itunes" => Vocabulary::Itunes,
         "prism" => Vocabulary::Prism,
+        "sy" => Vocabulary::Syndication,
         _ => Vocabulary::Other,
     }
 }
@@ -91,7 +99,8 @@ pub(super) fn of_prefix(prefix: &str) -> Vocabulary {
 /// What an element gives, and how readily it is taken: the lowest number wins.
 pub(super) fn field(vocabulary: Vocabulary, local: &str) -> Option<(Field, u8)> {
     use Field::{
-        Author, Content, Id, Language, Link, Published, Source, Summary, Tag, Title, Ttl, Updated,
+        Author, Content, Id, Language, Link, Published, SkipDays, SkipHours, Source, Summary, Tag,
+        Title, Ttl, UpdateFrequency, UpdatePeriod, Updated,
     };
     use Vocabulary as V;
     let core = match local {
@@ -111,6 +120,8 @@ pub(super) fn field(vocabulary: Vocabulary, local: &str) -> Option<(Field, u8)> 
         "source" => Some((Source, 0)),
         "language" => Some((Language, 0)),
         "ttl" => Some((Ttl, 0)),
+        "skiphours" => Some((SkipHours, 0)),
+        "skipdays" => Some((SkipDays, 0)),
         _ => None,
     };
     match (vocabulary, local) {
@@ -134,6 +145,8 @@ pub(super) fn field(vocabulary: Vocabulary, local: &str) -> Option<(Field, u8)> 
         (V::Media, "description") | (V::Itunes, "summary") => Some((Summary, 4)),
         (V::Itunes, "subtitle") => Some((Summary, 6)),
         (V::Itunes, "author") => Some((Author, 1)),
+        (V::Syndication, "updateperiod") => Some((UpdatePeriod, 0)),
+        (V::Syndication, "updatefrequency") => Some((UpdateFrequency, 0)),
         _ => None,
     }
 }

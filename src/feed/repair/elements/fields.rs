@@ -103,7 +103,11 @@ impl<'t> Reader<'t> {
             Field::Tag => item.add_tag(text),
             Field::Source => item.offer_source_title(1, text),
             Field::Language => item.offer_lang(1, &plain(text)),
-            Field::Ttl => {}
+            Field::Ttl
+            | Field::UpdatePeriod
+            | Field::UpdateFrequency
+            | Field::SkipHours
+            | Field::SkipDays => {}
         }
     }
 
@@ -113,7 +117,11 @@ impl<'t> Reader<'t> {
             Field::Title => head.offer_title(text),
             Field::Link => head.offer_link(&plain(text), self.scope.base()),
             Field::Language => head.lang = language(&plain(text)).or(head.lang.take()),
-            Field::Ttl => head.ttl_minutes = plain(text).parse().ok(),
+            Field::Ttl => head.hints.ttl(text),
+            Field::UpdatePeriod => head.hints.update_period(text),
+            Field::UpdateFrequency => head.hints.update_frequency(text),
+            Field::SkipHours => head.hints.skip_hours(text),
+            Field::SkipDays => head.hints.skip_days(text),
             Field::Author => self.author_name = None,
             _ => {}
         }
