@@ -58,6 +58,8 @@ pub struct StoredItem {
     pub baseline: bool,
     /// It was published long before it was seen.
     pub late: bool,
+    /// It was seen late because the feed could not be polled for long.
+    pub outage: bool,
 }
 
 /// A match that is kept, with its evidence and with what was decided about it.
@@ -171,6 +173,8 @@ pub struct Arrival<'a> {
     pub feed_title: Option<&'a str>,
     /// No poll of this feed has succeeded before.
     pub first_poll: bool,
+    /// Since when the feed could not be polled, when that was long; [`crate::schedule::outage`].
+    pub outage: Option<Timestamp>,
     /// When it arrived.
     pub now: Timestamp,
 }
@@ -225,7 +229,10 @@ pub fn ingest(
         }
         let late = decide::is_late(item.published, arrival.now);
         let baseline = arrival.first_poll;
-        out.items.push(StoredItem { item, fingerprint, revision, baseline, late });
+        // What has no date may have come at any time of it.
+        let published = |since| item.published.is_none_or(|published| published >= since);
+        let outage = arrival.outage.is_some_and(published);
+        out.items.push(StoredItem { item, fingerprint, revision, baseline, late, outage });
     }
     out
 }
@@ -242,6 +249,7 @@ fn take_hit(
     let decision = decide::decide(&decide::Facts {
         first_poll: arrival.first_poll,
         first_run: config.poll.first_run,
+        after_outage: arrival.outage.is_some(),
         published: item.published,
         max_age: rule.max_age,
         now: arrival.now,

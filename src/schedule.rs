@@ -237,6 +237,8 @@ pub struct Next {
     pub host_not_before: Option<Timestamp>,
 }
 
+/// How much longer than usual a feed must not have been polled before that is an outage.
+const LONG_AWAY: SignedDuration = SignedDuration::from_hours(24);
 /// For how long a server must say 410 before it is believed.
 const SURELY_GONE: SignedDuration = SignedDuration::from_hours(24);
 
@@ -385,6 +387,14 @@ fn take_note(feed: &mut FeedState, seen: &Seen, whole: bool, now: Timestamp) {
             feed.gap_at = Some(now);
         }
     }
+}
+
+/// Since when a feed could not be polled, when that is a day more than it is usually left alone: it
+/// failed, its server or our network was out of reach, or nobody was there to poll.
+pub fn outage(feed: &FeedState, now: Timestamp) -> Option<Timestamp> {
+    let usual = feed.interval.max(feed.lifetime).map_or(0, seconds);
+    let long = LONG_AWAY + SignedDuration::from_secs(usual);
+    feed.last_ok.filter(|last| now.duration_since(*last) >= long)
 }
 
 /// The state after a poll that failed because of our own network: as before it, and still due.

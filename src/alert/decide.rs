@@ -10,6 +10,9 @@ use crate::config::FirstRun;
 /// that suddenly shows its archive is not news.
 pub const LATE_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// After an outage, an item published longer ago than this is stored but not told.
+pub const NEWS_AFTER_OUTAGE: SignedDuration = SignedDuration::from_hours(72);
+
 /// Why a hit was told, or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -41,13 +44,16 @@ pub enum Reason {
     Baseline,
     /// Not told: the item was published more than [`LATE_AFTER`] before it was seen.
     Late,
+    /// Not told: the item was published more than [`NEWS_AFTER_OUTAGE`] before it was found, after a
+    /// time in which the feed could not be polled.
+    Outage,
     /// Not told: the item is older than the rule's `max_age`.
     TooOld,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 15] = [
+    pub const ALL: [Reason; 16] = [
         Reason::FirstHit,
         Reason::ToldQuiet,
         Reason::ToldOutlets,
@@ -62,6 +68,7 @@ impl Reason {
         Reason::Cooldown,
         Reason::Baseline,
         Reason::Late,
+        Reason::Outage,
         Reason::TooOld,
     ];
 
@@ -82,6 +89,7 @@ impl Reason {
             Reason::Cooldown => "cooldown",
             Reason::Baseline => "baseline",
             Reason::Late => "late",
+            Reason::Outage => "outage",
             Reason::TooOld => "too-old",
         }
     }
@@ -100,6 +108,8 @@ pub struct Facts {
     pub first_poll: bool,
     /// What the configuration wants then.
     pub first_run: FirstRun,
+    /// The feed could not be polled for long before this poll.
+    pub after_outage: bool,
     /// When the item was published, as far as its publisher says.
     pub published: Option<Timestamp>,
     /// The rule's own limit of age.
@@ -140,6 +150,8 @@ pub fn decide(facts: &Facts) -> Decision {
         }
     } else if is_late(facts.published, facts.now) {
         return silent(Reason::Late);
+    } else if facts.after_outage && age.is_some_and(|age| age > NEWS_AFTER_OUTAGE) {
+        return silent(Reason::Outage);
     }
     Decision { notify: true, reason: Reason::FirstHit }
 }
@@ -168,6 +180,7 @@ mod tests {
         let decision = decide(&Facts {
             first_poll: first.is_some(),
             first_run: first.unwrap_or(FirstRun::Record),
+            after_outage: false,
             published: age_hours.map(|hours| now - SignedDuration::from_secs(hours * HOUR)),
             max_age: max_age.map(SignedDuration::from_hours),
             now,
@@ -194,5 +207,26 @@ mod tests {
         check(Some(recent), Some(5), None, Reason::FirstHit);
         check(Some(recent), Some(7), None, Reason::Baseline);
         check(Some(recent), None, None, Reason::Baseline);
+    }
+
+    #[test]
+    fn after_an_outage_the_news_of_three_days_is_told() {
+        let now = Timestamp::from_second(1_700_000_000).expect("it is a time");
+        for (hours, reason) in [
+            (Some(71), Reason::FirstHit),
+            (Some(73), Reason::Outage),
+            (Some(8 * 24), Reason::Late),
+            (None, Reason::FirstHit),
+        ] {
+            let decision = decide(&Facts {
+                first_poll: false,
+                first_run: FirstRun::Record,
+                after_outage: true,
+                published: hours.map(|hours| now - SignedDuration::from_secs(hours * HOUR)),
+                max_age: None,
+                now,
+            });
+            assert_eq!(decision, Decision { notify: reason == Reason::FirstHit, reason });
+        }
     }
 }

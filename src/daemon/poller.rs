@@ -202,9 +202,11 @@ impl Poller {
     ) -> anyhow::Result<Result<Taken, Failure>> {
         let (poller, feed) = (self.clone(), feed.clone());
         let first_poll = before.baseline_at.is_none();
+        let outage = schedule::outage(before, self.clock.now());
         let now = self.clock.now();
-        let work =
-            tokio::task::spawn_blocking(move || poller.ingest_body(&feed, first_poll, now, *body));
+        let work = tokio::task::spawn_blocking(move || {
+            poller.ingest_body(&feed, first_poll, outage, now, *body)
+        });
         match tokio::time::timeout(PARSE_BUDGET, work).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => Ok(Err(unreadable(format!("reading the body failed: {panic}")))),
@@ -219,6 +221,7 @@ impl Poller {
         &self,
         feed: &Feed,
         first_poll: bool,
+        outage: Option<Timestamp>,
         now: Timestamp,
         body: Body,
     ) -> anyhow::Result<Result<Taken, Failure>> {
@@ -256,7 +259,7 @@ impl Poller {
             warnings: std::mem::take(&mut parsed.warnings),
         };
         let title = feed.title.as_deref().or(parsed.feed.title.as_deref());
-        let arrival = Arrival { feed, feed_title: title, first_poll, now };
+        let arrival = Arrival { feed, feed_title: title, first_poll, outage, now };
         let keys: Vec<ItemKey> = parsed.items.iter().map(|item| item.key).collect();
         let looked_up = self.store.read(|reader| {
             let known = reader.known(&feed.name, &keys)?;

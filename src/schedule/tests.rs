@@ -345,3 +345,17 @@ fn hours_and_days_without_news_are_left_out_unless_they_brought_some() {
     let eleven = now + SignedDuration::from_hours(1);
     assert_eq!(hourly.skip(&feed, eleven), eleven, "something came at that hour");
 }
+
+#[test]
+fn a_feed_that_was_not_polled_for_a_day_longer_than_usual_had_an_outage() {
+    let feed = FeedState {
+        last_ok: Some(time(0)),
+        interval: Some(Duration::from_secs(3600)),
+        ..FeedState::new(time(0), time(0))
+    };
+    assert_eq!(outage(&feed, time(24 * HOUR)), None);
+    assert_eq!(outage(&feed, time(25 * HOUR)), Some(time(0)));
+    let patient = FeedState { lifetime: Some(Duration::from_secs(24 * 3600)), ..feed.clone() };
+    assert_eq!(outage(&patient, time(47 * HOUR)), None);
+    assert_eq!(outage(&FeedState::new(time(0), time(0)), time(DAY)), None, "it was never polled");
+}

@@ -66,7 +66,7 @@ pub struct ItemRow {
     pub first_seen: Timestamp,
     /// How many texts it has had.
     pub revision: u32,
-    /// `baseline`, `late`.
+    /// `baseline`, `late`, `outage`.
     pub flags: Vec<&'static str>,
 }
 
@@ -520,12 +520,12 @@ impl Reader {
 
 /// What [`item_row`] reads, in its order: by number, as names are looked up for every row.
 const ITEM_COLUMNS: &str = "feeds.name, items.key, given_id, items.title, summary, content, link, lang, \
-     authors, tags, published, first_seen, revision, baseline, late";
+     authors, tags, published, first_seen, revision, baseline, late, outage";
 
 fn item_row(row: &Row<'_>) -> Result<ItemRow, StoreError> {
     let feed: String = row.get(0)?;
     let authors: Vec<String> = strings(row.get(8)?)?;
-    let flags = [("baseline", row.get(13)?), ("late", row.get(14)?)];
+    let flags = [("baseline", row.get(13)?), ("late", row.get(14)?), ("outage", row.get(15)?)];
     Ok(ItemRow {
         key: item_name(&feed, row.get(1)?),
         feed,

@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 9] = [V1, V2, V3, V4, V5, V6, V7, V8, V9];
+const STEPS: [&str; 10] = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -239,6 +239,11 @@ ALTER TABLE feeds ADD COLUMN skip_hours INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE feeds ADD COLUMN skip_days INTEGER NOT NULL DEFAULT 0;
 -- Bodies in a row that brought nothing new.
 ALTER TABLE feeds ADD COLUMN fruitless INTEGER NOT NULL DEFAULT 0;
+";
+
+const V10: &str = "
+-- It was seen late because its feed could not be polled for long.
+ALTER TABLE items ADD COLUMN outage INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

@@ -99,9 +99,9 @@ fn item(
         .prepare_cached(
             "INSERT INTO items (feed, key, given_id, title, summary, content, link, lang, authors,
                tags, published, updated, source_title, source_url, fingerprint, first_seen,
-               revision, baseline, late)
+               revision, baseline, late, outage)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-               ?18, ?19)
+               ?18, ?19, ?20)
              ON CONFLICT (feed, key) DO UPDATE SET title = excluded.title,
                summary = excluded.summary, content = excluded.content, link = excluded.link,
                authors = excluded.authors, tags = excluded.tags, updated = excluded.updated,
@@ -129,6 +129,7 @@ fn item(
                 stored.revision,
                 stored.baseline,
                 stored.late,
+                stored.outage,
             ],
             |row| row.get(0),
         )?;

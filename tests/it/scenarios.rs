@@ -791,3 +791,20 @@ async fn a_strict_operator_finds_nothing_to_complain_of() {
     assert_eq!(report, Report { unconditional: 1, ..Report::default() });
     assert!((18..=24).contains(&requests.len()), "{} polls in three days", requests.len());
 }
+
+#[tokio::test]
+async fn after_an_outage_the_news_of_three_days_is_told_and_what_is_older_recorded() {
+    let world = world().await;
+    serve(&world, "alpha", "", &rss(&[entry("1", "Rain in Oslo")]));
+    step(&world).await;
+    world.advance(SignedDuration::from_hours(5 * 24));
+    let old = Entry { date: "Tue, 19 Sep 2023 09:00:00 GMT", ..entry("2", NEWS) };
+    let new = Entry { date: "Fri, 22 Sep 2023 09:00:00 GMT", ..entry("3", "Lavrov rings Wang Yi") };
+    serve(&world, "alpha", "", &rss(&[new, old, entry("1", "Rain in Oslo")]));
+    step(&world).await;
+    assert_eq!(world.alerted(), ["Lavrov rings Wang Yi"]);
+    let hit = world.hits().into_iter().find(|hit| hit.title == NEWS).unwrap();
+    assert_eq!((hit.reason.as_str(), hit.alert), ("outage", None));
+    let flags: Vec<_> = world.items().into_iter().map(|item| item.flags).collect();
+    assert_eq!(flags.iter().filter(|flags| **flags == ["outage"]).count(), 2);
+}
