@@ -1,5 +1,6 @@
 //! The next poll of a feed: a pure function of what is known about it and how the last one went.
 
+pub mod health;
 mod moved;
 pub mod offline;
 mod pace;

@@ -8,6 +8,7 @@ use super::list::{self, Column, Format, Output, short_time};
 use super::{Exit, Global, feeds_add, feeds_opml, feeds_parse, feeds_poll};
 use crate::clock::Clock;
 use crate::config;
+use crate::schedule::health::Health;
 use crate::store::FeedRow;
 
 /// The arguments of `feeds`.
@@ -24,7 +25,7 @@ Examples:
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Only those in trouble
+    /// Only those that are not well, with what to do about each
     #[arg(long)]
     trouble: bool,
     /// How to write the list [default: table on a terminal, else jsonl]
@@ -47,11 +48,12 @@ enum Command {
 }
 
 /// The fields of a row, for CSV.
-const FIELDS: &str = "name url effective_url state state_since why last_ok last_new_item next_due interval_s \
+const FIELDS: &str = "name url effective_url state state_since health why failure failing_since advice last_ok last_new_item next_due interval_s \
     items items_per_day failures gap_at migrated_at";
 
 const COLUMNS: &[Column<FeedRow>] = &[
     Column { heading: "FEED", cell: |row| row.name.clone() },
+    Column { heading: "HEALTH", cell: |row| row.health.to_string() },
     Column { heading: "STATE", cell: |row| row.state.clone() },
     Column { heading: "LAST OK", cell: |row| short_time(row.last_ok) },
     Column { heading: "NEXT", cell: |row| short_time(Some(row.next_due)) },
@@ -59,8 +61,27 @@ const COLUMNS: &[Column<FeedRow>] = &[
     Column { heading: "A DAY", cell: |row| format!("{:.1}", row.items_per_day) },
     Column { heading: "EVERY", cell: every },
     Column { heading: "GAP", cell: |row| short_time(row.gap_at) },
-    Column { heading: "WHY", cell: |row| row.why.clone().unwrap_or_default() },
+    Column { heading: "WHY", cell: why },
 ];
+
+/// What a person wants to know who looks after what is not well.
+const TROUBLE: &[Column<FeedRow>] = &[
+    Column { heading: "FEED", cell: |row| row.name.clone() },
+    Column { heading: "HEALTH", cell: |row| row.health.to_string() },
+    Column { heading: "SINCE", cell: |row| short_time(row.since()) },
+    Column { heading: "NEXT", cell: |row| short_time(Some(row.next_due)) },
+    Column { heading: "WHY", cell: why },
+    Column { heading: "TO DO", cell: |row| row.advice.clone().unwrap_or_default() },
+];
+
+fn why(row: &FeedRow) -> String {
+    match (&row.why, row.health) {
+        (_, Health::Offline) => "nothing is in reach".to_owned(),
+        (Some(why), _) => why.clone(),
+        (None, Health::Quiet) => "no new item for longer than it ever takes".to_owned(),
+        (None, _) => String::new(),
+    }
+}
 
 fn every(row: &FeedRow) -> String {
     row.interval_s.map_or_else(
@@ -79,9 +100,10 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         Some(Command::Export(arguments)) => return feeds_opml::export(global, arguments),
         None => {}
     }
-    let mut output = Output::new(arguments.format, COLUMNS).with_fields(FIELDS);
+    let columns = if arguments.trouble { TROUBLE } else { COLUMNS };
+    let mut output = Output::new(arguments.format, columns).with_fields(FIELDS);
     for row in list::reader(global)?.feeds(Clock::System.now())? {
-        if !arguments.trouble || row.is_in_trouble() {
+        if !arguments.trouble || row.is_worth_a_look() {
             output.row(&row)?;
         }
     }

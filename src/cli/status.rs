@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::list::{self, short_time};
 use super::{Exit, Global};
 use crate::clock::Clock;
-use crate::store::{FeedRow, Reader, Totals};
+use crate::store::{FeedRow, NETWORK, OFFLINE, Reader, Totals};
 use crate::text::clean::clean;
 
 /// A daemon that has not shown itself for so long does not run, or cannot write: three heartbeats.
@@ -55,7 +55,11 @@ struct Status {
     running: bool,
     last_heartbeat: Option<Timestamp>,
     last_poll: Option<Timestamp>,
+    /// By state, and by health.
     feeds: BTreeMap<String, usize>,
+    health: BTreeMap<&'static str, usize>,
+    /// Since when nothing has been in reach.
+    offline_since: Option<Timestamp>,
     configuration: Option<Value>,
     configuration_at: Option<Timestamp>,
     totals: Totals,
@@ -84,8 +88,9 @@ fn gather(
     is_daemon: impl Fn(&str) -> bool,
 ) -> anyhow::Result<Status> {
     let feeds = reader.feeds(now)?;
-    let mut by_state = BTreeMap::new();
+    let (mut by_state, mut by_health) = (BTreeMap::new(), BTreeMap::new());
     for feed in &feeds {
+        *by_health.entry(feed.health.as_str()).or_insert(0) += 1;
         *by_state.entry(feed.state.clone()).or_insert(0) += 1;
     }
     let heartbeat = reader.fact("heartbeat")?;
@@ -127,6 +132,14 @@ fn gather(
     if let Some(refused) = configuration.as_ref().and_then(|config| config["problems"].as_str()) {
         problems.push(format!("the last reload was refused:\n{refused}"));
     }
+    let offline = reader.fact(NETWORK)?.filter(|network| network.value == OFFLINE);
+    let offline_since = offline.map(|network| network.at);
+    if let Some(since) = offline_since {
+        problems.push(format!(
+            "nothing is in reach since {}; look at this machine's network",
+            short_time(Some(since))
+        ));
+    }
     problems.extend(polls_fail(&feeds, writes, now));
     if totals.deliveries_dead > 0 {
         problems.push(format!(
@@ -150,6 +163,8 @@ fn gather(
         last_heartbeat: heartbeat.map(|fact| fact.at),
         last_poll: feeds.iter().filter_map(|feed| feed.last_ok).max(),
         feeds: by_state,
+        health: by_health,
+        offline_since,
         configuration,
         configuration_at,
         totals,
@@ -180,7 +195,7 @@ fn text(status: &Status) -> String {
         lines.push(format!("  problem: {}", problem.replace('\n', "\n    ")));
     }
     let feeds: Vec<String> =
-        status.feeds.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        status.health.iter().map(|(health, count)| format!("{count} {health}")).collect();
     let totals = &status.totals;
     lines.push(format!("running        {}", if status.running { "yes" } else { "no" }));
     lines.push(format!("last good poll {}", short_time(status.last_poll)));
@@ -221,6 +236,7 @@ fn text(status: &Status) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::health::Health;
     use crate::store::Store;
 
     fn time(seconds: i64) -> Timestamp {
@@ -261,6 +277,10 @@ mod tests {
             effective_url: String::new(),
             state: state.to_owned(),
             state_since: time(0),
+            health: Health::Ok,
+            failure: None,
+            failing_since: None,
+            advice: None,
             why: None,
             last_ok: last_ok.map(time),
             last_new_item: None,

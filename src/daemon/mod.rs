@@ -35,7 +35,7 @@ use crate::receivers::Receiver;
 use crate::rules::{ITEMS_TO_LEARN_FROM, WORTH_LEARNING};
 use crate::schedule::offline::{Change, Network};
 use crate::schedule::{FeedState, State};
-use crate::store::{Store, StoreError};
+use crate::store::{NETWORK, OFFLINE, Store, StoreError};
 
 pub use self::signals::forward as forward_signals;
 
@@ -62,8 +62,6 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
 /// How often it is seen whether events wait for a summary, or a heartbeat is to be told.
 const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
-/// The fact that says whether the operator was told that nothing is in reach, and when that began.
-const NETWORK: &str = "network";
 /// How often old items are emptied.
 const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
@@ -232,7 +230,7 @@ impl Daemon {
         let (slow_sender, slow_receiver) = mpsc::channel(64);
         let network = store.read(|reader| reader.fact(NETWORK))?;
         let offline_told =
-            network.filter(|network| network.value == "offline").map(|network| network.at);
+            network.filter(|network| network.value == OFFLINE).map(|network| network.at);
         let facts = store.read(|reader| Ok([reader.fact("config")?, reader.fact("heartbeat")?]))?;
         let last_seen = facts.into_iter().flatten().map(|fact| fact.at).fold(now, Timestamp::max);
         let mut daemon = Self {
@@ -423,7 +421,7 @@ impl Daemon {
                 self.queue.hold();
                 if self.offline_told.is_none() {
                     self.offline_told = Some(now);
-                    self.raise(&operator::offline(now), Some("offline")).await;
+                    self.raise(&operator::offline(now), Some(OFFLINE)).await;
                 }
             }
             Some(Change::Back(since)) => {
@@ -687,6 +685,8 @@ impl Daemon {
             info!(polls = self.polls.len(), "gave up polls under way; they are made again");
             self.polls.shutdown().await;
         }
+        // What still reads keeps the database open.
+        while self.looks.join_next().await.is_some() {}
         self.deliverer.drain(deliveries).await;
         let store = self.store;
         // Closing folds the write-ahead log into the database, which blocks.

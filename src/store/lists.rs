@@ -7,9 +7,19 @@ use serde_json::Value;
 
 use super::read::{maybe_time, time};
 use super::{Reader, StoreError};
+use crate::alert::operator;
 use crate::hit::Severity;
 use crate::item::{Item, ItemKey};
+use crate::poll::FailureKind;
+use crate::schedule::State;
+use crate::schedule::health::Health;
+use crate::schedule::trouble::Troubles;
 use crate::text;
+
+/// The fact that says whether the operator was told that nothing is in reach, and when that began.
+pub(crate) const NETWORK: &str = "network";
+/// What that fact says then.
+pub(crate) const OFFLINE: &str = "offline";
 
 /// Which rows a list shows. `None` and empty mean all.
 #[derive(Debug, Clone, Default)]
@@ -156,8 +166,16 @@ pub struct FeedRow {
     pub state: String,
     /// Since when.
     pub state_since: Timestamp,
+    /// The same in the word that a person wants: also whether it is quiet, or the network is gone.
+    pub health: Health,
     /// Why.
     pub why: Option<String>,
+    /// The kind of the last failure, while it fails.
+    pub failure: Option<String>,
+    /// When the failures in a row began.
+    pub failing_since: Option<Timestamp>,
+    /// What a person can do about it.
+    pub advice: Option<String>,
     /// When a poll last went well.
     pub last_ok: Option<Timestamp>,
     /// When a poll last brought something new.
@@ -182,6 +200,19 @@ impl FeedRow {
     /// Whether it is polled at all.
     pub fn is_enabled(&self) -> bool {
         self.state != "disabled"
+    }
+
+    /// Since when it is as its health says.
+    pub fn since(&self) -> Option<Timestamp> {
+        match self.health {
+            Health::Quiet => self.last_new_item,
+            _ => Some(self.failing_since.unwrap_or(self.state_since)),
+        }
+    }
+
+    /// Whether somebody may want to look at it: it is polled and not quite well.
+    pub fn is_worth_a_look(&self) -> bool {
+        !matches!(self.health, Health::Ok | Health::Disabled)
     }
 
     /// Whether it is polled and its last poll did not go well.
@@ -211,6 +242,16 @@ pub struct Totals {
     pub oldest_due: Option<Timestamp>,
     /// Bytes of the database file.
     pub database_bytes: u64,
+}
+
+/// What a person can do about a feed.
+fn advice(health: Health, state: State, failure: Option<FailureKind>) -> Option<String> {
+    match health {
+        Health::Ok | Health::Disabled => None,
+        Health::Offline => Some(operator::ADVICE_OFFLINE.to_owned()),
+        Health::Quiet => Some(operator::ADVICE_QUIET.to_owned()),
+        _ => Some(operator::advice(state, failure)),
+    }
 }
 
 /// The conditions of a query, and their values.
@@ -461,16 +502,32 @@ impl Reader {
         )?;
         let mut rows = statement.query([since])?;
         let mut feeds = Vec::new();
+        let offline = self.fact(NETWORK)?.is_some_and(|network| network.value == OFFLINE);
         while let Some(row) = rows.next()? {
             let url: String = row.get("url")?;
             let recent: f64 = row.get::<_, u32>("recent")?.into();
+            let failure: Option<String> = row.get("failure")?;
+            let kind = failure.as_deref().and_then(FailureKind::from_name);
+            let troubles = Troubles::from_json(&row.get::<_, String>("troubles")?);
+            let state: String = row.get("state")?;
+            let known = State::from_name(&state)
+                .ok_or(StoreError::Corrupt { what: "feed state", value: state })?;
+            let health = match row.get::<_, String>("configured")?.as_str() {
+                "disabled" => Health::Disabled,
+                _ if offline && !url.starts_with("file:") => Health::Offline,
+                _ => Health::of(known, kind, &troubles, now),
+            };
             feeds.push(FeedRow {
+                health,
+                advice: advice(health, known, kind),
+                failure,
+                failing_since: troubles.failing_since,
                 name: row.get("name")?,
                 effective_url: row.get::<_, Option<_>>("effective_url")?.unwrap_or(url.clone()),
                 url,
-                state: match row.get::<_, String>("configured")?.as_str() {
-                    "disabled" => "disabled".to_owned(),
-                    _ => row.get("state")?,
+                state: match health {
+                    Health::Disabled => Health::Disabled.as_str().to_owned(),
+                    _ => known.as_str().to_owned(),
                 },
                 state_since: time(row, "state_since")?,
                 why: row.get("why")?,

@@ -24,6 +24,7 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 use tokio::sync::oneshot;
 
 pub use lists::{AlertFilter, DeliveryRow, FeedRow, HitRow, ItemFilter, ItemRow, Totals};
+pub(crate) use lists::{NETWORK, OFFLINE};
 pub use outbox::{DueDelivery, Retried, Settled};
 pub use read::{Fact, Reader};
 pub use schema::VERSION;

@@ -45,6 +45,9 @@ async fn a_feed_that_fails_for_a_day_is_told_once_whatever_is_restarted_and_once
     assert_eq!(record["data"]["rule"], Value::Null);
     assert_eq!(last(&world, "since"), "2023-09-18T10:00:00Z");
     assert!(last(&world, "why").contains("503"));
+    let row = world.feed("alpha");
+    assert_eq!((row.health.as_str(), row.failure.as_deref()), ("broken", Some("server")));
+    assert_eq!(row.advice.unwrap(), last(&world, "advice"), "lists and alerts say the same");
     world.show("alpha", &["All is well"]);
     after(&world, 1).await;
     after(&world, 1).await;
@@ -93,8 +96,10 @@ async fn a_feed_that_falls_silent_is_told_and_so_is_its_next_item() {
     after(&world, 24).await;
     assert_eq!(world.told(), ["feed.quiet"]);
     assert_eq!(last(&world, "why"), "no new item for 1 d 1 h; it never takes more than 1 d");
+    assert_eq!(world.feed("alpha").health.as_str(), "quiet");
     world.publish("alpha", "News at last");
     after(&world, 1).await;
+    assert_eq!(world.feed("alpha").health.as_str(), "ok");
     assert_eq!(world.told(), ["feed.quiet", "feed.recovered"]);
 }
 
@@ -258,6 +263,7 @@ async fn an_outage_of_our_own_network_is_told_when_it_begins_and_when_it_ends_ov
     world.server.asked(HOOK, 1).await;
     daemon.stop().await;
     assert_eq!(world.told(), ["network.offline"]);
+    assert_eq!(world.feed("one").health.as_str(), "offline");
     world.advance(SignedDuration::from_hours(3));
     let daemon = world.start();
     let server = Server::start_on(&one.to_string()).await;

@@ -9,11 +9,10 @@ use crate::alert::record::{OperatorInfo, UrlInfo};
 use crate::alert::render::minute;
 use crate::config::Feed;
 use crate::poll::FailureKind;
+use crate::schedule::health::BROKEN_AFTER;
 use crate::schedule::trouble::{Trouble, Troubles};
 use crate::schedule::{FeedState, State};
 
-/// A feed that fails for so long is broken.
-const BROKEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// A feed that brings nothing new is never called quiet before this.
 const QUIET_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// It is quiet after so many times the longest pause that it usually makes.
@@ -29,6 +28,10 @@ const LEARN_FROM_ITEMS: usize = 20;
 const FEWEST_PAUSES: usize = 5;
 /// What is a moment and no condition, as a gap, is told again after this at the earliest.
 const MOMENT_AGAIN: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What a person can do about a feed that is quiet.
+pub const ADVICE_QUIET: &str = "look at the site: it may have a new feed, or have stopped; where such \
+                               a silence is usual, set expected_every for the feed";
 
 /// A poll that has ended, as far as the operator cares.
 #[derive(Debug, Clone, Copy)]
@@ -212,11 +215,7 @@ fn began(look: &Look<'_>, trouble: Trouble, failing_since: Option<Timestamp>) ->
     };
     let advice = match trouble {
         Trouble::Gap => "set a shorter min_interval for it, or an interval".to_owned(),
-        Trouble::Quiet => {
-            "look at the site: it may have a new feed, or have stopped; where such a \
-                           silence is usual, set expected_every for the feed"
-                .to_owned()
-        }
+        Trouble::Quiet => ADVICE_QUIET.to_owned(),
         Trouble::Moved => format!("write url = {:?} for the feed", address(look)),
         Trouble::Migrated => {
             "see in `newswatch items` whether what counts as new is new".to_owned()
@@ -287,7 +286,8 @@ fn event(
 pub fn advice(state: State, failure: Option<FailureKind>) -> String {
     let advice = match (state, failure) {
         (State::Gone, _) | (_, Some(FailureKind::Gone | FailureKind::NotFound)) => {
-            "look for the feed's new address on the site and change it, or set enabled = false"
+            "look for its new address: `newswatch feeds add URL` finds the feeds of a page; or set \
+             enabled = false"
         }
         (State::Blocked, _) | (_, Some(FailureKind::Blocked)) => {
             "open the address in a browser. If it wants a password, set username and password_file; \
@@ -325,10 +325,10 @@ pub fn advice(state: State, failure: Option<FailureKind>) -> String {
         }
         (_, Some(FailureKind::Server)) => "wait, or write to the site: the fault is the server's",
         (_, Some(FailureKind::Parse | FailureKind::Protocol)) => {
-            "see what it gives with `newswatch feeds parse URL`; a web page in place of the feed \
-             may name the feed's new address"
+            "`newswatch feeds poll NAME` shows what it gives; where that is a web page, `newswatch \
+             feeds add URL` finds the feeds that it names"
         }
-        (_, None) => "see what it gives with `newswatch feeds parse URL`",
+        (_, None) => "`newswatch feeds poll NAME` shows what it gives",
     };
     advice.to_owned()
 }

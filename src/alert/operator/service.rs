@@ -19,12 +19,15 @@ pub struct Summary {
     pub last_ok: Option<Timestamp>,
 }
 
+/// What a person can do while nothing is in reach.
+pub const ADVICE_OFFLINE: &str = "look at this machine's network and its name servers";
+
 /// Nothing is in reach.
 pub fn offline(now: Timestamp) -> Event {
     let info = OperatorInfo {
         why: Some("the hosts of all feeds that were tried cannot be reached".to_owned()),
         next: Some("one feed is tried after 30 s, then less often, up to every 5 min".to_owned()),
-        advice: Some("look at this machine's network and its name servers".to_owned()),
+        advice: Some(ADVICE_OFFLINE.to_owned()),
         ..info("newswatch is offline: nothing is in reach", "offline", Some(now))
     };
     Event { kind: EventType::NetworkOffline, subject: "network".to_owned(), info }
