@@ -129,6 +129,31 @@ fn receiver(receiver: &Receiver) -> Table {
             set(&mut table, "type", "smtp");
             self::smtp(smtp, &mut table);
         }
+        ReceiverKind::Ntfy(ntfy) => {
+            set(&mut table, "type", "ntfy");
+            set(&mut table, "url", &ntfy.url);
+            set(&mut table, "topic", &ntfy.topic);
+            if let Some(source) = &ntfy.authorization {
+                set_secret(&mut table, "authorization", source);
+            }
+            table.insert("allow_private".to_owned(), Value::Boolean(ntfy.allow_private));
+            set(&mut table, "timeout", write_duration(ntfy.timeout));
+        }
+        ReceiverKind::Command(command) => {
+            set(&mut table, "type", "command");
+            let program = command.program.to_string_lossy().into_owned();
+            let words: Vec<String> =
+                std::iter::once(program).chain(command.arguments.iter().cloned()).collect();
+            set_list(&mut table, "command", &words);
+            set(&mut table, "timeout", write_duration(command.timeout));
+        }
+        ReceiverKind::Atom(atom) => {
+            set(&mut table, "type", "atom");
+            set(&mut table, "path", atom.path.to_string_lossy());
+            let entries = i64::try_from(atom.entries).unwrap_or(i64::MAX);
+            table.insert("entries".to_owned(), Value::Integer(entries));
+            set(&mut table, "title", &atom.title);
+        }
     }
     table
 }

@@ -785,9 +785,12 @@ fn check_names(
     }
     let mut paths: HashMap<&PathBuf, &str> = HashMap::new();
     for (name, receiver) in &main.receivers {
-        if let ReceiverKind::Jsonl { path } = &receiver.kind
-            && let Some(other) = paths.insert(path, &name.text)
-        {
+        let path = match &receiver.kind {
+            ReceiverKind::Jsonl { path } => path,
+            ReceiverKind::Atom(atom) => &atom.path,
+            _ => continue,
+        };
+        if let Some(other) = paths.insert(path, &name.text) {
             let message = format!("receivers {other} and {} write the same file", name.text);
             report(Problem::error(&name.file, name.span.clone(), message));
         }

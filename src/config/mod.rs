@@ -27,7 +27,8 @@ use crate::rules::RuleSet;
 pub use self::check::{Checked, Counts, TestCounts, check, store_path};
 pub(crate) use self::duration::{duration, write as write_duration};
 pub use self::receivers::{
-    Address, Encryption, Login, Receiver, ReceiverKind, Smtp, Template, Webhook,
+    Address, Atom, Command, Encryption, Login, Ntfy, Receiver, ReceiverKind, Smtp, Template,
+    Webhook,
 };
 pub use self::secret::SecretSource;
 

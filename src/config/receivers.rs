@@ -13,6 +13,10 @@ use super::toml_file::{Section, nearest};
 use super::{Files, SecretSource};
 use crate::diagnostic::{Located, Problem};
 
+/// The most entries of a feed of alerts.
+const MOST_ENTRIES: i64 = 1_000;
+/// The longest name of a topic of ntfy.
+const LONGEST_TOPIC: usize = 64;
 /// The highest `max_per_minute`.
 const MOST_PER_MINUTE: i64 = 60_000;
 
@@ -43,18 +47,29 @@ pub enum ReceiverKind {
     Webhook(Box<Webhook>),
     /// Mail.
     Smtp(Box<Smtp>),
+    /// Push messages by ntfy.
+    Ntfy(Box<Ntfy>),
+    /// A program that is given records.
+    Command(Command),
+    /// A feed of the last alerts.
+    Atom(Atom),
 }
 
 impl ReceiverKind {
     /// The types that the configuration names.
-    pub const NAMES: [&str; 5] = ["jsonl", "journald", "stdout", "webhook", "smtp"];
+    pub const NAMES: [&str; 8] =
+        ["jsonl", "journald", "stdout", "webhook", "smtp", "ntfy", "command", "atom"];
 
     /// How many messages a minute people and their services bear, where nothing else is said.
-    /// Discord takes 30 for a channel, Telegram 20 for a group, Slack one a second.
+    /// Discord takes 30 for a channel, Telegram 20 for a group, Slack one a second, ntfy.sh one in
+    /// five seconds.
     fn usual_pace(&self) -> Option<u32> {
         match self {
             ReceiverKind::Stdout | ReceiverKind::Journald | ReceiverKind::Jsonl { .. } => None,
+            ReceiverKind::Atom(_) => None,
             ReceiverKind::Smtp(_) => Some(30),
+            ReceiverKind::Ntfy(_) => Some(12),
+            ReceiverKind::Command(_) => Some(60),
             ReceiverKind::Webhook(webhook) => Some(match webhook.template {
                 Template::Discord => 30,
                 Template::Telegram { .. } => 20,
@@ -68,16 +83,14 @@ impl ReceiverKind {
         match self {
             ReceiverKind::Webhook(webhook) => webhook.address.is_https(),
             ReceiverKind::Smtp(smtp) => smtp.encryption != Encryption::None,
-            ReceiverKind::Stdout | ReceiverKind::Journald | ReceiverKind::Jsonl { .. } => false,
+            ReceiverKind::Ntfy(ntfy) => ntfy.url.scheme() == "https",
+            _ => false,
         }
     }
 
     /// Whether it is a log: it disturbs nobody, and holds what silences keep from people.
     pub fn is_log(&self) -> bool {
-        match self {
-            ReceiverKind::Jsonl { .. } | ReceiverKind::Journald => true,
-            ReceiverKind::Stdout | ReceiverKind::Webhook(_) | ReceiverKind::Smtp(_) => false,
-        }
+        matches!(self, ReceiverKind::Jsonl { .. } | ReceiverKind::Journald)
     }
 }
 
@@ -133,6 +146,43 @@ pub struct Smtp {
     pub to: Vec<Mailbox>,
     /// How long one attempt may take.
     pub timeout: Duration,
+}
+
+/// A receiver of type ntfy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ntfy {
+    /// The server.
+    pub url: Url,
+    /// The topic.
+    pub topic: String,
+    /// The value of the `Authorization` header.
+    pub authorization: Option<SecretSource>,
+    /// Whether the address may be private or loopback.
+    pub allow_private: bool,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+}
+
+/// A receiver of type command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The program: a path, or a name that is looked for in `PATH`.
+    pub program: PathBuf,
+    /// Its arguments, as they are.
+    pub arguments: Vec<String>,
+    /// How long it may run.
+    pub timeout: Duration,
+}
+
+/// A receiver of type atom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Atom {
+    /// The file.
+    pub path: PathBuf,
+    /// How many alerts it has at most.
+    pub entries: usize,
+    /// The title of the feed.
+    pub title: String,
 }
 
 /// A name and its password.
@@ -238,6 +288,9 @@ pub(super) fn receiver(mut section: Section<'_>, files: &Files) -> Option<(Locat
             .map(|path| ReceiverKind::Jsonl { path: files.directories.logs.join(path.text) }),
         "webhook" => webhook(&mut section, &files.folder),
         "smtp" => smtp(&mut section, &files.folder),
+        "ntfy" => ntfy(&mut section, &files.folder),
+        "command" => command(&mut section, &files.folder),
+        "atom" => atom(&mut section, &files.directories.logs),
         other => {
             unknown(&section, &kind, &format!("receiver type {other:?}"), &ReceiverKind::NAMES);
             None
@@ -386,6 +439,62 @@ fn encryption(section: &mut Section<'_>) -> Option<Encryption> {
         unknown(section, &name, &what, &all.map(Encryption::name));
     }
     found
+}
+
+fn ntfy(section: &mut Section<'_>, folder: &Path) -> Option<ReceiverKind> {
+    let url = match section.text("url") {
+        Some(text) => web_address(section, &text),
+        None => Url::parse("https://ntfy.sh/").ok(),
+    };
+    let topic = section.required_text("topic").filter(|topic| {
+        let good = topic.text.len() <= LONGEST_TOPIC
+            && topic.text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        if !good {
+            let message = format!("{:?} is no topic of ntfy", topic.text);
+            section.report(
+                Problem::error(section.file(), topic.span.clone(), message)
+                    .with_hint("use letters, digits, '_' and '-', at most 64"),
+            );
+        }
+        good
+    });
+    let authorization = SecretSource::of(section, "authorization", folder);
+    let allow_private = section.boolean("allow_private").unwrap_or(false);
+    let timeout = timeout(section);
+    Some(ReceiverKind::Ntfy(Box::new(Ntfy {
+        url: url?,
+        topic: topic?.text,
+        authorization,
+        allow_private,
+        timeout,
+    })))
+}
+
+fn command(section: &mut Section<'_>, folder: &Path) -> Option<ReceiverKind> {
+    let words: Vec<String> = section.texts("command").into_iter().map(|word| word.text).collect();
+    let timeout = timeout(section);
+    let Some((program, arguments)) = words.split_first().filter(|(first, _)| !first.is_empty())
+    else {
+        section.report(
+            Problem::error(section.file(), section.span(), "this receiver has no command")
+                .with_hint("add command = [\"/usr/local/bin/tell\", \"--desk\"]"),
+        );
+        return None;
+    };
+    // A name without a folder is looked for in PATH.
+    let program = if program.contains('/') { folder.join(program) } else { PathBuf::from(program) };
+    Some(ReceiverKind::Command(Command { program, arguments: arguments.to_vec(), timeout }))
+}
+
+fn atom(section: &mut Section<'_>, folder: &Path) -> Option<ReceiverKind> {
+    let path = section.required_text("path");
+    let entries = section.integer("entries", 1..=MOST_ENTRIES);
+    let title = section.text("title").map(|title| title.text);
+    Some(ReceiverKind::Atom(Atom {
+        path: folder.join(path?.text),
+        entries: entries.and_then(|entries| usize::try_from(entries).ok()).unwrap_or(100),
+        title: title.unwrap_or_else(|| "newswatch alerts".to_owned()),
+    }))
 }
 
 /// Name and password, both or neither, and never in the clear.

@@ -28,7 +28,7 @@ impl Journald {
         Self::at(Path::new(SOCKET))
     }
 
-    fn at(path: &Path) -> anyhow::Result<Self> {
+    pub(super) fn at(path: &Path) -> anyhow::Result<Self> {
         let socket = UnixDatagram::unbound().context("cannot make a socket")?;
         // A full journal must not stop the deliverer.
         socket.set_nonblocking(true).context("cannot set up a socket")?;

@@ -1,12 +1,17 @@
 //! Receivers: how a rendered alert leaves newswatch. One file each.
 
+mod atom;
 mod chat;
+mod command;
 mod http;
 mod journald;
 mod jsonl;
+mod ntfy;
 mod signature;
 mod smtp;
 mod stdout;
+#[cfg(test)]
+mod tests;
 mod webhook;
 
 use std::num::NonZeroU32;
@@ -42,6 +47,9 @@ enum Kind {
     Journald(journald::Journald),
     Webhook(Box<webhook::Webhook>),
     Smtp(Box<smtp::Smtp>),
+    Ntfy(Box<ntfy::Ntfy>),
+    Command(command::Command),
+    Atom(atom::Atom),
 }
 
 impl Receiver {
@@ -56,6 +64,9 @@ impl Receiver {
                 Kind::Webhook(Box::new(webhook::Webhook::new(settings)?))
             }
             ReceiverKind::Smtp(settings) => Kind::Smtp(Box::new(smtp::Smtp::new(settings)?)),
+            ReceiverKind::Ntfy(settings) => Kind::Ntfy(Box::new(ntfy::Ntfy::new(settings)?)),
+            ReceiverKind::Command(settings) => Kind::Command(command::Command::new(settings)),
+            ReceiverKind::Atom(atom) => Kind::Atom(atom::Atom::open(&settings.name, atom)?),
         };
         Ok(Self { name: settings.name.clone(), max_per_minute: settings.max_per_minute, kind })
     }
@@ -79,6 +90,9 @@ impl Receiver {
             Kind::Journald(journald) => journald.deliver(alerts),
             Kind::Webhook(webhook) => webhook.deliver(alerts, now).await,
             Kind::Smtp(smtp) => smtp.deliver(alerts, now).await,
+            Kind::Ntfy(ntfy) => ntfy.deliver(alerts, now).await,
+            Kind::Command(command) => command.deliver(alerts).await,
+            Kind::Atom(atom) => atom.deliver(alerts, now),
         }
     }
 
@@ -86,7 +100,7 @@ impl Receiver {
     pub fn reopen(&self) -> std::io::Result<()> {
         match &self.kind {
             Kind::Jsonl(jsonl) => jsonl.reopen(),
-            Kind::Stdout(_) | Kind::Journald(_) | Kind::Webhook(_) | Kind::Smtp(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 }

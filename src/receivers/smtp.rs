@@ -214,7 +214,7 @@ impl Header for AutoSubmitted {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
@@ -234,7 +234,7 @@ mod tests {
         }
     }
 
-    fn mail(records: &[AlertRecord]) -> String {
+    pub(in super::super) fn mail(records: &[AlertRecord]) -> String {
         let alerts: Vec<Outgoing<'_>> =
             records.iter().map(|record| Outgoing { record, line: "" }).collect();
         let now = Timestamp::from_second(1_700_000_000).unwrap();

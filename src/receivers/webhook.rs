@@ -87,7 +87,7 @@ impl Webhook {
 }
 
 /// The media type and the body.
-fn body(template: &Template, alerts: &[Outgoing<'_>]) -> (&'static str, String) {
+pub(super) fn body(template: &Template, alerts: &[Outgoing<'_>]) -> (&'static str, String) {
     let notices: Vec<Notice> = alerts.iter().map(|alert| Notice::of(alert.record)).collect();
     let body = match template {
         Template::Generic => match alerts {

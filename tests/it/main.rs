@@ -16,6 +16,7 @@ mod operator;
 mod polling;
 mod program;
 mod proxy;
+mod receivers;
 mod routing;
 mod rules_doc;
 mod scenarios;
