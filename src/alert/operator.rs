@@ -267,6 +267,8 @@ pub(super) fn record(event: &Event, instance: &str, now: Timestamp) -> AlertReco
             surge: None,
             silenced_by: None,
             acked_by: None,
+            acked_at: None,
+            acked_why: None,
             runbook: None,
         },
     }

@@ -90,8 +90,15 @@ pub struct AlertData {
     pub surge: Option<serde_json::Value>,
     /// The silence that held it back; null when none did.
     pub silenced_by: Option<String>,
-    /// Who acknowledged it; null when nobody has.
+    /// Who acknowledged it; null when nobody has. In an update that is kept from people, who
+    /// acknowledged its story.
     pub acked_by: Option<String>,
+    /// When; only in lists, as it comes after the alert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acked_at: Option<Timestamp>,
+    /// Why, where that was said; only in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acked_why: Option<String>,
     /// The rule's first reference.
     pub runbook: Option<String>,
 }
@@ -308,6 +315,8 @@ pub fn hit_alert(facts: &HitFacts<'_>) -> AlertRecord {
             surge: None,
             silenced_by: None,
             acked_by: None,
+            acked_at: None,
+            acked_why: None,
             runbook: rule.references.first().cloned(),
         },
     }

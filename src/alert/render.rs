@@ -34,6 +34,11 @@ pub fn block(record: &AlertRecord, colour: bool) -> String {
     if let Some(silence) = &data.silenced_by {
         lines.push(format!("  muted by silence {}", clean(silence)));
     }
+    if let Some(by) = &data.acked_by {
+        let at = data.acked_at.map(|at| format!(", {}", minute(at))).unwrap_or_default();
+        let why = data.acked_why.as_ref().map(|why| format!(": {}", clean(why)));
+        lines.push(format!("  acknowledged by {}{at}{}", clean(by), why.unwrap_or_default()));
+    }
     let origin = match &data.rule {
         Some(rule) => format!("rule {}", clean(&rule.id)),
         None => clean(&record.kind).into_owned(),
@@ -188,6 +193,8 @@ mod tests {
         let mut record = record("Arms shipped");
         record.data.silenced_by = Some("3".to_owned());
         assert!(block(&record, false).contains("\n  muted by silence 3\n"));
+        record.data.acked_by = Some("anna".to_owned());
+        assert!(block(&record, false).contains("\n  acknowledged by anna\n"));
     }
 
     #[test]

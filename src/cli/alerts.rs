@@ -8,11 +8,11 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::list::{self, Column, Filter, Format, Output, short_time};
-use super::{Exit, Global, Refused, colour, complain, say};
+use super::{Exit, Global, Refused, colour, complain, config_files, say, silence};
 use crate::alert::record::AlertRecord;
 use crate::alert::render;
 use crate::clock::Clock;
-use crate::store::{AlertFilter, Reader};
+use crate::store::{self, Acked, AlertFilter, Reader};
 use crate::text::clean::clean;
 
 /// How often `--follow` looks for new alerts.
@@ -32,7 +32,8 @@ Examples:
   newswatch alerts --severity critical --since 24h
   newswatch alerts --follow
   newswatch alerts --operator --since 7d
-  newswatch alerts show 1c3c5cab0f32"
+  newswatch alerts show 1c3c5cab0f32
+  newswatch alerts ack 1c3c5cab0f32 --why 'told the desk'"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -60,6 +61,24 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say that alerts were seen: updates of their stories are kept from people until the picture
+    /// changes
+    #[command(after_help = "\
+Until the severity rises, a first denial or confirmation comes, or another origin corroborates it. Muted updates are
+stored, shown by `alerts`, and written to logs.
+Example:
+  newswatch alerts ack 1c3c5cab0f32 --why 'told the desk'")]
+    Ack {
+        /// The alerts' ids, or parts of them that no others have
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        /// Why, or what was done
+        #[arg(long, value_name = "TEXT")]
+        why: Option<String>,
+        /// Who [default: you, by $SUDO_USER or $USER]
+        #[arg(long, value_name = "NAME")]
+        author: Option<String>,
+    },
 }
 
 /// The first of these that the record has.
@@ -82,12 +101,12 @@ fn title(record: &Value) -> String {
     first(record, ["/data/item/title", "/data/operator/title"])
 }
 
-/// What keeps it from people.
-fn muted(record: &Value) -> String {
-    match text(record, "/data/silenced_by") {
-        silence if silence.is_empty() => silence,
-        silence => format!("silence {silence}"),
-    }
+/// What keeps it from people, and who has seen it.
+fn state(record: &Value) -> String {
+    let states = [("silence", "/data/silenced_by"), ("acked by", "/data/acked_by")];
+    let told = states.map(|(what, path)| (what, text(record, path)));
+    let told = told.iter().filter(|(_, text)| !text.is_empty());
+    told.map(|(what, text)| format!("{what} {text}")).collect::<Vec<_>>().join(", ")
 }
 
 fn text(value: &Value, path: &str) -> String {
@@ -110,15 +129,24 @@ const COLUMNS: &[Column<Value>] = &[
     Column { heading: "RULE", cell: origin },
     Column { heading: "FEED", cell: feed },
     Column { heading: "TITLE", cell: title },
-    Column { heading: "MUTED", cell: muted },
+    Column { heading: "STATE", cell: state },
     Column { heading: "ID", cell: |row| text(row, "/id") },
 ];
 
 /// Lists, follows or shows alerts.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
     let reader = list::reader(global)?;
-    if let Some(Command::Show { id, json }) = &arguments.command {
-        return show(&reader, id, *json);
+    match &arguments.command {
+        Some(Command::Show { id, json }) => return show(&reader, id, *json),
+        Some(Command::Ack { ids, why, author }) => {
+            let author = silence::author(author.as_deref())?;
+            let why = why
+                .as_deref()
+                .map(|why| silence::short(why, "--why", silence::LONGEST_WHY))
+                .transpose()?;
+            return ack(global, &reader, ids, &author, why.as_deref());
+        }
+        None => {}
     }
     let filter = arguments.filter.checked(Clock::System.now())?;
     let filter = AlertFilter { operator: arguments.operator, silence: arguments.silence, ..filter };
@@ -132,12 +160,16 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
 }
 
 fn show(reader: &Reader, id: &str, json: bool) -> anyhow::Result<Exit> {
+    let Some(record) = find(reader, id)? else { return Ok(Exit::No) };
+    print(record, if json { Format::Json } else { Format::Table })?;
+    Ok(Exit::Done)
+}
+
+/// The one alert that has `id` in its id; says what there is where it is not one.
+fn find(reader: &Reader, id: &str) -> anyhow::Result<Option<Value>> {
     let (mut records, count) = reader.alerts_named(id, MOST_CANDIDATES)?;
     match (records.pop(), count) {
-        (Some(record), 1) => {
-            print(record, if json { Format::Json } else { Format::Table })?;
-            return Ok(Exit::Done);
-        }
+        (Some(record), 1) => return Ok(Some(record)),
         (None, _) => complain(&format!("newswatch: no alert has {id:?} in its id")),
         (Some(last), _) => {
             complain(&format!("newswatch: {count} alerts have {id:?} in their ids:"));
@@ -150,7 +182,38 @@ fn show(reader: &Reader, id: &str, json: bool) -> anyhow::Result<Exit> {
             }
         }
     }
-    Ok(Exit::No)
+    Ok(None)
+}
+
+/// Acknowledges alerts, those that are found; exit code 1 where one is not.
+fn ack(
+    global: &Global,
+    reader: &Reader,
+    ids: &[String],
+    author: &str,
+    why: Option<&str>,
+) -> anyhow::Result<Exit> {
+    let mut found: Vec<String> = Vec::new();
+    for id in ids {
+        found.extend(find(reader, id)?.map(|record| text(&record, "/id")));
+    }
+    if found.is_empty() {
+        return Ok(Exit::No);
+    }
+    let path = config_files::database_path(global)?;
+    let acked = store::ack_alerts(&path, &found, author, why, Clock::System.now())?;
+    let mut all = found.len() == ids.len();
+    for (id, acked) in found.iter().zip(acked) {
+        match acked {
+            Acked::Now => say(&format!("alert {id} is acknowledged")),
+            Acked::Before { by } => {
+                say(&format!("alert {id} was acknowledged by {} before", clean(&by)));
+            }
+            // It was there a moment ago.
+            Acked::Unknown => all = false,
+        }
+    }
+    Ok(if all { Exit::Done } else { Exit::No })
 }
 
 fn follow(reader: &Reader, arguments: &Arguments, filter: &AlertFilter) -> anyhow::Result<Exit> {

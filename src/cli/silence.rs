@@ -21,7 +21,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// Rules, tags, feeds and entities that one silence names.
 const MOST_NAMES: usize = 50;
 /// The longest reason, in characters.
-const LONGEST_WHY: usize = 500;
+pub(super) const LONGEST_WHY: usize = 500;
 /// The longest name of an author, in characters.
 const LONGEST_AUTHOR: usize = 100;
 /// Names that are listed when none is like what was asked for.

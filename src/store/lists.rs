@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::read::{maybe_time, time};
-use super::{Reader, StoreError};
+use super::{Reader, StoreError, acks};
 use crate::alert::operator;
 use crate::hit::Severity;
 use crate::item::{Item, ItemKey};
@@ -397,14 +397,16 @@ impl Reader {
             filter.search.as_deref().map(text::fold),
         );
         let sql = format!(
-            "SELECT record FROM alerts WHERE {} ORDER BY seq DESC LIMIT {}",
+            "SELECT record, acked_by, acked_at, acked_why FROM alerts {}
+             WHERE {} ORDER BY seq DESC LIMIT {}",
+            acks::JOIN,
             conditions.sql,
             Conditions::limit(filter)
         );
         let mut statement = self.connection.prepare(&sql)?;
         let mut rows = statement.query(params_from_iter(conditions.values))?;
         while let Some(row) = rows.next()? {
-            each(json(row.get(0)?, "alert record")?)?;
+            each(alert_record(row)?)?;
         }
         Ok(())
     }
@@ -419,18 +421,20 @@ impl Reader {
     /// The records of the alerts that have `part` in their ids, newest first, and how many there
     /// are; at most `most` records. An id that is `part` is the only one.
     pub fn alerts_named(&self, part: &str, most: usize) -> Result<(Vec<Value>, u64), StoreError> {
-        let mut statement = self.connection.prepare(
-            "SELECT id, record FROM alerts WHERE id LIKE ?1 ESCAPE '\\' ORDER BY seq DESC",
-        )?;
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT record, acked_by, acked_at, acked_why, id FROM alerts {}
+             WHERE id LIKE ?1 ESCAPE '\\' ORDER BY seq DESC",
+            acks::JOIN
+        ))?;
         let mut rows = statement.query([containing(part)])?;
         let (mut records, mut count) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
             count += 1;
-            if row.get::<_, String>(0)? == part {
-                return Ok((vec![json(row.get(1)?, "alert record")?], 1));
+            if row.get::<_, String>("id")? == part {
+                return Ok((vec![alert_record(row)?], 1));
             }
             if records.len() < most {
-                records.push(json(row.get(1)?, "alert record")?);
+                records.push(alert_record(row)?);
             }
         }
         Ok((records, count))
@@ -599,6 +603,12 @@ fn item_row(row: &Row<'_>) -> Result<ItemRow, StoreError> {
         revision: row.get(12)?,
         flags: flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect(),
     })
+}
+
+fn alert_record(row: &Row<'_>) -> Result<Value, StoreError> {
+    let mut record = json(row.get("record")?, "alert record")?;
+    acks::show(&mut record, row)?;
+    Ok(record)
 }
 
 fn hit_row(row: &Row<'_>) -> Result<HitRow, StoreError> {

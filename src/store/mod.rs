@@ -7,6 +7,7 @@
 //! `synchronous` is `FULL`: with many polls a transaction it costs no more than `NORMAL`, and an
 //! alert that was sent is never forgotten by a power cut.
 
+mod acks;
 mod lists;
 mod outbox;
 mod read;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 use tokio::sync::oneshot;
 
+pub use acks::Acked;
 pub use lists::{AlertFilter, DeliveryRow, FeedRow, HitRow, ItemFilter, ItemRow, Totals};
 pub(crate) use lists::{NETWORK, OFFLINE};
 pub use outbox::{DueDelivery, Retried, Settled};
@@ -393,6 +395,18 @@ pub fn end_silences(
     now: Timestamp,
 ) -> Result<Vec<Ended>, StoreError> {
     beside(path, |connection| silences::end(connection, ids, by, now))
+}
+
+/// Acknowledges alerts, given by their ids, beside a daemon that may be running, and says what became
+/// of each.
+pub fn ack_alerts(
+    path: &Path,
+    alerts: &[String],
+    author: &str,
+    why: Option<&str>,
+    now: Timestamp,
+) -> Result<Vec<Acked>, StoreError> {
+    beside(path, |connection| acks::add(connection, alerts, author, why, now))
 }
 
 /// Writes in one transaction beside a daemon that may be running: SQLite has each wait for the other.

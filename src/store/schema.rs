@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 10] = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10];
+const STEPS: [&str; 11] = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -244,6 +244,23 @@ ALTER TABLE feeds ADD COLUMN fruitless INTEGER NOT NULL DEFAULT 0;
 const V10: &str = "
 -- It was seen late because its feed could not be polled for long.
 ALTER TABLE items ADD COLUMN outage INTEGER NOT NULL DEFAULT 0;
+";
+
+const V11: &str = "
+-- Who has seen an alert, and need not hear more of the same about its story.
+CREATE TABLE acks (
+  alert     INTEGER PRIMARY KEY,
+  -- The alert's correlation id.
+  story     TEXT NOT NULL,
+  rule      TEXT,
+  severity  TEXT NOT NULL,
+  author    TEXT NOT NULL,
+  why       TEXT,
+  at        INTEGER NOT NULL,
+  -- When an alert came that changed the picture.
+  ended_at  INTEGER
+) STRICT;
+CREATE INDEX acks_open ON acks (story) WHERE ended_at IS NULL;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

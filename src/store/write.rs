@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{StoreError, silences};
+use super::{StoreError, acks, silences};
 use crate::alert::operator::OutgoingEvent;
 use crate::alert::route::LONGEST_HOLD;
 use crate::config::Feed;
@@ -186,14 +186,16 @@ pub(crate) fn event(connection: &Connection, event: &OutgoingEvent) -> Result<()
     Ok(())
 }
 
-/// Writes an alert and its deliveries, and returns its sequence number. Whether a silence mutes it is decided here, in the transaction
-/// that holds the alert: then only logs get it.
+/// Writes an alert and its deliveries, and returns its sequence number. Whether a silence or an
+/// acknowledgement mutes it is decided here, in the transaction that holds the alert: then only logs
+/// get it.
 pub(crate) fn alert(
     connection: &Connection,
     alert: &OutgoingAlert,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
     let silence = silences::holding(connection, alert, now)?;
+    let acked_by = acks::muting(connection, alert, now)?;
     connection
         .prepare_cached(
             "INSERT INTO alerts (id, rule, severity, feed, created, record, silence)
@@ -210,12 +212,14 @@ pub(crate) fn alert(
     let sequence = connection.last_insert_rowid();
     let mut record = alert.record.clone();
     record.data.silenced_by = silence.map(|id| id.to_string());
+    record.data.acked_by = acked_by;
     record.sequence = Some(format!("{sequence:016}"));
     let line = serde_json::to_string(&record).expect("an alert record is JSON");
     connection
         .prepare_cached("UPDATE alerts SET record = ?2 WHERE seq = ?1")?
         .execute(params![sequence, line])?;
-    let told = |delivery: &&OutgoingDelivery| silence.is_none() || delivery.log;
+    let muted = silence.is_some() || record.data.acked_by.is_some();
+    let told = |delivery: &&OutgoingDelivery| !muted || delivery.log;
     for delivery in alert.deliveries.iter().filter(told) {
         let at = millis(delivery.due.at);
         let digest = delivery.due.held.is_some().then_some(at);

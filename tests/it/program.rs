@@ -570,6 +570,28 @@ fn a_silence_without_an_end_a_reason_or_a_known_name_is_refused() {
 }
 
 #[test]
+fn an_alert_is_acknowledged_by_a_part_of_its_id_and_shown_so() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    let alerts = demo.out(0, &["alerts"]);
+    let alert: Value = serde_json::from_str(alerts.lines().next().unwrap()).unwrap();
+    assert_eq!(alert["data"]["acked_by"], Value::Null);
+    let id = alert["id"].as_str().unwrap();
+    let ack = ["alerts", "ack", &id[24..], "--author", "anna"];
+    demo.out(0, &[&ack[..], &["--why", "told the\u{1b}desk"]].concat());
+    let shown = demo.out(0, &["alerts", "show", id]);
+    assert!(shown.contains("acknowledged by anna, 20"), "{shown}");
+    assert!(shown.contains(" UTC: told the") && !shown.contains('\u{1b}'), "{shown}");
+    let listed = demo.out(0, &["alerts"]);
+    let listed: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    assert_eq!((&listed["id"], &listed["data"]["acked_by"]), (&alert["id"], &"anna".into()));
+    let again = demo.run(&["alerts", "ack", id, "--author", "ben"]);
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(again.status.success() && said.contains("by anna before"), "{said}");
+    demo.out(1, &["alerts", "ack", "no-such-id", id, "--author", "ben"]);
+}
+
+#[test]
 fn who_may_not_write_the_database_is_told_as_whom_to() {
     let demo = Demo::new();
     demo.out(0, &["run", "--once"]);

@@ -1,8 +1,16 @@
-//! Who is told, and when: digests, quiet hours, silences.
+//! Who is told, and when: digests, quiet hours, silences, acknowledgements.
 
 use jiff::SignedDuration;
+use newswatch::alert::ack::STORY_UPDATED;
+use newswatch::alert::record::AlertRecord;
+use newswatch::alert::route::Due;
 use newswatch::alert::silence::Matcher;
-use newswatch::store::{self, AlertFilter, DeliveryRow, Ended, NewSilence, SilenceRow};
+use newswatch::hit::Severity;
+use newswatch::item::FeedName;
+use newswatch::pipeline::{Batch, OutgoingAlert, OutgoingDelivery};
+use newswatch::store::{
+    self, Acked, AlertFilter, DeliveryRow, Ended, NewSilence, SilenceRow, Store,
+};
 use serde_json::Value;
 
 use super::server::Answer;
@@ -280,4 +288,54 @@ async fn a_silence_of_a_clock_that_was_years_ahead_lasts_no_longer_than_it_was_m
     world.tick().await;
     let until = silences(&world)[0].until;
     assert_eq!(until.duration_since(world.clock.now()), SignedDuration::from_hours(4));
+}
+
+/// Stores an alert of that type and severity about the story of the first one.
+async fn tell(world: &World, kind: &str, severity: Severity) {
+    let mut records = Vec::new();
+    let each = |record| {
+        records.push(record);
+        Ok(())
+    };
+    world.reader().alerts(&AlertFilter::default(), each).unwrap();
+    let mut record: AlertRecord = serde_json::from_value(records.pop().unwrap()).unwrap();
+    record.id = format!("{kind} {severity} {}", records.len());
+    record.kind = kind.to_owned();
+    let due = Due { at: world.clock.now(), held: None };
+    let deliveries = [("hook", false), ("log", true)].map(|(receiver, log)| OutgoingDelivery {
+        receiver: receiver.to_owned(),
+        due,
+        log,
+    });
+    let feed = FeedName::new("alpha");
+    let state = world.reader().feed_states().unwrap().remove(&feed).unwrap();
+    let mut batch = Batch::of_state(feed, state, None, world.clock.now());
+    batch.alerts.push(OutgoingAlert { record, severity, deliveries: deliveries.to_vec() });
+    let store = Store::open(&world.database()).unwrap();
+    store.commit(batch).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_acknowledged_story_is_quiet_until_the_picture_changes() {
+    let mut world = silenced("").await;
+    store::end_silences(&world.database(), &[1], "ben", world.clock.now()).unwrap();
+    world.publish("alpha", NEWS);
+    world.tick().await;
+    let id = world.alerts()[0]["id"].as_str().unwrap().to_owned();
+    let ack = |id: &str| {
+        store::ack_alerts(&world.database(), &[id.to_owned()], "anna", None, world.clock.now())
+            .unwrap()
+            .remove(0)
+    };
+    assert_eq!(ack(&id), Acked::Now);
+    assert_eq!(ack(&id), Acked::Before { by: "anna".to_owned() });
+    assert_eq!(ack("another"), Acked::Unknown);
+    tell(&world, STORY_UPDATED, Severity::High).await;
+    world.tick().await;
+    assert_eq!((world.alerts().len(), log(&world).len()), (1, 2), "a log gets what is muted");
+    assert_eq!(log(&world)[1]["data"]["acked_by"], "anna");
+    tell(&world, "newswatch.story.corroborated", Severity::High).await;
+    tell(&world, STORY_UPDATED, Severity::High).await;
+    world.tick().await;
+    assert_eq!(world.alerts().len(), 3, "what changes the picture ends the acknowledgement");
 }
