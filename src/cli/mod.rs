@@ -24,6 +24,7 @@ mod list;
 mod match_items;
 mod nearmiss;
 mod past;
+mod route;
 mod run;
 mod silence;
 mod status;
@@ -153,6 +154,8 @@ pub(crate) enum Command {
     Feeds(feeds::Arguments),
     /// List the outbox, or retry what was given up
     Deliveries(deliveries::Arguments),
+    /// Try the routes: who would be told of an alert, when, and why
+    Route(route::Arguments),
     /// Mute alerts for a while, list what is muted, end it
     Silence(silence::Arguments),
     /// Is it healthy? Exit code 0 when it is, 1 when not
@@ -185,6 +188,7 @@ pub fn run() -> ExitCode {
         Command::Items(arguments) => items::run(&cli.global, &arguments),
         Command::Feeds(arguments) => feeds::run(&cli.global, &arguments),
         Command::Deliveries(arguments) => deliveries::run(&cli.global, &arguments),
+        Command::Route(arguments) => route::run(&cli.global, &arguments),
         Command::Silence(arguments) => silence::run(&cli.global, &arguments),
         Command::Status(arguments) => status::run(&cli.global, &arguments),
         Command::Config(arguments) => config_show::run(&cli.global, &arguments),

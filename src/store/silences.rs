@@ -131,16 +131,22 @@ pub(super) fn holding(
     let Some(subject) = silence::Subject::of(&alert.record, alert.severity) else {
         return Ok(None);
     };
+    let silences = in_force(connection, now)?;
+    Ok(silence::holding(&silences, &subject).map(|silence| silence.id))
+}
+
+/// The silences that mute something at a time.
+fn in_force(connection: &Connection, at: Timestamp) -> Result<Vec<Silence>, StoreError> {
     // One that was summed up mutes nothing more, though the clock be set back to before its end.
     let mut statement = connection.prepare_cached(
         "SELECT * FROM silences WHERE summed_at IS NULL AND ended_at IS NULL AND until > ?1",
     )?;
-    let mut rows = statement.query([millis(now)])?;
+    let mut rows = statement.query([millis(at)])?;
     let mut silences = Vec::new();
     while let Some(row) = rows.next()? {
         silences.push(read(row)?);
     }
-    Ok(silence::holding(&silences, &subject).map(|silence| silence.id))
+    Ok(silences)
 }
 
 /// See [`super::Store::sum_up_silences`].
@@ -258,6 +264,11 @@ fn read(row: &Row<'_>) -> Result<Silence, StoreError> {
 }
 
 impl Reader {
+    /// The silences of now that are still in force at a time.
+    pub fn silences_in_force(&self, at: Timestamp) -> Result<Vec<Silence>, StoreError> {
+        in_force(&self.connection, at)
+    }
+
     /// The silences, newest first; those that have ended only when `all`.
     pub fn silences(
         &self,

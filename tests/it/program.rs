@@ -518,6 +518,59 @@ fn the_times_of_a_route_are_shown_as_they_are_read() {
 }
 
 #[test]
+fn the_routes_are_tried_without_sending_anything() {
+    let demo = Demo::new();
+    let mut main = std::fs::read_to_string(demo.path("newswatch.toml")).unwrap();
+    let line = main.lines().count() + 5;
+    main += "[[receiver]]\nname = \"desk\"\ntype = \"webhook\"\nurl = \"https://a.example/\"\n\
+             [[route]]\nseverity = [\"critical\"]\nreceivers = [\"log\", \"desk\"]\n\
+             [[route]]\ntags = [\"dprk\"]\nreceivers = [\"desk\"]\nquiet = \"22:00-06:00\"\n\
+             timezone = \"Asia/Tokyo\"\n";
+    std::fs::write(demo.path("newswatch.toml"), main).unwrap();
+    let rows = |arguments: &[&str], exit| {
+        let out = demo.out(exit, &[&["route", "test"], arguments].concat());
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
+    };
+    let arms = ["--rule", "russia-nk-arms"];
+    let told = rows(&arms, 0);
+    assert_eq!(told.len(), 2);
+    assert_eq!((&told[1]["receiver"], &told[1]["mode"]), (&"desk".into(), &"immediate".into()));
+    assert_eq!((&told[1]["route"], &told[1]["line"]), (&1.into(), &line.into()));
+    let night = ["--severity", "high", "--at", "2023-09-18T14:00:00Z"];
+    let held = rows(&[&arms[..], &night].concat(), 0);
+    assert_eq!((held.len(), &held[0]["mode"]), (1, &"quiet".into()));
+    assert_eq!(held[0]["due"], "2023-09-18T21:00:00Z");
+    let why = held[0]["why"].as_str().unwrap();
+    assert!(why.contains("takes tag dprk; its quiet hours end at 06:00 Asia/Tokyo"), "{why}");
+    let nobody = demo.run(&["route", "test", "--tag", "other", "--severity", "low"]);
+    let why = String::from_utf8(nobody.stderr).unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(why.contains("the routes take severity critical; tag dprk"), "{why}");
+    assert!(!demo.path("newswatch.db").exists());
+    let unknown = demo.run(&["route", "test", "--rule", "russia-nk-arm"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert_eq!(demo.run(&["route", "test"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_try_of_the_routes_says_what_a_silence_keeps_from_whom() {
+    let demo = Demo::new();
+    let mut main = std::fs::read_to_string(demo.path("newswatch.toml")).unwrap();
+    main += "[[route]]\nrule = [\"russia-nk-arms\"]\nreceivers = [\"log\", \"terminal\"]\n";
+    std::fs::write(demo.path("newswatch.toml"), main).unwrap();
+    demo.out(0, &["run", "--once"]);
+    let names = ["--rule", "russia-nk-arms", "--for", "4h", "--author", "anna", "--why", "live"];
+    demo.out(0, &[&["silence", "add"], &names[..]].concat());
+    let out = demo.out(0, &["route", "test", "--rule", "russia-nk-arms", "--format", "json"]);
+    let rows: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&rows[0]["receiver"], &rows[0]["state"]), (&"log".into(), &"told".into()));
+    assert_eq!((&rows[1]["state"], &rows[1]["silenced_by"]), (&"muted".into(), &1.into()));
+    assert_eq!(rows[1]["due"], Value::Null);
+    let why = rows[1]["why"].as_str().unwrap();
+    assert!(why.starts_with("silence 1 until ") && why.contains("by anna: live"), "{why}");
+}
+
+#[test]
 fn a_silence_is_made_listed_and_ended() {
     let demo = Demo::new();
     demo.out(0, &["run", "--once"]);
