@@ -48,6 +48,10 @@ fn is_plausible(time: Timestamp, now: Timestamp) -> bool {
 
 /// Seconds or milliseconds since 1970.
 fn epoch(text: &str) -> Option<Timestamp> {
+    let text = match text.split_once('.') {
+        Some((seconds, fraction)) if seconds.len() > 8 && is_number(fraction) => seconds,
+        _ => text,
+    };
     if !is_number(text) {
         return None;
     }
@@ -81,6 +85,7 @@ fn plain(text: &str) -> String {
             '年' | '년' | '月' | '월' if after_digit => '-',
             '时' | '時' | '시' | '点' | '點' | '分' | '분' if after_digit => ':',
             'h' if after_digit && before_digit => ':',
+            '.' if after_digit && joins_numbers(&out, rest.clone()) => '-',
             '日' | '号' | '號' | '일' | '秒' | '초' if after_digit => ' ',
             // A fraction of a second, or the end of a word.
             ',' if before_digit
@@ -88,7 +93,7 @@ fn plain(text: &str) -> String {
             {
                 '.'
             }
-            ',' | ';' | '，' => ' ',
+            ',' | ';' | '，' | '،' => ' ',
             c => c,
         };
         if sign != c && sign != ' ' && sign != '.' {
@@ -104,6 +109,20 @@ fn plain(text: &str) -> String {
         out.push(sign);
     }
     out
+}
+
+/// Whether a point with a space behind it parts the numbers of a date: 2023. 9. 18., 18. 9. 2023.
+fn joins_numbers(before: &str, mut rest: impl Iterator<Item = char>) -> bool {
+    if !rest.next().is_some_and(char::is_whitespace) {
+        return false;
+    }
+    let mut rest = rest.skip_while(|c| c.is_whitespace()).peekable();
+    let mut digits = 0;
+    while rest.next_if(char::is_ascii_digit).is_some() {
+        digits += 1;
+    }
+    let is_year = digits == 4 && before.rsplit(' ').next().is_some_and(|word| word.contains('-'));
+    digits > 0 && (is_year || rest.peek() == Some(&'.'))
 }
 
 /// What has been read so far.
@@ -186,6 +205,7 @@ impl Date {
                 self.time_of_day(&number[8..])
             }
             ("", 8) => self.date(number, false),
+            ("", 6) if self.day.is_some() => self.time_of_day(number),
             ("", 4) => set(&mut self.year, number.parse().ok()?),
             // 3 pm, without minutes.
             ("am" | "pm", 1..=2) => {
@@ -365,6 +385,8 @@ mod tests {
         check("Mon, 18 Sep 2023 10:00:00 GMT+8", "2023-09-18T02:00:00Z");
         check("1695031200", "2023-09-18T10:00:00Z");
         check("1695031200000", "2023-09-18T10:00:00Z");
+        check("1695031200.25", "2023-09-18T10:00:00Z");
+        check("20230918 100000", "2023-09-18T10:00:00Z");
         check("Sun, 17 Sep 2023 24:00:00 GMT", "2023-09-18T00:00:00Z");
     }
 
@@ -381,6 +403,14 @@ mod tests {
         check("2023년 9월 19일 (화) 오전 12:05", "2023-09-19T00:05:00Z");
         check("2023년 9월 19일 화요일 오후3시 5분 7초", "2023-09-19T15:05:07Z");
         check("2023年9月", "2023-09-01T00:00:00Z");
+        check("2023. 9. 19. 오후 3:05:07", "2023-09-19T15:05:07Z");
+        check("2023. 9. 19. 15:05", "2023-09-19T15:05:00Z");
+        check("út, 19. 9. 2023 10:00", "2023-09-19T10:00:00Z");
+        check("19. září 2023", "2023-09-19T00:00:00Z");
+        check("19 Eylül 2023 Salı 10:00", "2023-09-19T10:00:00Z");
+        check("Ter, 19 Set 2023 10:00:00 -0300", "2023-09-19T13:00:00Z");
+        check("Τρι, 19 Σεπ 2023 10:00:00 +0300", "2023-09-19T07:00:00Z");
+        check("الثلاثاء، 19 سبتمبر 2023 10:00:00 +0000", "2023-09-19T10:00:00Z");
     }
 
     #[test]

@@ -1,31 +1,38 @@
 //! The words of dates, as feeds of many languages write them. All are lower case and whole.
 
-/// Names of the months, January first: English, Russian, Ukrainian, Polish, German, French, Spanish,
-/// Italian and Portuguese, with their short forms.
+/// Names of the months, January first, with their short forms: English, Russian, Ukrainian, Polish,
+/// German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Danish and Norwegian, Romanian,
+/// Czech, Turkish, Greek and Arabic.
 const MONTHS: [&str; 12] = [
     "january jan января январь янв січня січень січ stycznia styczeń sty januar jänner jän \
-     janvier janv enero ene gennaio gen janeiro",
+     janvier janv enero ene gennaio gen janeiro januari ianuarie ian ledna leden led ocak oca \
+     ιανουαρίου ιανουάριος ιαν يناير",
     "february feb февраля февраль фев февр лютого лютий лют lutego luty lut februar feber \
-     février fevrier févr fevr fév fev febrero febbraio fevereiro",
+     février fevrier févr fevr fév fev febrero febbraio fevereiro februari februarie února únor úno \
+     şubat şub φεβρουαρίου φεβρουάριος φεβ فبراير",
     "march mar марта март мар березня березень бер marca marzec märz maerz mär mrz mars marzo \
-     março",
+     março maart mrt marts martie března březen bře mart μαρτίου μάρτιος μαρ مارس",
     "april apr апреля апрель апр квітня квітень кві квіт kwietnia kwiecień kwi avril avr abril abr \
-     aprile",
-    "may мая май травня травень тра трав maja maj mai mayo maggio mag maio",
+     aprile aprilie dubna duben dub nisan nis απριλίου απρίλιος απρ أبريل ابريل إبريل",
+    "may мая май травня травень тра трав maja maj mai mayo maggio mag maio mei května květen kvě \
+     mayıs μαΐου μαίου μάιος μαΐ μαι مايو",
     "june jun июня июнь июн червня червень чер черв czerwca czerwiec cze juni juin junio giugno giu \
-     junho",
+     junho iunie iun června červen čvn haziran haz ιουνίου ιούνιος ιουν يونيو يونيه",
     "july jul июля июль июл липня липень лип lipca lipiec lip juli juillet juil julio luglio lug \
-     julho",
+     julho iulie iul července červenec čvc temmuz tem ιουλίου ιούλιος ιουλ يوليو يوليه",
     "august aug августа август авг серпня серпень сер серп sierpnia sierpień sie août aout aoû \
-     agosto ago",
+     agosto ago augustus augusti srpna srpen srp ağustos ağu αυγούστου αύγουστος αυγ أغسطس اغسطس",
     "september sep sept сентября сентябрь сен сент вересня вересень вер вересн września wrzesień wrz \
-     septembre septiembre settembre setembro set",
+     septembre septiembre settembre setembro set septembrie září zář eylül eyl σεπτεμβρίου \
+     σεπτέμβριος σεπ σεπτ سبتمبر",
     "october oct октября октябрь окт жовтня жовтень жов жовт października październik paź paz \
-     oktober okt octobre octubre ottobre ott outubro out",
+     oktober okt octobre octubre ottobre ott outubro out octombrie října říjen říj ekim eki \
+     οκτωβρίου οκτώβριος οκτ أكتوبر اكتوبر",
     "november nov ноября ноябрь ноя нояб листопада листопад лис лист listopada listopad lis \
-     novembre noviembre novembro",
+     novembre noviembre novembro noiembrie noi listopadu kasım kas νοεμβρίου νοέμβριος νοε نوفمبر",
     "december dec декабря декабрь дек грудня грудень гру груд grudnia grudzień gru dezember dez \
-     décembre decembre déc diciembre dic dicembre dezembro",
+     décembre decembre déc diciembre dic dicembre dezembro desember des decembrie prosince prosinec \
+     pro aralık ara δεκεμβρίου δεκέμβριος δεκ ديسمبر",
 ];
 
 /// Names of weekdays, which say nothing that the date does not.
@@ -38,7 +45,16 @@ const WEEKDAYS: &str = "monday mon tuesday tue tues wednesday wed weds thursday 
     montag mo dienstag di mittwoch mi donnerstag do freitag fr samstag sonnabend sa sonntag so \
     lundi lun mardi mercredi mer jeudi jeu vendredi ven samedi sam dimanche dim \
     lunes martes miércoles mié jueves jue viernes vie sábado sáb domingo dom \
-    lunedì martedì mercoledì giovedì gio venerdì sabato segunda terça quarta quinta sexta \
+    lunedì martedì mercoledì giovedì gio venerdì sabato sab segunda terça quarta quinta sexta \
+    segunda-feira terça-feira quarta-feira quinta-feira sexta-feira seg ter qua qui sex \
+    maandag ma dinsdag woensdag wo donderdag vrijdag vr zaterdag za zondag zo \
+    måndag mån tisdag tis onsdag ons torsdag tor tors fredag fre lördag lör söndag sön \
+    mandag man tirsdag tir lørdag lør søndag søn \
+    luni marți marţi miercuri joi vineri sâmbătă duminică \
+    pondělí po úterý út středa st čtvrtek čt pátek pá neděle ne \
+    pazartesi pzt salı sal çarşamba çar perşembe per cuma cum cumartesi cmt pazar paz \
+    δευτέρα δευ τρίτη τρι τετάρτη τετ πέμπτη πεμ παρασκευή παρ σάββατο σαβ σάβ κυριακή κυρ \
+    الاثنين الإثنين الثلاثاء الأربعاء الاربعاء الخميس الجمعة السبت الأحد الاحد \
     星期一 星期二 星期三 星期四 星期五 星期六 星期日 星期天 \
     周一 周二 周三 周四 周五 周六 周日 週一 週二 週三 週四 週五 週六 週日 \
     月曜日 火曜日 水曜日 木曜日 金曜日 土曜日 日曜日 \
