@@ -32,6 +32,15 @@ const BLOCKS: &[&str] = &[
     "td",
     "th",
 ];
+/// Other elements.
+const INLINE: &[&str] = &[
+    "a", "abbr", "acronym", "address", "aside", "audio", "b", "big", "body", "button", "center",
+    "cite", "code", "del", "details", "em", "embed", "font", "footer", "form", "header", "html",
+    "i", "img", "input", "ins", "kbd", "label", "link", "main", "mark", "meta", "nav", "nobr",
+    "noindex", "object", "param", "picture", "q", "s", "samp", "small", "source", "span", "strike",
+    "strong", "sub", "summary", "sup", "tbody", "tfoot", "thead", "time", "title", "tt", "u",
+    "var", "video", "wbr",
+];
 /// Elements whose content is no text.
 const HIDDEN: &[&str] = &["script", "style", "template", "noscript", "iframe", "svg", "head"];
 
@@ -39,34 +48,44 @@ const HIDDEN: &[&str] = &["script", "style", "template", "noscript", "iframe", "
 /// that was escaped twice, as feeds often have it, is unescaped twice.
 pub(super) fn to_text(html: &str) -> String {
     let html = mojibake::repaired(html);
-    let stripped = strip(&html);
+    let stripped = strip(&html, |_| true);
     let once = unescape(&stripped);
     if !once.contains(['&', '<']) {
         return tidy(&once);
     }
-    tidy(&unescape(&strip(&once)))
+    // What was escaped may be mark-up or speak of it: `Vec<u8>` is no element.
+    tidy(&unescape(&strip(&once, is_element)))
 }
 
 /// Stands for the end of a block, until [`tidy`]: a line break in the source is only a space, as a
 /// sentence that was wrapped is still one. It is the paragraph separator of Unicode.
 const BLOCK_END: char = '\u{2029}';
 
-/// Takes tags and comments out.
-fn strip(html: &str) -> Cow<'_, str> {
+/// Takes comments out, and the tags of elements of such names.
+fn strip(html: &str, is_element: fn(&str) -> bool) -> Cow<'_, str> {
     if !html.contains('<') {
         return Cow::Borrowed(html);
     }
     let mut out = String::with_capacity(html.len());
     let mut rest = html;
+    let (mut comments_end, mut sections) = (true, false);
     while let Some(open) = rest.find('<') {
         out.push_str(&rest[..open]);
         rest = &rest[open..];
         if let Some(comment) = rest.strip_prefix("<!--") {
-            rest = comment.find("-->").map_or("", |end| &comment[end + 3..]);
+            let end = if comments_end { comment.find("-->") } else { None };
+            comments_end = end.is_some();
+            rest = end.map_or(comment, |end| &comment[end + 3..]);
+            continue;
+        }
+        // A section that was escaped: only its marks are no text.
+        if let Some(data) = rest.strip_prefix("<![CDATA[") {
+            sections = true;
+            rest = data;
             continue;
         }
         let name = tag_name(rest);
-        if name.is_empty() {
+        if name.is_empty() || !is_element(&name) {
             // No tag: a sign that somebody forgot to escape.
             out.push('<');
             rest = &rest[1..];
@@ -89,7 +108,15 @@ fn strip(html: &str) -> Cow<'_, str> {
         }
     }
     out.push_str(rest);
-    Cow::Owned(out)
+    Cow::Owned(if sections { out.replace("]]>", "") } else { out })
+}
+
+/// Whether HTML has an element of that name, or may have: those of others hold a sign in it.
+fn is_element(name: &str) -> bool {
+    BLOCKS.contains(&name)
+        || HIDDEN.contains(&name)
+        || INLINE.contains(&name)
+        || name.contains(['-', ':', '!'])
 }
 
 /// The lower-case name of the tag that `rest` starts with; empty when it is none.
@@ -205,6 +232,7 @@ mod tests {
         );
         check("a<script>if (a < b) alert('</p>')</script>b", "ab");
         check("a<!-- > -->b", "ab");
+        check("a <!-- b", "a b");
         check("<img alt=\"a > b\" src=x>text", "text");
     }
 
@@ -214,6 +242,9 @@ mod tests {
         check("&amp;quot;x&amp;quot;", "\"x\"");
         check("&lt;b&gt;bold&lt;/b&gt;", "bold");
         check("&amp;amp;amp;lt;", "&amp;lt;");
+        check("<p><code>Vec&lt;u8&gt;</code> &lt;br/&gt; &lt;P&gt;new</p>", "Vec<u8>\nnew");
+        check("&lt;![CDATA[Wang &lt;b&gt;Yi]]&gt; meets", "Wang Yi meets");
+        check("<![CDATA[Wang <b>Yi</b>]]> > China", "Wang Yi > China");
     }
 
     #[test]
@@ -227,7 +258,12 @@ mod tests {
 
     #[test]
     fn hostile_text_takes_linear_time() {
-        for text in ["<a \"".repeat(200_000), "<".repeat(500_000), "<script>".repeat(100_000)] {
+        for text in [
+            "<a \"".repeat(200_000),
+            "<".repeat(500_000),
+            "<script>".repeat(100_000),
+            "<!--".repeat(500_000),
+        ] {
             to_text(&text);
         }
     }

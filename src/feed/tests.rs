@@ -326,6 +326,27 @@ fn the_guid_is_the_link_where_there_is_no_other() {
 }
 
 #[test]
+fn the_link_is_the_one_that_people_would_open() {
+    let link = |item: &str| read(&rss(&format!("<item>{item}</item>"))).items[0].link.clone();
+    let long = "я".repeat(1000);
+    assert_eq!(link(&format!("<link>https://e.org/{long}</link>")), None, "6,000 bytes as a link");
+    let media = "<enclosure url=\"https://e.org/1.mp3\" type=\"audio/mpeg\"/>";
+    assert_eq!(link(media).as_deref(), Some("https://e.org/1.mp3"));
+    let both = format!("{media}<link>www.e.org/1</link>");
+    assert_eq!(link(&both).as_deref(), Some("http://www.e.org/1"));
+    let kinds = "<atom:link type=\"application/json\" href=\"https://e.org/1.json\"/>\
+                 <atom:link type=\"text/html\" href=\"https://e.org/1\"/>";
+    assert_eq!(link(kinds).as_deref(), Some("https://e.org/1"));
+}
+
+#[test]
+fn the_full_text_that_search_engines_get_is_the_content() {
+    let feed =
+        read(&rss("<item><title>t</title><yandex:full-text>Ван И</yandex:full-text></item>"));
+    assert_eq!(feed.items[0].content, "Ван И");
+}
+
+#[test]
 fn a_relative_link_is_read_against_the_address_of_the_feed() {
     let text = rss("<item><title>x</title><link>/a?b=1</link></item>");
     let base = Url::parse("https://e.org/feeds/rss").unwrap();

@@ -253,10 +253,15 @@ fn is_web_address(text: &str) -> bool {
 }
 
 /// A link as browsers take it: without the ends of lines in it, spaces escaped, read against the
-/// address that it is relative to.
+/// address that it is relative to. One that starts with `www.` only lacks its scheme.
 pub(super) fn absolute(link: &str, base: Option<&Url>) -> String {
-    let link = link.trim().replace(['\t', '\n', '\r'], "").replace(' ', "%20");
+    let mut link = link.trim().replace(['\t', '\n', '\r'], "").replace(' ', "%20");
+    if link.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("www.")) {
+        link.insert_str(0, "http://");
+    }
     match (Url::parse(&link), base) {
+        // Written as the parser writes it, so that its length is known here.
+        (Ok(url), _) => url.into(),
         (Err(url::ParseError::RelativeUrlWithoutBase), Some(base)) if !link.is_empty() => {
             base.join(&link).map_or(link, String::from)
         }

@@ -110,6 +110,7 @@ pub(super) fn field(vocabulary: Vocabulary, local: &str) -> Option<(Field, u8)> 
         "content" => Some((Content, 0)),
         "fullitem" | "body" => Some((Content, 4)),
         "link" => Some((Link, 0)),
+        "enclosure" => Some((Link, 8)),
         "guid" | "id" => Some((Id, 0)),
         "pubdate" | "published" | "issued" => Some((Published, 0)),
         "created" => Some((Published, 2)),
@@ -147,6 +148,8 @@ pub(super) fn field(vocabulary: Vocabulary, local: &str) -> Option<(Field, u8)> 
         (V::Itunes, "author") => Some((Author, 1)),
         (V::Syndication, "updateperiod") => Some((UpdatePeriod, 0)),
         (V::Syndication, "updatefrequency") => Some((UpdateFrequency, 0)),
+        // Search engines of Russia ask for it, each in a vocabulary of its own.
+        (_, "full-text" | "fulltext") => Some((Content, 3)),
         _ => None,
     }
 }

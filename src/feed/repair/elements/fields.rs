@@ -64,12 +64,14 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A link that is an attribute.
+    /// A link that is an attribute. A page for people comes before what is for programs.
     fn link_attribute(&mut self, tag: &Tag<'t>, rank: u8) {
-        let Some(href) = tag.attribute("href") else { return };
+        let Some(href) = tag.attribute("href").or_else(|| tag.attribute("url")) else { return };
         let rel = tag.attribute("rel").unwrap_or("alternate").to_ascii_lowercase();
+        let is_page = tag.attribute("type").is_none_or(|kind| kind.contains("html"));
         let rank = match rel.rsplit('/').next().unwrap_or(&rel) {
-            "alternate" => rank,
+            "alternate" if is_page => rank,
+            "alternate" => rank.max(2),
             "self" | "hub" | "edit" | "edit-media" | "replies" | "next" | "previous" | "first"
             | "last" | "license" | "search" | "icon" | "shortcut icon" => return,
             "enclosure" => 8,
@@ -77,7 +79,9 @@ impl<'t> Reader<'t> {
         };
         match &mut self.item {
             Some(item) => item.offer_link(rank, href, self.scope.base()),
-            None if rel == "alternate" => self.out.head.offer_link(href, self.scope.base()),
+            None if rel == "alternate" && rank <= 2 => {
+                self.out.head.offer_link(href, self.scope.base());
+            }
             None => {}
         }
     }
