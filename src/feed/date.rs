@@ -3,6 +3,7 @@
 mod names;
 
 use jiff::civil::DateTime;
+use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 
 /// The longest text that is looked at.
@@ -30,7 +31,7 @@ fn parse(text: &str, home: Option<i32>) -> Option<Timestamp> {
     if text.is_empty() || text.len() > LONGEST {
         return None;
     }
-    epoch(text).or_else(|| {
+    standard(text).or_else(|| epoch(text)).or_else(|| {
         let mut date = Date { home, ..Date::default() };
         for word in plain(text).split_whitespace() {
             date.word(word)?;
@@ -44,6 +45,19 @@ fn is_plausible(time: Timestamp, now: Timestamp) -> bool {
     let earliest = Timestamp::from_second(788_918_400).expect("1995 is a time");
     let latest = now + SignedDuration::from_hours(24);
     (earliest..=latest).contains(&time)
+}
+
+/// The forms of RFC 3339 and RFC 5322 that say how far from UTC they are in numbers: nearly all dates.
+fn standard(text: &str) -> Option<Timestamp> {
+    let zone = text.get(text.len().checked_sub(6)?..)?;
+    let time = match text.as_bytes().get(10)? {
+        b'T' if zone.ends_with('Z') || numeric_offset(zone).is_some() => text.parse().ok()?,
+        _ if zone.ends_with(" GMT") || numeric_offset(zone.strip_prefix(' ')?).is_some() => {
+            rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?
+        }
+        _ => return None,
+    };
+    Timestamp::from_second(time.as_second()).ok()
 }
 
 /// Seconds or milliseconds since 1970.

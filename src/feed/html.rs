@@ -175,9 +175,11 @@ fn tidy(text: &str) -> String {
     // Where there is no mark-up, an empty line parts paragraphs.
     let blocks = text.split([BLOCK_END]).flat_map(|block| block.split("\n\n"));
     for line in blocks.flat_map(|block| block.split("\r\n\r\n")) {
-        let mut words = line.split(|c: char| c.is_whitespace() || c.is_control());
         let mut first = true;
-        for word in words.by_ref().filter(|word| !word.is_empty()) {
+        for word in line.split(|c: char| c.is_whitespace() || c.is_control()) {
+            if word.is_empty() {
+                continue;
+            }
             if !out.is_empty() {
                 out.push(if first { '\n' } else { ' ' });
             }

@@ -25,7 +25,8 @@ pub(super) fn decode(text: &str, after_another: bool) -> Option<(char, usize)> {
 /// A text with all that was encoded twice as what was meant.
 pub(crate) fn repaired(text: &str) -> Cow<'_, str> {
     let lead = |character: char| matches!(character, 'Â'..='ï');
-    if !text.contains(lead) {
+    // All of these are 0xc3 and another byte in UTF-8; most texts have none.
+    if !text.as_bytes().contains(&0xc3) || !text.contains(lead) {
         return Cow::Borrowed(text);
     }
     let (mut out, mut rest, mut after) = (String::with_capacity(text.len()), text, false);

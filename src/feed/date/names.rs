@@ -1,5 +1,9 @@
 //! The words of dates, as feeds of many languages write them. All are lower case and whole.
 
+use std::sync::LazyLock;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
 /// Names of the months, January first, with their short forms: English, Russian, Ukrainian, Polish,
 /// German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Danish and Norwegian, Romanian,
 /// Czech, Turkish, Greek and Arabic.
@@ -135,16 +139,28 @@ const MORNING: &[&str] = &["am", "a.m", "a.m.", "오전", "上午", "午前"];
 const AFTERNOON: &[&str] = &["pm", "p.m", "p.m.", "오후", "下午", "午後"];
 
 pub(super) fn month(word: &str) -> Option<i8> {
-    let at = MONTHS.iter().position(|names| is_in(names, word))?;
-    i8::try_from(at + 1).ok()
+    static BY_NAME: LazyLock<FxHashMap<&str, i8>> = LazyLock::new(|| {
+        let mut by_name = FxHashMap::default();
+        for (month, names) in (1..).zip(MONTHS) {
+            for name in names.split_whitespace() {
+                by_name.entry(name).or_insert(month);
+            }
+        }
+        by_name
+    });
+    BY_NAME.get(word).copied()
 }
 
 pub(super) fn is_weekday(word: &str) -> bool {
-    is_in(WEEKDAYS, word)
+    static NAMES: LazyLock<FxHashSet<&str>> =
+        LazyLock::new(|| WEEKDAYS.split_whitespace().collect());
+    NAMES.contains(word)
 }
 
 pub(super) fn is_filler(word: &str) -> bool {
-    is_in(FILLERS, word)
+    static WORDS: LazyLock<FxHashSet<&str>> =
+        LazyLock::new(|| FILLERS.split_whitespace().collect());
+    WORDS.contains(word)
 }
 
 /// The seconds east of UTC of a zone, in a feed that lies `home` seconds east of it.
@@ -163,8 +179,4 @@ pub(super) fn half(word: &str) -> Option<(bool, &str)> {
         })
     };
     of(MORNING, false).or_else(|| of(AFTERNOON, true))
-}
-
-fn is_in(names: &str, word: &str) -> bool {
-    names.split_whitespace().any(|name| name == word)
 }

@@ -321,16 +321,28 @@ impl Xml {
 
     /// Adds a text, without the characters that XML does not allow (XML 1.0 section 2.2).
     fn escape(&mut self, text: &str) {
-        for character in text.chars() {
-            match character {
-                '&' => self.0.push_str("&amp;"),
-                '<' => self.0.push_str("&lt;"),
-                '>' => self.0.push_str("&gt;"),
-                '"' => self.0.push_str("&quot;"),
-                '\u{fffe}' | '\u{ffff}' => {}
-                c if c >= ' ' || matches!(c, '\n' | '\r' | '\t') => self.0.push(c),
-                _ => {}
-            }
+        let mut rest = text;
+        while let Some(at) = rest.find(needs_escape) {
+            let mut after = rest[at..].chars();
+            self.0.push_str(&rest[..at]);
+            self.0.push_str(match after.next() {
+                Some('&') => "&amp;",
+                Some('<') => "&lt;",
+                Some('>') => "&gt;",
+                Some('"') => "&quot;",
+                _ => "",
+            });
+            rest = after.as_str();
         }
+        self.0.push_str(rest);
+    }
+}
+
+/// Whether a character cannot stand in XML as it is, or at all.
+fn needs_escape(character: char) -> bool {
+    match character {
+        '&' | '<' | '>' | '"' | '\u{fffe}' | '\u{ffff}' => true,
+        '\n' | '\r' | '\t' => false,
+        other => other < ' ',
     }
 }
