@@ -81,6 +81,12 @@ fn table(config: &Config) -> Table {
         set(&mut table, "ca_file", path.to_string_lossy());
     }
     out.insert("poll".to_owned(), Value::Table(table));
+    if let Some(metrics) = config.metrics {
+        let mut table = Table::new();
+        set(&mut table, "listen", metrics.listen.to_string());
+        table.insert("allow_public".to_owned(), Value::Boolean(!metrics.listen.ip().is_loopback()));
+        out.insert("metrics".to_owned(), Value::Table(table));
+    }
     let tables = |tables: Vec<Table>| Value::Array(tables.into_iter().map(Value::Table).collect());
     out.insert("receiver".to_owned(), tables(config.receivers.iter().map(receiver).collect()));
     let mut table = Table::new();

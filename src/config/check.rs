@@ -1,5 +1,6 @@
 //! From the files' sections to a checked [`Config`].
 
+use core::net::SocketAddr;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -14,8 +15,9 @@ use url::Url;
 use super::access::{self, Defaults, Places};
 use super::toml_file::{self, Problems, Section, nearest};
 use super::{
-    Config, Directories, Feed, Files, FirstRun, Mode, NamedFile, NamedFiles, OperatorSettings,
-    PollSettings, Quiet, Receiver, ReceiverKind, Route, StoreSettings, duration, receivers,
+    Config, Directories, Feed, Files, FirstRun, MetricsSettings, Mode, NamedFile, NamedFiles,
+    OperatorSettings, PollSettings, Quiet, Receiver, ReceiverKind, Route, StoreSettings, duration,
+    receivers,
 };
 use crate::alert::operator::EventType;
 use crate::alert::route::{self, Subject};
@@ -99,6 +101,7 @@ pub fn check(files: &Files) -> Checked {
         store: main.store,
         poll: main.poll,
         operator: main.operator,
+        metrics: main.metrics,
         receivers: main.receivers.into_iter().map(|(_, receiver)| receiver).collect(),
         routes: main.routes.into_iter().map(|route| route.route).collect(),
         feeds: feeds.into_iter().map(|(_, feed)| feed).collect(),
@@ -118,6 +121,7 @@ struct Main {
     instance: String,
     store: StoreSettings,
     poll: PollSettings,
+    metrics: Option<MetricsSettings>,
     receivers: Vec<(Located, Receiver)>,
     operator: OperatorSettings,
     /// The places of the names that it uses.
@@ -144,6 +148,7 @@ impl Main {
         let folder = folder_of(section.file(), &files.directories);
         let places = Places { folder: &folder, named };
         let poll = poll(section.table("poll"), &places);
+        let metrics = metrics(section.table("metrics"));
         let receivers = section
             .tables("receiver")
             .into_iter()
@@ -152,7 +157,7 @@ impl Main {
         let (operator, told) = operator(section.table("operator"));
         let routes = section.tables("route").into_iter().map(route).collect();
         section.finish();
-        Self { instance, store, poll, receivers, operator, told, routes }
+        Self { instance, store, poll, metrics, receivers, operator, told, routes }
     }
 }
 
@@ -265,6 +270,35 @@ fn event_type(section: &Section<'_>, name: &Located) -> Option<EventType> {
         section.report(Problem::error(section.file(), name.span.clone(), message).with_hint(hint));
     }
     kind
+}
+
+fn metrics(section: Option<Section<'_>>) -> Option<MetricsSettings> {
+    let mut section = section?;
+    let public = section.boolean("allow_public").unwrap_or(false);
+    let listen = section.required_text("listen");
+    let settings = listen.and_then(|text| {
+        let fail = |message: &str, hint: &str| {
+            section
+                .report(Problem::error(section.file(), text.span.clone(), message).with_hint(hint));
+        };
+        let Ok(listen) = text.text.parse::<SocketAddr>() else {
+            fail(
+                "listen must be an address and a port, both as numbers",
+                "write listen = \"127.0.0.1:9464\" or \"[::1]:9464\"",
+            );
+            return None;
+        };
+        if !listen.ip().is_loopback() && !public {
+            fail(
+                "whoever reaches this address can read how many feeds, rules and alerts there are",
+                "write \"127.0.0.1:9464\", or allow_public = true behind a firewall or proxy",
+            );
+            return None;
+        }
+        Some(MetricsSettings { listen })
+    });
+    section.finish();
+    settings
 }
 
 fn first_run(text: &str) -> Option<FirstRun> {

@@ -8,6 +8,7 @@ mod receivers;
 mod secret;
 pub(crate) mod toml_file;
 
+use core::net::SocketAddr;
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -81,6 +82,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// How feeds are polled.
     pub poll: PollSettings,
+    /// Who may scrape metrics; nobody when absent.
+    pub metrics: Option<MetricsSettings>,
     /// Who can be told, in the order of the file.
     pub receivers: Vec<Receiver>,
     /// How its operator is told of the service itself.
@@ -110,6 +113,13 @@ pub struct StoreSettings {
     pub path: PathBuf,
     /// How long items without hits are kept.
     pub keep_items: Duration,
+}
+
+/// `[metrics]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricsSettings {
+    /// Where to listen: an address of this machine's own, unless it is meant otherwise.
+    pub listen: SocketAddr,
 }
 
 /// What becomes of the items that a feed's first poll brings.

@@ -2,6 +2,8 @@
 //! tells systemd that it is well, and stops in order.
 
 mod deliverer;
+mod exporter;
+mod metrics;
 mod poller;
 mod pulse;
 mod queue;
@@ -22,6 +24,8 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{error, info, warn};
 
 use self::deliverer::Deliverer;
+use self::exporter::Exporter;
+use self::metrics::Metrics;
 use self::poller::{Poller, Reach, Report};
 use self::pulse::{Beat, Pulse};
 use self::queue::{Poll, Queue};
@@ -191,6 +195,9 @@ struct Daemon {
     offline: Arc<AtomicBool>,
     deliverer: Deliverer,
     teller: Teller,
+    metrics: Arc<Metrics>,
+    /// Gives the metrics to those who ask, where the configuration wants it.
+    exporter: Option<Exporter>,
     polls: JoinSet<anyhow::Result<Report>>,
     polling: HashMap<Id, Poll>,
     slow: HashSet<FeedName>,
@@ -227,6 +234,13 @@ impl Daemon {
         let teller = Teller::new(&config, &store, now)?;
         let deliverer = Deliverer::start(receivers, &store, &clock, &teller);
         let queue = load_queue(&store, &config, now)?;
+        let metrics = Arc::<Metrics>::default();
+        let exporter = match config.metrics.filter(|_| mode == Mode::Forever) {
+            Some(settings) => {
+                Some(Exporter::start(settings.listen, &metrics, &store, &clock).await?)
+            }
+            None => None,
+        };
         let (slow_sender, slow_receiver) = mpsc::channel(64);
         let network = store.read(|reader| reader.fact(NETWORK))?;
         let offline_told =
@@ -247,6 +261,8 @@ impl Daemon {
             offline: Arc::default(),
             deliverer,
             teller,
+            metrics,
+            exporter,
             polls: JoinSet::new(),
             polling: HashMap::new(),
             slow: HashSet::new(),
@@ -496,6 +512,7 @@ impl Daemon {
         let again = self.mode == Mode::Forever;
         match report {
             Ok(report) => {
+                self.metrics.observe(&report);
                 self.summary.polled += usize::from(!report.failed);
                 self.summary.failed += usize::from(report.failed);
                 self.summary.new_items += report.new_items;
@@ -565,6 +582,7 @@ impl Daemon {
         fetch::check_system(&config)?;
         let receivers = open_receivers(&config)?;
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
+        let exporter = self.changed_exporter(&config).await?;
         let now = self.clock.now();
         self.store.adopt_feeds(&config.feeds, now).await?;
         warn_of_impatience(&config);
@@ -575,8 +593,26 @@ impl Daemon {
         self.teller = self.teller.with(&config);
         self.deliverer.halt(STOP_DELIVERIES).await;
         self.deliverer = Deliverer::start(receivers, &self.store, &self.clock, &self.teller);
+        if let Some(exporter) = exporter {
+            self.exporter = exporter;
+        }
         (self.config, self.fetcher) = (config, fetcher);
         Ok(())
+    }
+
+    /// The exporter that a configuration wants, where that is another than the one there is.
+    async fn changed_exporter(&self, config: &Config) -> anyhow::Result<Option<Option<Exporter>>> {
+        let wanted = config.metrics.map(|settings| settings.listen);
+        if wanted == self.exporter.as_ref().map(Exporter::configured) {
+            return Ok(None);
+        }
+        Ok(Some(match wanted {
+            None => None,
+            Some(address) => {
+                let (metrics, store) = (&self.metrics, &self.store);
+                Some(Exporter::start(address, metrics, store, &self.clock).await?)
+            }
+        }))
     }
 
     /// Writes down what has just happened, for `status`.
@@ -588,6 +624,7 @@ impl Daemon {
             "feeds": self.queue.len(),
             "rules": self.config.rules.rules().len(),
             "problems": self.refused,
+            "metrics": self.exporter.as_ref().map(Exporter::listening),
         });
         if let Err(error) = self.store.note("config", &value.to_string(), self.clock.now()).await {
             error!("failed to note {event}: {:#}", anyhow::Error::from(error));

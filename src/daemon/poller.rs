@@ -68,12 +68,29 @@ pub(crate) struct Report {
     pub(crate) new_items: usize,
     pub(crate) hits: usize,
     pub(crate) alerts: usize,
+    /// What is counted of it.
+    pub(crate) sample: Sample,
     /// The document, where one came that could be read and was not the last one again.
     pub(crate) document: Option<DocumentNote>,
     /// Events of the feed itself that are told.
     pub(crate) events: usize,
     /// It failed because of our own network, and counts for nothing.
     postponed: bool,
+}
+
+/// What is counted of a poll.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sample {
+    /// How it went, in a word.
+    pub(crate) result: &'static str,
+    /// A server was asked without conditions.
+    pub(crate) unconditional: bool,
+    /// Bytes of a body on the wire.
+    pub(crate) received_bytes: u64,
+    /// From the publication of each new item to now.
+    pub(crate) lags: Vec<Duration>,
+    /// The rule of each alert.
+    pub(crate) alerted: Vec<String>,
 }
 
 /// What a body turned out to be.
@@ -89,6 +106,7 @@ enum Taken {
 struct Brought {
     ingested: Ingested,
     document: Option<DocumentNote>,
+    received_bytes: u64,
 }
 
 /// What a document was like that could be read.
@@ -165,15 +183,15 @@ impl Poller {
         let moved_to = moved_to.as_ref().map(Url::as_str);
         let answer = Answer { validators: &validators, freshness, moved_to };
         let hash = *blake3::hash(&body.bytes).as_bytes();
+        let received_bytes = body.wire_bytes;
+        let nothing = Brought { received_bytes, ..Brought::default() };
         let taken = if body.complete && before.body_hash == Some(hash) {
             Ok(Taken::Same)
         } else {
             self.read_body(feed, before, body).await?
         };
         match taken {
-            Ok(Taken::Same) => {
-                Ok(self.finish(feed, before, Polled::SameBody(answer), Brought::default()))
-            }
+            Ok(Taken::Same) => Ok(self.finish(feed, before, Polled::SameBody(answer), nothing)),
             Ok(Taken::Items { ingested, document, damage }) => {
                 let new = ingested.items.iter().filter(|item| item.revision == 1);
                 let new = new.map(|item| item.item.published).collect();
@@ -183,12 +201,13 @@ impl Poller {
                     Some(why) => Polled::Damaged { why, seen: &seen },
                     None => Polled::Changed { answer, body_hash: hash, seen: &seen },
                 };
-                let brought = Brought { ingested: *ingested, document: Some(document) };
+                let document = Some(document);
+                let brought = Brought { ingested: *ingested, document, received_bytes };
                 Ok(self.finish(feed, before, polled, brought))
             }
             Err(failure) => {
                 let failure = Failure { freshness, ..failure };
-                Ok(self.finish(feed, before, Polled::Failed(&failure), Brought::default()))
+                Ok(self.finish(feed, before, Polled::Failed(&failure), nothing))
             }
         }
     }
@@ -302,7 +321,7 @@ impl Poller {
         polled: Polled<'_>,
         brought: Brought,
     ) -> (Batch, Report) {
-        let Brought { ingested, document } = brought;
+        let Brought { ingested, document, received_bytes } = brought;
         let now = self.clock.now();
         let reach = match reach(feed, &polled) {
             Reach::Unreachable if feed.access.has_own_proxy(&self.config.poll.access) => {
@@ -339,6 +358,7 @@ impl Poller {
             new_items: batch.new_items(),
             hits: batch.hits.len(),
             alerts: batch.alerts.len(),
+            sample: Sample { received_bytes, ..sample(feed, before, &polled, &batch, now) },
             document,
             events: 0,
             postponed,
@@ -367,6 +387,42 @@ impl Poller {
         batch.state.troubles = troubles;
         batch.events = events.iter().filter_map(|event| self.teller.tell(event, now)).collect();
         Ok(())
+    }
+}
+
+/// What is counted of a poll, but for the bytes.
+fn sample(
+    feed: &Feed,
+    before: &FeedState,
+    polled: &Polled<'_>,
+    batch: &Batch,
+    now: Timestamp,
+) -> Sample {
+    let asked = match polled {
+        Polled::Failed(failure) => {
+            !matches!(failure.kind, FailureKind::Forbidden | FailureKind::Settings)
+        }
+        _ => true,
+    };
+    let fresh = batch.items.iter().filter(|stored| stored.revision == 1 && !stored.baseline);
+    let published = fresh.filter_map(|stored| stored.item.published);
+    let alerted = batch.hits.iter().filter(|hit| hit.alert.is_some());
+    Sample {
+        result: match polled {
+            Polled::Changed { .. } => "changed",
+            Polled::Damaged { .. } => "damaged",
+            Polled::SameBody(_) => "same-body",
+            Polled::NotModified(_) => "not-modified",
+            Polled::Failed(failure) => failure.kind.as_str(),
+        },
+        unconditional: asked
+            && feed.url.host().is_some()
+            && !schedule::conditions(before).is_conditional(),
+        received_bytes: 0,
+        lags: published
+            .filter_map(|published| Duration::try_from(now.duration_since(published)).ok())
+            .collect(),
+        alerted: alerted.map(|hit| hit.rule.clone()).collect(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The lists of the command line: what is stored, newest first.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{Row, ToSql, params_from_iter};
 use serde::Serialize;
@@ -252,6 +254,25 @@ fn advice(health: Health, state: State, failure: Option<FailureKind>) -> Option<
         Health::Quiet => Some(operator::ADVICE_QUIET.to_owned()),
         _ => Some(operator::advice(state, failure)),
     }
+}
+
+/// What is counted of the store for those who watch the daemon.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Census {
+    /// Feeds of the configuration by state; those that are not enabled are `disabled`.
+    pub(crate) feeds: Vec<(String, u64)>,
+    /// Deliveries by state.
+    pub(crate) deliveries: Vec<(String, u64)>,
+    /// How long the enabled feed has been due that was due first.
+    pub(crate) overdue: Duration,
+    /// Hosts that asked to be left alone for longer.
+    pub(crate) hosts: u64,
+    /// Bytes of the database file.
+    pub(crate) database_bytes: u64,
+    /// When the daemon last wrote that it is alive.
+    pub(crate) last_write: Option<Timestamp>,
+    /// When the configuration was last read, and whether it was accepted.
+    pub(crate) configured: Option<(Timestamp, bool)>,
 }
 
 /// The conditions of a query, and their values.
@@ -547,6 +568,49 @@ impl Reader {
             });
         }
         Ok(feeds)
+    }
+
+    /// Counts what those who watch the daemon ask for.
+    pub(crate) fn census(&self, now: Timestamp) -> Result<Census, StoreError> {
+        let counts = |sql: &str| -> Result<Vec<(String, u64)>, StoreError> {
+            let mut statement = self.connection.prepare(sql)?;
+            let rows = statement
+                .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        };
+        let now = now.as_millisecond();
+        let overdue: Option<i64> = self.connection.query_row(
+            "SELECT ?1 - min(next_due) FROM feeds WHERE configured = 'enabled'",
+            [now],
+            |row| row.get(0),
+        )?;
+        let hosts: i64 = self.connection.query_row(
+            "SELECT count(*) FROM hosts WHERE not_before > ?1",
+            [now],
+            |row| row.get(0),
+        )?;
+        let database_bytes: i64 = self.connection.query_row(
+            "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+            [],
+            |row| row.get(0),
+        )?;
+        let config = self.fact("config")?;
+        let accepted = |value: &str| {
+            let value: Value = serde_json::from_str(value).unwrap_or_default();
+            value["problems"].is_null()
+        };
+        Ok(Census {
+            feeds: counts(
+                "SELECT iif(configured = 'disabled', configured, state) AS word, count(*)
+                 FROM feeds WHERE configured <> 'removed' GROUP BY word",
+            )?,
+            deliveries: counts("SELECT state, count(*) FROM deliveries GROUP BY state")?,
+            overdue: Duration::from_millis(u64::try_from(overdue.unwrap_or(0)).unwrap_or(0)),
+            hosts: hosts.unsigned_abs(),
+            database_bytes: database_bytes.unsigned_abs(),
+            last_write: self.fact("heartbeat")?.map(|fact| fact.at),
+            configured: config.map(|fact| (fact.at, accepted(&fact.value))),
+        })
     }
 
     /// How much there is.

@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 
 pub use acks::Acked;
 pub use lists::{AlertFilter, DeliveryRow, FeedRow, HitRow, ItemFilter, ItemRow, Totals};
-pub(crate) use lists::{NETWORK, OFFLINE};
+pub(crate) use lists::{Census, NETWORK, OFFLINE};
 pub use outbox::{DueDelivery, Retried, Settled};
 pub use read::{Fact, Reader};
 pub use schema::VERSION;

@@ -10,6 +10,7 @@ mod delivery;
 mod feeds_commands;
 mod kills;
 mod layers;
+mod metrics;
 mod names;
 mod old_stores;
 mod operator;
