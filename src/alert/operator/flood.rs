@@ -11,7 +11,7 @@ use crate::config::Config;
 
 /// Events of one type that are told one by one within [`WINDOW`]; what is more waits for a summary.
 const MOST_SINGLE: usize = 5;
-/// See [`MOST_SINGLE`].
+/// The time within which so many of one type are told singly.
 pub const WINDOW: SignedDuration = SignedDuration::from_hours(6);
 /// How long the first of those that wait has waited when they are summed up.
 const SUMMARY_AFTER: SignedDuration = SignedDuration::from_hours(1);
