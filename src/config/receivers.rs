@@ -60,7 +60,8 @@ impl ReceiverKind {
     pub const NAMES: [&str; 8] =
         ["jsonl", "journald", "stdout", "webhook", "smtp", "ntfy", "command", "atom"];
 
-    /// How many messages a minute people and their services bear, where nothing else is said.
+    /// How many messages a minute people and their services bear, where nothing else is said; of
+    /// programs more, as an alert that waits for others is late.
     /// Discord takes 30 for a channel, Telegram 20 for a group, Slack one a second, ntfy.sh one in
     /// five seconds.
     fn usual_pace(&self) -> Option<u32> {
@@ -73,6 +74,7 @@ impl ReceiverKind {
             ReceiverKind::Webhook(webhook) => Some(match webhook.template {
                 Template::Discord => 30,
                 Template::Telegram { .. } => 20,
+                Template::Generic => 1_200,
                 _ => 60,
             }),
         }
