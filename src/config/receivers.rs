@@ -74,7 +74,7 @@ impl ReceiverKind {
             ReceiverKind::Webhook(webhook) => Some(match webhook.template {
                 Template::Discord => 30,
                 Template::Telegram { .. } => 20,
-                Template::Generic => 1_200,
+                Template::Generic => 6_000,
                 _ => 60,
             }),
         }
