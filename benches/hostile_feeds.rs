@@ -77,6 +77,32 @@ const DOCUMENTS: &[(&str, &str, &str)] = &[
     ("json fields", "{\"items\":[{", "\"a\":0,"),
 ];
 
+/// The same, and what stands at the very end: what is looked for and found late.
+const ENDED: &[(&str, &str, &str, &str)] = &[
+    (
+        "sections, an item's end in all",
+        "<rss><channel><item><title>",
+        "<![CDATA[</a>",
+        "</item>]]></title></item>",
+    ),
+    ("comments, one end", "<rss><channel><item><title>", "<!--\n", "--></title></item>"),
+    (
+        "escaped comments, one end",
+        "<rss><channel><item><title>",
+        "&lt;!--",
+        "--&gt;</title></item>",
+    ),
+    ("open tags, one end", "<rss><channel><item><title>", "&lt;b ", "&gt;</title></item>"),
+    ("quotes, one end", "<rss><channel><item>", "<a b='\">", "'></item>"),
+    (
+        "scripts, one end",
+        "<rss><channel><item><title>",
+        "&lt;script&gt;",
+        "&lt;/script&gt;</title>",
+    ),
+    ("document types, one end", "", "<!DOCTYPE a [", "]><rss><channel><item/></channel></rss>"),
+];
+
 fn main() {
     println!("{:<30} {:>8} {:>8} {:>8}", "", "1 MiB", "8 MiB", "peak");
     let mut worst = (0, 0.0);
@@ -99,6 +125,11 @@ fn main() {
     for (name, start, piece) in DOCUMENTS {
         table(name, &|size| {
             [start, piece.repeat(size / piece.len()).as_str()].concat().into_bytes()
+        });
+    }
+    for (name, start, piece, end) in ENDED {
+        table(name, &|size| {
+            [start, piece.repeat(size / piece.len()).as_str(), end].concat().into_bytes()
         });
     }
     table("bytes of no encoding", &|size| {

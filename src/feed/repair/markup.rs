@@ -55,14 +55,45 @@ impl Tag<'_> {
 #[derive(Debug)]
 pub(super) struct Tokens<'t> {
     rest: &'t str,
-    /// No section, no comment of what remains has an end: not to be looked for again.
-    no_section_end: bool,
-    no_comment_end: bool,
+    section_end: Ahead,
+    comment_end: Ahead,
+    item_mark: Ahead,
+}
+
+/// Where the next of something stands in what remains of a document. It is looked for again only
+/// when it has been passed, so that however often it is asked for, each byte is looked at once.
+#[derive(Debug, Default)]
+enum Ahead {
+    #[default]
+    Unknown,
+    /// So many bytes before the end of the document.
+    BeforeEnd(usize),
+    Nowhere,
+}
+
+impl Ahead {
+    /// The place in `rest`, the end of the document, of what `find` looks for.
+    fn place(&mut self, rest: &str, find: impl Fn(&[u8]) -> Option<usize>) -> Option<usize> {
+        let passed = match self {
+            Ahead::Unknown => true,
+            Ahead::BeforeEnd(length) => *length > rest.len(),
+            Ahead::Nowhere => false,
+        };
+        if passed {
+            let found = find(rest.as_bytes());
+            *self = found.map_or(Ahead::Nowhere, |at| Ahead::BeforeEnd(rest.len() - at));
+        }
+        match self {
+            Ahead::BeforeEnd(length) => Some(rest.len() - *length),
+            Ahead::Unknown | Ahead::Nowhere => None,
+        }
+    }
 }
 
 impl<'t> Tokens<'t> {
     pub(super) fn of(text: &'t str) -> Self {
-        Self { rest: text, no_section_end: false, no_comment_end: false }
+        let (section_end, comment_end, item_mark) = Default::default();
+        Self { rest: text, section_end, comment_end, item_mark }
     }
 
     pub(super) fn next(&mut self, repairs: &mut Repairs) -> Option<Token<'t>> {
@@ -112,14 +143,14 @@ impl<'t> Tokens<'t> {
 
     /// The text of a CDATA section. One without an end lasts until the end of its element.
     fn section(&mut self, data: &'t str, repairs: &mut Repairs) -> &'t str {
-        let end =
-            if self.no_section_end { None } else { memchr::memmem::find(data.as_bytes(), b"]]>") };
-        self.no_section_end = end.is_none();
-        if let Some(end) = end
-            && !has_item_end(&data[..end])
-        {
-            self.rest = &data[end + 3..];
-            return &data[..end];
+        let end = self.section_end.place(data, |rest| memchr::memmem::find(rest, b"]]>"));
+        if let Some(end) = end {
+            // Where an item ends that has not started in it, the section was to end before.
+            let mark = self.item_mark.place(data, item_mark);
+            if mark.is_none_or(|mark| mark >= end || !data[mark..].starts_with("</")) {
+                self.rest = &data[end + 3..];
+                return &data[..end];
+            }
         }
         repairs.count("unclosed-cdata");
         let end = data.find("</").unwrap_or(data.len());
@@ -129,12 +160,7 @@ impl<'t> Tokens<'t> {
 
     /// Leaves a comment out; of one that never ends, only its first line.
     fn comment(&mut self, comment: &'t str, repairs: &mut Repairs) {
-        let end = if self.no_comment_end {
-            None
-        } else {
-            memchr::memmem::find(comment.as_bytes(), b"-->")
-        };
-        self.no_comment_end = end.is_none();
+        let end = self.comment_end.place(comment, |rest| memchr::memmem::find(rest, b"-->"));
         self.rest = match end {
             Some(end) => &comment[end + 3..],
             None => {
@@ -185,18 +211,12 @@ impl<'t> Tokens<'t> {
     }
 }
 
-/// Whether an item ends in a text without having started in it: then the text was to end before.
-fn has_item_end(data: &str) -> bool {
-    for at in memchr::memchr_iter(b'<', data.as_bytes()) {
-        let rest = &data.as_bytes()[at + 1..];
-        if rest.starts_with(b"item") || rest.starts_with(b"entry") {
-            return false;
-        }
-        if rest.starts_with(b"/item>") || rest.starts_with(b"/entry>") {
-            return true;
-        }
-    }
-    false
+/// Where an item starts or ends first.
+fn item_mark(text: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'<', text).find(|at| {
+        let rest = &text[at + 1..];
+        [&b"item"[..], b"entry", b"/item>", b"/entry>"].iter().any(|mark| rest.starts_with(mark))
+    })
 }
 
 /// The length of the name that a tag starts with; 0 when it starts with none.
@@ -354,4 +374,27 @@ fn character(code: u32, repairs: &mut Repairs) -> Option<char> {
     repairs.count("windows-1252-entity");
     let byte = [u8::try_from(code).ok()?];
     encoding_rs::WINDOWS_1252.decode(&byte).0.chars().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn what_stands_far_ahead_is_looked_for_once() {
+        let text = format!("{}]]>{}]]>", "<".repeat(100), "<".repeat(100));
+        let (searches, mut end) = (Cell::new(0), Ahead::default());
+        let places: Vec<Option<usize>> = (0..=text.len())
+            .map(|from| {
+                end.place(&text[from..], |rest| {
+                    searches.set(searches.get() + 1);
+                    memchr::memmem::find(rest, b"]]>")
+                })
+            })
+            .collect();
+        assert_eq!((places[0], places[101], places[204]), (Some(100), Some(102), None));
+        assert_eq!(searches.get(), 3);
+    }
 }
