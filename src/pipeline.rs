@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use url::Url;
 
 use crate::alert::decide::{self, Reason};
 use crate::alert::id;
@@ -128,6 +129,9 @@ pub fn deliveries(config: &Config, subject: &Subject<'_>, now: Timestamp) -> Vec
 pub struct Batch {
     /// The feed that was polled.
     pub feed: FeedName,
+    /// The address that the configuration gave it when the poll began. A batch of another address
+    /// than the feed has now is refused.
+    pub url: Url,
     /// What is known about the feed from now on, validators included.
     pub state: FeedState,
     /// Its host is not to be asked before this.
@@ -150,12 +154,13 @@ impl Batch {
     /// A batch that changes nothing but what is known about the feed.
     pub fn of_state(
         feed: FeedName,
+        url: Url,
         state: FeedState,
         host_not_before: Option<(String, Timestamp)>,
         at: Timestamp,
     ) -> Self {
         let (items, hits, alerts, renamed, events) = Default::default();
-        Self { feed, state, host_not_before, at, items, hits, alerts, renamed, events }
+        Self { feed, url, state, host_not_before, at, items, hits, alerts, renamed, events }
     }
 
     /// How many of the items are new, not edited.

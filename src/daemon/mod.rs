@@ -528,6 +528,10 @@ impl Daemon {
                     self.summary.resting += self.queue.give_up(&host);
                 }
             }
+            Err(error) if matches!(error.downcast_ref(), Some(StoreError::Superseded { .. })) => {
+                info!(feed = %feed.name, "the poll of {} is dropped: {error:#}", feed.name);
+                self.queue.finished(&feed, &host, state, None, again);
+            }
             Err(error) => {
                 self.summary.failed += 1;
                 state.next_due = self.clock.now() + AFTER_STORE_FAILURE;

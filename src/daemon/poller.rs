@@ -343,6 +343,7 @@ impl Poller {
             renamed: ingested.renamed,
             ..Batch::of_state(
                 feed.name.clone(),
+                feed.url.clone(),
                 next.feed.clone(),
                 next.host_not_before.map(|until| (queue::host_of(feed, before), until)),
                 now,

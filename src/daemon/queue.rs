@@ -221,8 +221,11 @@ impl Queue {
             self.due.extend(due.map(|due| (due.max(free_at.unwrap_or(due)), waiting)));
         }
         if let Some(entry) = self.feeds.get_mut(&feed.name) {
-            entry.state = state;
-            entry.host = host_of(&entry.feed, &entry.state);
+            // What an address said that a reload has replaced is nothing to the new one.
+            if entry.feed.url == feed.url {
+                entry.state = state;
+                entry.host = host_of(&entry.feed, &entry.state);
+            }
             if again {
                 self.due.insert((entry.state.next_due, feed.name.clone()));
             }
@@ -339,5 +342,19 @@ mod tests {
         assert_eq!(taken(&mut queue, at(600 - 3601)), [""; 0]);
         assert_eq!(taken(&mut queue, at(600 - 3600)), ["https://a.example/2"]);
         assert_eq!(queue.next_due(), Some(at(900 - 3600)));
+    }
+
+    #[test]
+    fn a_poll_of_an_address_that_a_reload_has_replaced_changes_nothing_but_its_host() {
+        let mut old = queue(&["https://a.example/"]);
+        let poll = old.take(at(0)).unwrap();
+        let mut moved = Feed::clone(&poll.feed);
+        moved.url = "https://b.example/".parse().unwrap();
+        let fresh = Queue::new(&[moved], &HashMap::new(), HashMap::new(), Duration::ZERO, at(1));
+        old.replace(fresh, &HashSet::from([poll.feed.name.clone()]));
+        assert_eq!(taken(&mut old, at(2)), [""; 0]);
+        let late = FeedState::new(at(0), at(9_000));
+        old.finished(&poll.feed, &poll.host, late, None, true);
+        assert_eq!(old.take(at(2)).unwrap().host, "b.example:443");
     }
 }

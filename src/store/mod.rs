@@ -35,6 +35,7 @@ pub(crate) use writer::Command;
 
 use crate::alert::operator::OutgoingEvent;
 use crate::config::{Config, Feed};
+use crate::item::FeedName;
 use crate::pipeline::Batch;
 use crate::schedule::FeedState;
 use jiff::{SignedDuration, Timestamp};
@@ -121,6 +122,12 @@ pub enum StoreError {
         what: &'static str,
         /// What it is.
         value: String,
+    },
+    /// A reload has given the feed another address while the old one was asked.
+    #[error("the feed {feed} has another address now")]
+    Superseded {
+        /// The feed.
+        feed: FeedName,
     },
     /// The writer thread has ended.
     #[error("the database writer has stopped")]
@@ -225,8 +232,8 @@ impl Store {
 
     /// Remembers that a poll is about to start, so that a restart cannot hammer the server.
     pub async fn lease(&self, feed: &Feed, state: FeedState) -> Result<(), StoreError> {
-        let name = feed.name.clone();
-        self.ask(|reply| Command::Lease { name, state: Box::new(state), reply }).await
+        let (name, url) = (feed.name.clone(), feed.url.clone());
+        self.ask(|reply| Command::Lease { name, url, state: Box::new(state), reply }).await
     }
 
     /// Makes the list of feeds the configuration's: new ones are added as due now, and a feed whose

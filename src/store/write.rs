@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
+use url::Url;
 
 use super::{StoreError, acks, silences};
 use crate::alert::operator::OutgoingEvent;
@@ -70,7 +71,7 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), StoreE
             )?
             .execute(params![host, millis(*not_before)])?;
     }
-    feed_state(connection, &batch.feed, &batch.state)
+    feed_state(connection, &batch.feed, &batch.url, &batch.state)
 }
 
 fn feed_id(connection: &Connection, name: &FeedName) -> Result<i64, StoreError> {
@@ -265,10 +266,11 @@ fn hit(connection: &Connection, batch: &Batch, hit: &Hit) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Writes what is known about a feed.
+/// Writes what is known about a feed that has that address.
 pub(crate) fn feed_state(
     connection: &Connection,
     name: &FeedName,
+    url: &Url,
     state: &FeedState,
 ) -> Result<(), StoreError> {
     let updated = connection
@@ -282,7 +284,7 @@ pub(crate) fn feed_state(
                moving_polls = ?26, trust = ?27, distrusted_at = ?28, checked_at = ?29,
                last_body = ?30, lifetime_s = ?31, migrated_at = ?32, troubles = ?33,
                hint_pause_s = ?34, skip_hours = ?35, skip_days = ?36, fruitless = ?37
-             WHERE name = ?1",
+             WHERE name = ?1 AND url = ?38",
         )?
         .execute(params![
             name.as_str(),
@@ -322,9 +324,10 @@ pub(crate) fn feed_state(
             state.hints.skip_hours,
             state.hints.skip_days,
             state.fruitless,
+            url.as_str(),
         ])?;
     if updated == 0 {
-        return Err(rusqlite::Error::QueryReturnedNoRows.into());
+        return Err(StoreError::Superseded { feed: name.clone() });
     }
     Ok(())
 }
@@ -373,7 +376,7 @@ pub(crate) fn adopt_feeds(
                     },
                 )?;
             }
-            feed_state(connection, &feed.name, &fresh)?;
+            feed_state(connection, &feed.name, &feed.url, &fresh)?;
         }
     }
     Ok(())
@@ -386,8 +389,8 @@ fn troubles(connection: &Connection, feed: &str) -> Result<Troubles, StoreError>
     Ok(Troubles::from_json(&text))
 }
 
-fn same_origin(before: &str, now: &url::Url) -> bool {
-    url::Url::parse(before).is_ok_and(|before| before.origin() == now.origin())
+fn same_origin(before: &str, now: &Url) -> bool {
+    Url::parse(before).is_ok_and(|before| before.origin() == now.origin())
 }
 
 /// See [`super::Store::note`].

@@ -6,6 +6,7 @@ use std::sync::mpsc::Receiver;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
+use url::Url;
 
 use super::outbox::{self, Settled};
 use super::{StoreError, silences, write};
@@ -27,7 +28,7 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 #[derive(Debug)]
 pub(crate) enum Command {
     Commit { batch: Box<Batch>, reply: Reply<()> },
-    Lease { name: FeedName, state: Box<FeedState>, reply: Reply<()> },
+    Lease { name: FeedName, url: Url, state: Box<FeedState>, reply: Reply<()> },
     AdoptFeeds { feeds: Vec<Feed>, now: Timestamp, reply: Reply<()> },
     Settle { deliveries: Vec<i64>, settled: Settled, event: Option<Event>, reply: Reply<()> },
     Raise { events: Vec<OutgoingEvent>, note: Option<Note>, now: Timestamp, reply: Reply<()> },
@@ -82,9 +83,9 @@ fn obey(transaction: &Connection, command: Command) -> Answer {
         Command::Commit { batch, reply } => {
             within(transaction, reply, |savepoint| write::batch(savepoint, &batch))
         }
-        Command::Lease { name, state, reply } => {
-            within(transaction, reply, |savepoint| write::feed_state(savepoint, &name, &state))
-        }
+        Command::Lease { name, url, state, reply } => within(transaction, reply, |savepoint| {
+            write::feed_state(savepoint, &name, &url, &state)
+        }),
         Command::AdoptFeeds { feeds, now, reply } => {
             within(transaction, reply, |savepoint| write::adopt_feeds(savepoint, &feeds, now))
         }

@@ -1,6 +1,10 @@
 //! The daemon as a whole: reloads, stops, neighbours.
 
 use newswatch::daemon::Control;
+use newswatch::item::FeedName;
+use newswatch::pipeline::Batch;
+use newswatch::schedule::FeedState;
+use newswatch::store::{Store, StoreError};
 
 use super::server::{Answer, Server};
 use super::world::{HOOK, World, path};
@@ -29,6 +33,22 @@ async fn a_bad_reload_changes_nothing_and_says_where_the_mistake_is() {
     assert!(fact.value.contains("reload-refused"), "{}", fact.value);
     assert!(fact.value.contains("rules/test.toml:4:10"), "{}", fact.value);
     daemon.stop().await;
+}
+
+#[tokio::test]
+async fn what_an_address_said_that_a_reload_has_replaced_is_not_taken_in() {
+    let mut world = World::new().await;
+    world.publish("alpha", NEWS);
+    world.tick().await;
+    let alpha = FeedName::new("alpha");
+    let state = world.reader().feed_states().unwrap().remove(&alpha).unwrap();
+    let state = FeedState { failures: 7, ..state };
+    let before = "https://before.example/".parse().unwrap();
+    let late = Batch::of_state(alpha, before, state, None, world.clock.now());
+    let store = Store::open(&world.database()).unwrap();
+    let refused = store.commit(late).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Superseded { .. }), "{refused}");
+    assert_eq!(world.feed("alpha").failures, 0);
 }
 
 #[tokio::test]

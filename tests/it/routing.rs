@@ -14,7 +14,7 @@ use newswatch::store::{
 use serde_json::Value;
 
 use super::server::Answer;
-use super::world::{HOOK, World};
+use super::world::{HOOK, World, path};
 
 const NEWS: &str = "Wang Yi meets Lavrov in Moscow";
 
@@ -309,7 +309,13 @@ async fn tell(world: &World, kind: &str, severity: Severity) {
     });
     let feed = FeedName::new("alpha");
     let state = world.reader().feed_states().unwrap().remove(&feed).unwrap();
-    let mut batch = Batch::of_state(feed, state, None, world.clock.now());
+    let mut batch = Batch::of_state(
+        feed,
+        world.server.url(&path("alpha")).parse().unwrap(),
+        state,
+        None,
+        world.clock.now(),
+    );
     batch.alerts.push(OutgoingAlert { record, severity, deliveries: deliveries.to_vec() });
     let store = Store::open(&world.database()).unwrap();
     store.commit(batch).await.unwrap();
