@@ -237,7 +237,7 @@ impl Store {
     }
 
     /// Makes the list of feeds the configuration's: new ones are added as due now, and a feed whose
-    /// address now points at another server starts afresh.
+    /// address now points at another site starts afresh.
     pub async fn adopt_feeds(&self, feeds: &[Feed], now: Timestamp) -> Result<(), StoreError> {
         let feeds = feeds.to_vec();
         self.ask(|reply| Command::AdoptFeeds { feeds, now, reply }).await

@@ -342,11 +342,11 @@ pub(crate) fn adopt_feeds(
     for feed in feeds {
         let (name, url) = (feed.name.as_str(), feed.url.as_str());
         let configured = if feed.enabled { "enabled" } else { "disabled" };
-        let before: Option<String> = connection
-            .prepare_cached("SELECT url FROM feeds WHERE name = ?1")?
-            .query_row([name], |row| row.get(0))
+        let before: Option<(String, Option<String>, Option<i64>)> = connection
+            .prepare_cached("SELECT url, effective_url, baseline_at FROM feeds WHERE name = ?1")?
+            .query_row([name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        let Some(before) = before else {
+        let Some((before, adopted, baseline_at)) = before else {
             connection
                 .prepare_cached(
                     "INSERT INTO feeds (name, url, title, configured, state, state_since, failures,
@@ -365,16 +365,11 @@ pub(crate) fn adopt_feeds(
             let mut fresh = FeedState::new(now, now);
             // Whoever was told of a trouble is told when the new address ends it.
             fresh.troubles = troubles(connection, name)?;
-            // Only another server's feed is another feed; a path that moved keeps its baseline.
-            if same_origin(&before, &feed.url) {
-                fresh.baseline_at = connection.query_row(
-                    "SELECT baseline_at FROM feeds WHERE name = ?1",
-                    [name],
-                    |row| {
-                        let at: Option<i64> = row.get(0)?;
-                        Ok(at.and_then(|at| Timestamp::from_millisecond(at).ok()))
-                    },
-                )?;
+            // Only another site's feed is another feed; one that moved keeps its baseline, and what
+            // came since the last poll is news.
+            if adopted.as_deref() == Some(url) || is_same_site(&before, &feed.url) {
+                fresh.baseline_at =
+                    baseline_at.and_then(|at| Timestamp::from_millisecond(at).ok());
             }
             feed_state(connection, &feed.name, &feed.url, &fresh)?;
         }
@@ -389,8 +384,14 @@ fn troubles(connection: &Connection, feed: &str) -> Result<Troubles, StoreError>
     Ok(Troubles::from_json(&text))
 }
 
-fn same_origin(before: &str, now: &Url) -> bool {
-    Url::parse(before).is_ok_and(|before| before.origin() == now.origin())
+/// Whether two addresses are of one site, over http or https, with or without `www.`.
+fn is_same_site(before: &str, now: &Url) -> bool {
+    let site = |url: &Url| {
+        let host = url.host_str()?;
+        Some((host.strip_prefix("www.").unwrap_or(host).to_owned(), url.port()))
+    };
+    let Ok(before) = Url::parse(before) else { return false };
+    before.origin() == now.origin() || site(&before).is_some_and(|before| site(now) == Some(before))
 }
 
 /// See [`super::Store::note`].
@@ -465,4 +466,23 @@ pub(crate) fn prune(
                       ORDER BY first_seen LIMIT ?2)",
         params![millis(before), MOST_PRUNED],
     )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(before: &str, now: &str, same: bool) {
+        assert_eq!(is_same_site(before, &Url::parse(now).unwrap()), same, "{before} {now}");
+    }
+
+    #[test]
+    fn a_feed_that_moves_within_its_site_is_the_same_feed() {
+        check("http://e.org/feed", "https://www.e.org/rss.xml", true);
+        check("https://e.org:8443/feed", "https://e.org:8443/rss", true);
+        check("https://e.org/feed", "https://e.org:8443/feed", false);
+        check("https://e.org/feed", "https://other.org/feed", false);
+        check("https://e.org/feed", "file:///feed.xml", false);
+    }
 }
