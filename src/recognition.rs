@@ -102,10 +102,16 @@ pub fn recognise(
 
 /// What is left to prove of an item being the one that an alias of it leads to.
 fn proof(item: &Item, alias: Alias, namesake: &Namesake) -> Proof {
-    let same_time = item.published.is_some() && item.published == namesake.published;
-    match alias.proof {
-        Proof::Likeness if same_time || similar(&item.title, &namesake.title) => Proof::Enough,
-        proof => proof,
+    if alias.proof != Proof::Likeness {
+        return alias.proof;
+    }
+    let times = item.published.zip(namesake.published);
+    match times {
+        Some((one, other)) if one == other => Proof::Enough,
+        _ if !similar(&item.title, &namesake.title) => Proof::Likeness,
+        // A page that shows one warning after the other has one address for all of them.
+        Some(_) => Proof::Migration,
+        None => Proof::Enough,
     }
 }
 
@@ -188,6 +194,18 @@ mod tests {
         );
         let twin = item("twin", "Talks begin", &[("a", Proof::Enough)]);
         assert_eq!(recognised(&[old], &[new, twin]).0, [Some(0), None]);
+    }
+
+    #[test]
+    fn another_time_of_publication_makes_another_item_of_a_similar_headline() {
+        let published = |day: i64, mut item: Item| {
+            item.published = Some(Timestamp::from_second(day * 86_400).unwrap());
+            item
+        };
+        let names = [("the page", Proof::Likeness)];
+        let old = published(1, item("1", "Missile warning, 24 November", &names));
+        let new = published(2, item("2", "Missile warning, 25 November", &names));
+        assert_eq!(recognised(&[old], &[new]).0, [None]);
     }
 
     /// A feed of ten items of which so many have new keys.

@@ -20,7 +20,8 @@ pub(super) fn of(item: &Item, raw_date: &str) -> Vec<Alias> {
     let title = text::fold(&item.title);
     if !title.is_empty() && !raw_date.is_empty() {
         // A day alone is little: a bulletin may come twice a day under one headline.
-        let proof = if raw_date.contains(':') { Proof::Enough } else { Proof::Migration };
+        let has_time = raw_date.contains(':') && !raw_date.contains("00:00:00");
+        let proof = if has_time { Proof::Enough } else { Proof::Migration };
         aliases.push(Alias::of("title+date", &[&title, raw_date], proof));
     }
     aliases.dedup();
@@ -84,6 +85,7 @@ mod tests {
         let aliases = |date| of(&item("a", "b"), date);
         assert_eq!(aliases("Tue, 19 Sep 2023 10:00:00 GMT")[0].proof, Proof::Enough);
         assert_eq!(aliases("2023-09-19")[0].proof, Proof::Migration);
+        assert_eq!(aliases("Tue, 19 Sep 2023 00:00:00 GMT")[0].proof, Proof::Migration);
         assert_eq!(aliases(""), []);
     }
 

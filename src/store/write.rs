@@ -368,8 +368,7 @@ pub(crate) fn adopt_feeds(
             // Only another site's feed is another feed; one that moved keeps its baseline, and what
             // came since the last poll is news.
             if adopted.as_deref() == Some(url) || is_same_site(&before, &feed.url) {
-                fresh.baseline_at =
-                    baseline_at.and_then(|at| Timestamp::from_millisecond(at).ok());
+                fresh.baseline_at = baseline_at.and_then(|at| Timestamp::from_millisecond(at).ok());
             }
             feed_state(connection, &feed.name, &feed.url, &fresh)?;
         }
