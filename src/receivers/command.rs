@@ -3,6 +3,7 @@
 //! No shell reads anything, and nothing of a record stands among the arguments or in the environment.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
@@ -20,6 +21,9 @@ const LONGEST_ERROR: usize = 4 << 10;
 const LONGEST_WHY: usize = 300;
 /// What a program learns of our environment; all else is kept from it.
 const ENVIRONMENT: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
+/// How long the standard error of a program that has ended may stay open: what the program left
+/// running elsewhere may hold it for ever.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// `EX_DATAERR` of sysexits.h: the program will never take this record.
 const WILL_NEVER_TAKE: i32 = 65;
 
@@ -36,13 +40,13 @@ impl Command {
 
     pub(super) async fn deliver(&self, alerts: &[Outgoing<'_>]) -> Delivery {
         let input: String = alerts.iter().map(|alert| format!("{}\n", alert.line)).collect();
-        let (child, group) = match self.start() {
+        let (child, mut group) = match self.start() {
             Ok(started) => started,
             Err(error) => {
                 return Delivery::again(format!("starting {} failed: {error}", self.program()));
             }
         };
-        let run = run(child, input, &group);
+        let run = run(child, input, &mut group);
         match tokio::time::timeout(self.settings.timeout, run).await {
             Ok(delivery) => delivery,
             Err(_) => Delivery::again(format!(
@@ -80,8 +84,9 @@ impl Command {
 struct Group(Option<Pid>);
 
 impl Group {
-    fn kill(&self) {
-        if let Some(leader) = self.0 {
+    /// Ends them, once: the number may be another's later.
+    fn kill(&mut self) {
+        if let Some(leader) = self.0.take() {
             // An error means that none is left.
             let _ = kill_process_group(leader, Signal::KILL);
         }
@@ -94,7 +99,7 @@ impl Drop for Group {
     }
 }
 
-async fn run(mut child: Child, input: String, group: &Group) -> Delivery {
+async fn run(mut child: Child, input: String, group: &mut Group) -> Delivery {
     let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
     let write = async move {
         if let Some(mut stdin) = stdin {
@@ -102,13 +107,22 @@ async fn run(mut child: Child, input: String, group: &Group) -> Delivery {
             let _ = stdin.write_all(input.as_bytes()).await;
         }
     };
-    let wait = async {
-        let status = child.wait().await;
-        // What it left running may hold standard error open for ever.
+    let mut said = Vec::new();
+    let status = {
+        let talk = async { tokio::join!(read(stderr, &mut said), write) };
+        tokio::pin!(talk);
+        let (status, talking) = tokio::select! {
+            biased;
+            status = child.wait() => (status, true),
+            _ = &mut talk => (child.wait().await, false),
+        };
         group.kill();
+        if talking {
+            let _ = tokio::time::timeout(LAST_WORDS, talk).await;
+        }
         status
     };
-    let (status, said, ()) = tokio::join!(wait, read(stderr), write);
+    let said = String::from_utf8_lossy(&said);
     let said = shortened(clean(said.trim()).trim(), LONGEST_WHY);
     match status {
         Ok(status) if status.success() => Delivery::Delivered,
@@ -120,14 +134,13 @@ async fn run(mut child: Child, input: String, group: &Group) -> Delivery {
     }
 }
 
-/// The start of what is written, all of which is read.
-async fn read(from: Option<impl AsyncRead + Unpin>) -> String {
-    let Some(mut from) = from else { return String::new() };
-    let (mut kept, mut buffer) = (Vec::new(), [0; 4096]);
+/// Keeps the start of what is written, all of which is read.
+async fn read(from: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
+    let Some(mut from) = from else { return };
+    let mut buffer = [0; 4096];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         kept.extend_from_slice(&buffer[..length.min(LONGEST_ERROR - kept.len())]);
     }
-    String::from_utf8_lossy(&kept).into_owned()
 }
 
 #[cfg(test)]
@@ -201,6 +214,20 @@ mod tests {
     #[tokio::test]
     async fn a_program_that_leaves_something_running_does_not_hold_up_the_next() {
         let (delivery, _folder) = deliver("sleep 1000 & exit 0", LONG).await;
+        assert_eq!(delivery, Delivery::Delivered);
+    }
+
+    #[tokio::test]
+    async fn what_a_program_leaves_running_elsewhere_does_not_make_a_failure_of_it() {
+        let (delivery, folder) = deliver(
+            "setsid sh -c 'echo $$ > \"$0/pid\"; sleep 1000' \"$0\" & \
+                     while [ ! -s \"$0/pid\" ]; do :; done; exit 0",
+            LONG,
+        )
+        .await;
+        let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
+        let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+        kill_process_group(pid, Signal::KILL).unwrap();
         assert_eq!(delivery, Delivery::Delivered);
     }
 
