@@ -1,5 +1,6 @@
 //! `newswatch config show`: the configuration as it takes effect, every default filled in.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use clap::{Args, Subcommand};
@@ -182,8 +183,7 @@ fn webhook(webhook: &Webhook, table: &mut Table) {
     }
     table.insert("allow_private".to_owned(), Value::Boolean(webhook.allow_private));
     set(table, "timeout", write_duration(webhook.timeout));
-    let headers = webhook.headers.iter().map(|(k, v)| (k.clone(), Value::String(v.clone())));
-    table.insert("headers".to_owned(), Value::Table(headers.collect()));
+    set_headers(table, &webhook.headers);
 }
 
 fn smtp(smtp: &Smtp, table: &mut Table) {
@@ -312,12 +312,16 @@ fn set_access(table: &mut Table, access: &Access) {
     if let Some(path) = &access.ca_file {
         set(table, "ca_file", path.to_string_lossy());
     }
-    if !access.headers.is_empty() {
+    set_headers(table, &access.headers);
+}
+
+fn set_headers(table: &mut Table, headers: &BTreeMap<String, String>) {
+    if !headers.is_empty() {
         let shown = |name: &str, value: &str| {
             let value = if is_secret_header(name) { MASKED } else { value };
             (name.to_owned(), Value::String(value.to_owned()))
         };
-        let headers = access.headers.iter().map(|(name, value)| shown(name, value));
+        let headers = headers.iter().map(|(name, value)| shown(name, value));
         table.insert("headers".to_owned(), Value::Table(headers.collect()));
     }
 }

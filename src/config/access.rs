@@ -220,7 +220,8 @@ pub(super) fn feed(
     defaults: &Defaults,
     places: &Places<'_>,
 ) -> Access {
-    let headers = headers(section);
+    let headers =
+        headers(section, "write username and password_file, or token_file, or headers_from");
     let headers_from =
         secret(section, ["headers_from", "headers_credential"], places, NamedFile::Headers);
     let authorization = authorization(section, places);
@@ -299,7 +300,8 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn headers(section: &mut Section<'_>) -> BTreeMap<String, String> {
+/// The plain headers of a section, by their names in lower case; `instead` says where a secret goes.
+pub(super) fn headers(section: &mut Section<'_>, instead: &str) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::new();
     let Some(mut table) = section.table("headers") else { return headers };
     for (name, span) in table.keys() {
@@ -308,7 +310,7 @@ fn headers(section: &mut Section<'_>) -> BTreeMap<String, String> {
         if matches!(lower.as_str(), "authorization" | "proxy-authorization") {
             table.report(
                 Problem::error(table.file(), span, "a secret does not belong in the configuration")
-                    .with_hint("write username and password_file, or token_file, or headers_from"),
+                    .with_hint(instead),
             );
         } else if let Err(why) = check_header(&name, &value.text) {
             table.error(span, why);

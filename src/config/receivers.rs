@@ -10,7 +10,7 @@ use url::Url;
 
 use super::check::{check_name, set_duration, web_address};
 use super::toml_file::{Section, nearest};
-use super::{Files, SecretSource};
+use super::{Files, SecretSource, access};
 use crate::diagnostic::{Located, Problem};
 
 /// The most entries of a feed of alerts.
@@ -314,7 +314,8 @@ pub(super) fn receiver(mut section: Section<'_>, files: &Files) -> Option<(Locat
 fn webhook(section: &mut Section<'_>, folder: &Path) -> Option<ReceiverKind> {
     let template = template(section);
     let address = receiver_address(section, folder, template.as_ref());
-    let headers = headers(section);
+    let headers =
+        access::headers(section, "put it into a file and write authorization_file = \"PATH\"");
     let authorization = SecretSource::of(section, "authorization", folder);
     let secret = match &template {
         Some(Template::Generic) => SecretSource::of(section, "secret", folder),
@@ -377,23 +378,6 @@ fn receiver_address(
         return None;
     }
     web_address(section, &text).map(Address::Plain)
-}
-
-fn headers(section: &mut Section<'_>) -> BTreeMap<String, String> {
-    let mut headers = BTreeMap::new();
-    let Some(mut table) = section.table("headers") else { return headers };
-    for (name, span) in table.keys() {
-        let value = table.text(&name);
-        if name.eq_ignore_ascii_case("authorization") {
-            table.report(
-                Problem::error(table.file(), span, "a secret does not belong in the configuration")
-                    .with_hint("put it into a file and write authorization_file = \"PATH\""),
-            );
-        } else if let Some(value) = value {
-            headers.insert(name, value.text);
-        }
-    }
-    headers
 }
 
 /// Reports a value that is none of the known ones.

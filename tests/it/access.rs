@@ -267,8 +267,14 @@ fn config_show_names_where_secrets_are_and_hides_what_may_be_one() {
              username = \"wire\"\npassword_credential = \"wire\"\n\
              proxy = \"socks5://proxy.example:1080\"\nexpected_every = \"2d\"\n";
     std::fs::write(&feeds, text).unwrap();
+    let main = demo.path("newswatch.toml");
+    let mut text = std::fs::read_to_string(&main).unwrap();
+    text += "[[receiver]]\nname = \"hook\"\ntype = \"webhook\"\nurl = \"https://hook.example/\"\n\
+             headers = { Cookie = \"s3cret\" }\n";
+    std::fs::write(&main, text).unwrap();
     let out = demo.out(0, &["config", "show"]);
     for expected in [
+        "cookie = \"***\"",
         "x-api-key = \"***\"",
         "x-desk = \"east\"",
         "password_credential = \"wire\"",
