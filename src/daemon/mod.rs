@@ -210,6 +210,8 @@ struct Daemon {
     /// When it is next seen whether events wait, and the look under way; one at most.
     next_look: Timestamp,
     looks: JoinSet<anyhow::Result<bool>>,
+    /// What else works on the store beside the loop.
+    chores: JoinSet<()>,
     /// Since when nothing has been in reach, if the operator was told so and not yet of the end.
     offline_told: Option<Timestamp>,
     next_prune: Timestamp,
@@ -275,6 +277,7 @@ impl Daemon {
             pulse: Pulse::default(),
             next_look: now,
             looks: JoinSet::new(),
+            chores: JoinSet::new(),
             offline_told,
             next_prune: now,
             last_seen,
@@ -642,11 +645,11 @@ impl Daemon {
         if self.mode == Mode::Once {
             return;
         }
-        let config = self.config.clone();
-        tokio::spawn({
-            let store = store.clone();
-            async move { sum_up_silences(&store, &config, now).await }
-        });
+        while self.chores.try_join_next().is_some() {}
+        if self.chores.is_empty() {
+            let (store, config) = (store.clone(), self.config.clone());
+            self.chores.spawn(async move { sum_up_silences(&store, &config, now).await });
+        }
         if !self.beats.is_empty() {
             error!("the database has not answered since the last heartbeat");
             return;
@@ -680,7 +683,7 @@ impl Daemon {
         let keep = SignedDuration::try_from(self.config.store.keep_items);
         let Some(before) = keep.ok().and_then(|keep| now.checked_sub(keep).ok()) else { return };
         let store = self.store.clone();
-        tokio::spawn(async move {
+        self.chores.spawn(async move {
             match store.prune(before, now).await {
                 Ok(0) => {}
                 Ok(items) => info!(items, "emptied {items} items older than store.keep_items"),
@@ -726,7 +729,8 @@ impl Daemon {
             info!(polls = self.polls.len(), "gave up polls under way; they are made again");
             self.polls.shutdown().await;
         }
-        // What still reads keeps the database open.
+        // What still works on the database keeps it open.
+        self.chores.shutdown().await;
         while self.looks.join_next().await.is_some() {}
         self.deliverer.drain(deliveries).await;
         let store = self.store;

@@ -19,7 +19,7 @@ use crate::schedule::rate::Arrivals;
 use crate::schedule::trouble::Troubles;
 
 /// Items that one call of [`prune`] empties at most, so that polls need not wait long for it.
-const MOST_PRUNED: u32 = 5_000;
+pub(super) const MOST_PRUNED: usize = 5_000;
 
 /// How long the other names of an item are kept, in days.
 const DAYS_OF_ALIASES: i64 = 400;
@@ -446,6 +446,7 @@ pub(crate) fn prune(
     before: Timestamp,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
+    let most = i64::try_from(MOST_PRUNED).unwrap_or(i64::MAX);
     // Each hour of a week looks at the feeds of its own.
     connection.execute(
         "DELETE FROM aliases
@@ -456,14 +457,14 @@ pub(crate) fn prune(
         "DELETE FROM revisions WHERE item IN
            (SELECT id FROM items WHERE pruned = 0 AND first_seen < ?1
             ORDER BY first_seen LIMIT ?2)",
-        params![millis(before), MOST_PRUNED],
+        params![millis(before), most],
     )?;
     Ok(connection.execute(
         "UPDATE items SET pruned = 1, title = '', summary = '', content = '', authors = '[]',
            tags = '[]'
          WHERE id IN (SELECT id FROM items WHERE pruned = 0 AND first_seen < ?1
                       ORDER BY first_seen LIMIT ?2)",
-        params![millis(before), MOST_PRUNED],
+        params![millis(before), most],
     )?)
 }
 
@@ -483,5 +484,26 @@ mod tests {
         check("https://e.org/feed", "https://e.org:8443/feed", false);
         check("https://e.org/feed", "https://other.org/feed", false);
         check("https://e.org/feed", "file:///feed.xml", false);
+    }
+
+    #[tokio::test]
+    async fn all_that_is_old_is_emptied_however_much_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("newswatch.db");
+        let store = crate::store::Store::open(&path).unwrap();
+        let count = MOST_PRUNED + 1;
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(&format!(
+                "INSERT INTO feeds (name, url, configured, state, state_since, failures, next_due)
+                 VALUES ('a', 'https://e.org/', 'enabled', 'new', 0, 0, 0);
+                 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+                 INSERT INTO items (feed, key, title, summary, content, authors, tags, fingerprint,
+                   first_seen)
+                 SELECT 1, CAST(i AS BLOB), 'Oslo', '', '', '[]', '[]', x'00', i FROM n"
+            ))
+            .unwrap();
+        let before = Timestamp::from_second(3_600).unwrap();
+        assert_eq!(store.prune(before, before).await.unwrap(), count);
     }
 }
