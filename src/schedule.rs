@@ -314,6 +314,7 @@ fn has_failed(
     seed: u64,
 ) -> Next {
     let kind = failure.kind;
+    trust::give_up(&mut feed);
     if feed.failure != Some(kind) {
         feed.failure_since = Some(now);
     }
@@ -400,7 +401,9 @@ pub fn outage(feed: &FeedState, now: Timestamp) -> Option<Timestamp> {
 
 /// The state after a poll that failed because of our own network: as before it, and still due.
 pub fn postpone(before: &FeedState, now: Timestamp) -> FeedState {
-    FeedState { next_due: now, ..before.clone() }
+    let mut feed = FeedState { next_due: now, ..before.clone() };
+    trust::give_up(&mut feed);
+    feed
 }
 
 fn went_well(

@@ -48,9 +48,10 @@ impl Trust {
 
 /// What to send with the poll for which `feed` was leased.
 pub fn conditions(feed: &FeedState) -> Validators {
-    if is_check(feed) {
-        return Validators::default();
-    }
+    if is_check(feed) { Validators::default() } else { believed(feed) }
+}
+
+fn believed(feed: &FeedState) -> Validators {
     let mut validators = feed.validators.clone();
     match feed.trust {
         Trust::All => {}
@@ -72,11 +73,20 @@ pub(super) fn start(feed: &mut FeedState, now: Timestamp) {
         feed.trust = Trust::All;
         feed.distrusted_at = None;
     }
-    let conditional = conditions(feed) != Validators::default();
+    let conditional = believed(feed) != Validators::default();
     let quiet = feed.last_body.is_some_and(|at| now.duration_since(at) > longest_quiet(feed, now));
-    let checked = feed.checked_at.is_some_and(|at| now.duration_since(at) < WEEK);
+    // One that a restart cut off has found nothing out.
+    let done = feed.checked_at.filter(|at| feed.last_ok >= Some(*at));
+    let checked = done.is_some_and(|at| now.duration_since(at) < WEEK);
     if feed.state == State::Active && conditional && quiet && !checked {
         feed.checked_at = Some(now);
+    }
+}
+
+/// A poll that came to nothing was no check.
+pub(super) fn give_up(feed: &mut FeedState) {
+    if is_check(feed) {
+        feed.checked_at = None;
     }
 }
 
@@ -150,9 +160,20 @@ mod tests {
         assert_eq!(conditions(&feed), feed.validators);
         assert!(started(&mut feed, at(30 * HOUR)));
         assert_eq!(conditions(&feed), Validators::default());
+        feed.last_ok = Some(at(30 * HOUR));
         assert!(!started(&mut feed, at(31 * HOUR)));
         assert!(!started(&mut feed, at(30 * HOUR + 6 * DAY)));
         assert!(started(&mut feed, at(30 * HOUR + 7 * DAY)));
+    }
+
+    #[test]
+    fn a_check_that_came_to_nothing_is_made_again() {
+        let mut feed = feed();
+        assert!(started(&mut feed, at(30 * HOUR)));
+        assert!(started(&mut feed, at(31 * HOUR)), "a restart cut it off");
+        give_up(&mut feed);
+        feed.last_ok = Some(at(32 * HOUR));
+        assert!(started(&mut feed, at(33 * HOUR)), "it failed");
     }
 
     #[test]
