@@ -20,7 +20,7 @@ use crate::hit::{Match, Severity, Span};
 use crate::item::{FeedName, Item, ItemKey};
 use crate::recognition::Renamed;
 use crate::rules::{Matcher, Origin};
-use crate::schedule::FeedState;
+use crate::schedule::{Baseline, FeedState};
 
 /// The most times that an edited item is taken in again. A page that shows the time of day in its
 /// summary changes at every poll, for ever.
@@ -176,8 +176,8 @@ pub struct Arrival<'a> {
     pub feed: &'a Feed,
     /// What the feed calls itself, for readers, when the configuration says nothing.
     pub feed_title: Option<&'a str>,
-    /// No poll of this feed has succeeded before.
-    pub first_poll: bool,
+    /// Which of its items were there before the feed was watched.
+    pub baseline: Baseline,
     /// Since when the feed could not be polled, when that was long; [`crate::schedule::outage`].
     pub outage: Option<Timestamp>,
     /// When it arrived.
@@ -233,7 +233,7 @@ pub fn ingest(
             }
         }
         let late = decide::is_late(item.published, arrival.now);
-        let baseline = arrival.first_poll;
+        let baseline = arrival.baseline.holds(item.published);
         // What has no date may have come at any time of it.
         let published = |since| item.published.is_none_or(|published| published >= since);
         let outage = arrival.outage.is_some_and(published);
@@ -251,8 +251,9 @@ fn take_hit(
     config: &Config,
 ) {
     let rule = &config.rules.rules()[found.rule];
+    let baseline = arrival.baseline.holds(item.published);
     let decision = decide::decide(&decide::Facts {
-        first_poll: arrival.first_poll,
+        baseline,
         first_run: config.poll.first_run,
         after_outage: arrival.outage.is_some(),
         published: item.published,
@@ -269,7 +270,7 @@ fn take_hit(
             revision,
             feed: arrival.feed,
             feed_title: arrival.feed_title,
-            first_poll: arrival.first_poll,
+            baseline,
             found: &found,
             now: arrival.now,
             instance: &config.instance,

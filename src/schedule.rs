@@ -243,6 +243,40 @@ const LONG_AWAY: SignedDuration = SignedDuration::from_hours(24);
 /// For how long a server must say 410 before it is believed.
 const SURELY_GONE: SignedDuration = SignedDuration::from_hours(24);
 
+/// Which items of a poll were there before the feed was watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Baseline {
+    /// All: it is the first.
+    All,
+    /// Those that were published before then: the first polls brought only a part.
+    Before(Timestamp),
+    /// None that are new.
+    Nothing,
+}
+
+impl Baseline {
+    /// What a poll of a feed in that state brings.
+    pub fn of(feed: &FeedState) -> Self {
+        match feed.baseline_at {
+            None => Baseline::All,
+            Some(at) if feed.state == State::Degraded && feed.last_body.is_none() => {
+                Baseline::Before(at)
+            }
+            Some(_) => Baseline::Nothing,
+        }
+    }
+
+    /// Whether it holds an item that was published then, by its own account. One without a date is
+    /// rather told than missed.
+    pub fn holds(self, published: Option<Timestamp>) -> bool {
+        match self {
+            Baseline::All => true,
+            Baseline::Before(at) => published.is_some_and(|published| published < at),
+            Baseline::Nothing => false,
+        }
+    }
+}
+
 /// Marks a poll as started. Committed before the request is sent, so that a restart in the middle
 /// waits as after a first failure and cannot hammer the server.
 pub fn lease(before: &FeedState, pace: Pace, now: Timestamp) -> FeedState {

@@ -104,8 +104,8 @@ impl Serialize for Reason {
 /// What the decision rests on.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts {
-    /// No poll of the feed has succeeded before.
-    pub first_poll: bool,
+    /// The item was there before the feed was watched.
+    pub baseline: bool,
     /// What the configuration wants then.
     pub first_run: FirstRun,
     /// The feed could not be polled for long before this poll.
@@ -136,7 +136,7 @@ pub fn decide(facts: &Facts) -> Decision {
     {
         return silent(Reason::TooOld);
     }
-    if facts.first_poll {
+    if facts.baseline {
         // Whoever asks for the alerts of a first poll asks for old items too.
         match facts.first_run {
             FirstRun::Record => return silent(Reason::Baseline),
@@ -178,7 +178,7 @@ mod tests {
     ) {
         let now = Timestamp::from_second(1_700_000_000).expect("it is a time");
         let decision = decide(&Facts {
-            first_poll: first.is_some(),
+            baseline: first.is_some(),
             first_run: first.unwrap_or(FirstRun::Record),
             after_outage: false,
             published: age_hours.map(|hours| now - SignedDuration::from_secs(hours * HOUR)),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_poll_of_a_feed_tells_what_the_configuration_wants() {
+    fn the_baseline_of_a_feed_tells_what_the_configuration_wants() {
         check(Some(FirstRun::Record), Some(1), None, Reason::Baseline);
         check(Some(FirstRun::Alert), Some(100 * 24), None, Reason::FirstHit);
         let recent = FirstRun::AlertRecent(Duration::from_secs(6 * 3600));
@@ -219,7 +219,7 @@ mod tests {
             (None, Reason::FirstHit),
         ] {
             let decision = decide(&Facts {
-                first_poll: false,
+                baseline: false,
                 first_run: FirstRun::Record,
                 after_outage: true,
                 published: hours.map(|hours| now - SignedDuration::from_secs(hours * HOUR)),

@@ -236,8 +236,8 @@ pub struct HitFacts<'a> {
     pub feed: &'a Feed,
     /// What the feed is called.
     pub feed_title: Option<&'a str>,
-    /// No poll of the feed has succeeded before.
-    pub first_poll: bool,
+    /// The item was there before the feed was watched.
+    pub baseline: bool,
     /// The match.
     pub found: &'a Match,
     /// When.
@@ -307,7 +307,7 @@ pub fn hit_alert(facts: &HitFacts<'_>) -> AlertRecord {
                 source: item.source.as_ref().and_then(|source| source.title.clone()),
                 copy_of: None,
                 revision: facts.revision,
-                backfill: facts.first_poll,
+                backfill: facts.baseline,
                 highlights: highlights(&found.spans),
             }),
             operator: None,
@@ -402,7 +402,7 @@ pub(crate) mod tests {
             revision: 1,
             feed: &feed,
             feed_title: Some("Example News"),
-            first_poll: false,
+            baseline: false,
             found: &Match { rule: 0, severity: Severity::High, spans: vec![span] },
             now: Timestamp::from_second(1_700_000_000).unwrap(),
             instance: "test",

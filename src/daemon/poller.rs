@@ -21,7 +21,7 @@ use crate::pipeline::{self, Arrival, Batch, Ingested};
 use crate::poll::Hints;
 use crate::recognition;
 use crate::schedule::rate::Limits;
-use crate::schedule::{self, Answer, FeedState, Heed, Next, Pace, Polled, Seen};
+use crate::schedule::{self, Answer, Baseline, FeedState, Heed, Next, Pace, Polled, Seen};
 use crate::store::Store;
 
 /// How long the reading of one document may take before its poll counts as failed.
@@ -220,11 +220,11 @@ impl Poller {
         body: Box<Body>,
     ) -> anyhow::Result<Result<Taken, Failure>> {
         let (poller, feed) = (self.clone(), feed.clone());
-        let first_poll = before.baseline_at.is_none();
+        let baseline = Baseline::of(before);
         let outage = schedule::outage(before, self.clock.now());
         let now = self.clock.now();
         let work = tokio::task::spawn_blocking(move || {
-            poller.ingest_body(&feed, first_poll, outage, now, *body)
+            poller.ingest_body(&feed, baseline, outage, now, *body)
         });
         match tokio::time::timeout(PARSE_BUDGET, work).await {
             Ok(Ok(result)) => result,
@@ -239,7 +239,7 @@ impl Poller {
     fn ingest_body(
         &self,
         feed: &Feed,
-        first_poll: bool,
+        baseline: Baseline,
         outage: Option<Timestamp>,
         now: Timestamp,
         body: Body,
@@ -278,13 +278,13 @@ impl Poller {
             warnings: std::mem::take(&mut parsed.warnings),
         };
         let title = feed.title.as_deref().or(parsed.feed.title.as_deref());
-        let arrival = Arrival { feed, feed_title: title, first_poll, outage, now };
+        let arrival = Arrival { feed, feed_title: title, baseline, outage, now };
         let keys: Vec<ItemKey> = parsed.items.iter().map(|item| item.key).collect();
         let looked_up = self.store.read(|reader| {
             let known = reader.known(&feed.name, &keys)?;
             let unknown = parsed.items.iter().filter(|item| !known.contains_key(&item.key));
             // Before the first poll nothing is there to be recognised.
-            let unknown = unknown.take(if first_poll { 0 } else { keys.len() });
+            let unknown = unknown.take(if baseline == Baseline::All { 0 } else { keys.len() });
             let namesakes = reader.namesakes(&feed.name, unknown)?;
             Ok((known, namesakes))
         });

@@ -808,3 +808,22 @@ async fn after_an_outage_the_news_of_three_days_is_told_and_what_is_older_record
     let flags: Vec<_> = world.items().into_iter().map(|item| item.flags).collect();
     assert_eq!(flags.iter().filter(|flags| **flags == ["outage"]).count(), 2);
 }
+
+#[tokio::test]
+async fn what_a_cut_off_first_body_left_out_is_old_when_it_is_older_than_the_first_poll() {
+    let world = world().await;
+    world.edit_main("first_run = \"alert\"", "first_run = \"record\"");
+    let before = Entry { date: "Mon, 18 Sep 2023 08:00:00 GMT", ..entry("1", NEWS) };
+    let after =
+        Entry { date: "Mon, 18 Sep 2023 09:30:00 GMT", ..entry("2", "Lavrov rings Wang Yi") };
+    let first = rss(&[entry("0", "Rain in Oslo"), before]);
+    let cut = &first[..first.find("Wang").unwrap()];
+    serve(&world, "alpha", "", cut);
+    world.tick().await;
+    assert_eq!(world.feed("alpha").state, "degraded");
+    serve(&world, "alpha", "", &rss(&[after, entry("0", "Rain in Oslo"), before]));
+    world.advance(SignedDuration::from_hours(1));
+    world.tick().await;
+    assert_eq!(world.alerted(), ["Lavrov rings Wang Yi"]);
+    assert_eq!(world.hits().len(), 2);
+}
