@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Files};
 use crate::diagnostic::{Gravity, Problem, SourceFile};
 use crate::feed::{self, Document, FeedLink, ParseError, ParsedFeed};
-use crate::fetch::{Body, Fetcher, Outcome, Request, Validators};
+use crate::fetch::{Body, Fetcher, Outcome, Request, Validators, same_server};
 use crate::opml::Outline;
 use crate::text::clean::clean;
 
@@ -59,8 +59,9 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         return Ok(Exit::Config);
     };
     let to = destination(&files, &arguments.to)?;
-    let asker = Asker::new(&config, arguments.allow_private)?;
     let url = address(&arguments.url)?;
+    let private = arguments.allow_private.then(|| url.clone());
+    let asker = Asker::new(&config, private)?;
     if is_known(&config, &url) {
         return Ok(Exit::No);
     }
@@ -74,7 +75,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     if is_known(&config, &found.url) {
         return Ok(Exit::No);
     }
-    let table = table(&config, &found, arguments);
+    let table = table(&config, &found, &asker, arguments);
     checked(&files, &to, &table)?;
     if !arguments.dry_run {
         append(&to, &table).with_context(|| format!("failed to write {}", to.display()))?;
@@ -104,17 +105,22 @@ struct Asker {
     fetcher: Fetcher,
     runtime: tokio::runtime::Runtime,
     access: config::access::Access,
-    allow_private: bool,
+    /// The address whose server may be a private one. A page must not lead to another.
+    private: Option<Url>,
 }
 
 impl Asker {
-    fn new(config: &Config, allow_private: bool) -> anyhow::Result<Self> {
+    fn new(config: &Config, private: Option<Url>) -> anyhow::Result<Self> {
         Ok(Self {
             fetcher: Fetcher::new(&config.poll).context("failed to set up HTTP")?,
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
             access: config.poll.access.access("feeds-add"),
-            allow_private,
+            private,
         })
+    }
+
+    fn may_be_private(&self, url: &Url) -> bool {
+        self.private.as_ref().is_some_and(|private| same_server(url, private))
     }
 
     fn ask(&self, url: &Url) -> anyhow::Result<Body> {
@@ -122,7 +128,7 @@ impl Asker {
             url: url.clone(),
             moved_to: None,
             validators: Validators::default(),
-            allow_private: self.allow_private,
+            allow_private: self.may_be_private(url),
             access: self.access.clone(),
         };
         match self.runtime.block_on(self.fetcher.fetch(&request, Clock::System.now())) {
@@ -130,8 +136,11 @@ impl Asker {
             Outcome::NotModified { .. } => bail!("{url}: 304 to a request without conditions"),
             Outcome::Failed(failure) => {
                 // The configuration's word for it is the command's too.
-                let why =
-                    failure.message.replace("set allow_private = true", "add --allow-private");
+                let instead = match &self.private {
+                    None => "add --allow-private",
+                    Some(_) => "give that address to feeds add",
+                };
+                let why = failure.message.replace("set allow_private = true", instead);
                 bail!("{url}: {why}")
             }
         }
@@ -241,7 +250,7 @@ fn list(config: &Config, links: &[FeedLink]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn table(config: &Config, found: &Found, arguments: &Arguments) -> String {
+fn table(config: &Config, found: &Found, asker: &Asker, arguments: &Arguments) -> String {
     let about = &found.parsed.feed;
     let outline = Outline {
         title: about.title.as_deref().map(clean).unwrap_or_default().into_owned(),
@@ -255,7 +264,7 @@ fn table(config: &Config, found: &Found, arguments: &Arguments) -> String {
     let name = arguments.name.clone();
     let name = name.unwrap_or_else(|| name_of(&outline, &found.url, &mut names));
     let mut table = feed_table(&name, &outline, &found.url).trim_end().to_owned();
-    if arguments.allow_private {
+    if asker.may_be_private(&found.url) {
         table += "\nallow_private = true";
     }
     table + "\n"

@@ -454,7 +454,8 @@ fn failure(kind: FailureKind, message: String) -> Box<Failure> {
     Box::new(Failure { kind, message, freshness: Freshness::default() })
 }
 
-fn same_server(a: &Url, b: &Url) -> bool {
+/// Whether two addresses are of one host and port.
+pub(crate) fn same_server(a: &Url, b: &Url) -> bool {
     a.host() == b.host() && a.port_or_known_default() == b.port_or_known_default()
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 pub use self::client::Fetcher;
+pub(crate) use self::client::same_server;
 use crate::config::Config;
 use crate::config::access::Access;
 pub use crate::poll::{Failure, FailureKind, Freshness, Validators};

@@ -141,6 +141,18 @@ async fn a_page_that_names_one_feed_leads_to_it() {
 }
 
 #[tokio::test]
+async fn a_page_does_not_lead_to_another_private_server() {
+    let (server, elsewhere) = (Server::start().await, Server::start_on("127.0.0.2:0").await);
+    let inside = elsewhere.url("/desk.xml");
+    let page =
+        format!("<html><link rel=alternate type='application/rss+xml' href='{inside}'></html>");
+    server.set("/", Answer::status("200 OK", "content-type: text/html\r\n", &page));
+    let shown = out(&Demo::new(), 4, &add(&server.url("/"), &[])).await;
+    assert!(shown.contains("give that address to feeds add if that is meant"), "{shown}");
+    assert!(elsewhere.requests("/desk.xml").is_empty());
+}
+
+#[tokio::test]
 async fn of_several_feeds_one_is_picked() {
     let server = Server::start().await;
     let page = "<html><link rel=alternate type='application/rss+xml' title='All news' href=/a.xml>\
