@@ -32,7 +32,9 @@ pub(super) struct Jsonl {
 struct Open {
     file: File,
     /// The ids at the end of the file when it was opened.
-    written: HashSet<String>,
+    found: HashSet<String>,
+    /// The ids of the last delivery, should the note of it fail.
+    last: Vec<String>,
 }
 
 impl Jsonl {
@@ -43,13 +45,17 @@ impl Jsonl {
 
     pub(super) fn deliver(&self, alerts: &[Outgoing<'_>]) -> Delivery {
         let mut open = self.open.lock().expect("no delivery panics while it writes");
-        let missing = alerts.iter().filter(|alert| !open.written.contains(&alert.record.id));
+        let stands = |id: &String| open.found.contains(id) || open.last.contains(id);
+        let missing = alerts.iter().filter(|alert| !stands(&alert.record.id));
         let lines: String = missing.map(|alert| format!("{}\n", alert.line)).collect();
         if lines.is_empty() {
             return Delivery::Delivered;
         }
         match append(&mut open.file, &lines) {
-            Ok(()) => Delivery::Delivered,
+            Ok(()) => {
+                open.last = alerts.iter().map(|alert| alert.record.id.clone()).collect();
+                Delivery::Delivered
+            }
             Err(error) => {
                 Delivery::again(format!("writing {} failed: {error}", self.path.display()))
             }
@@ -57,8 +63,9 @@ impl Jsonl {
     }
 
     pub(super) fn reopen(&self) -> io::Result<()> {
-        let fresh = open(&self.path)?;
-        *self.open.lock().expect("no delivery panics while it writes") = fresh;
+        // What a delivery under way has written of a line must not be taken for half a one.
+        let mut now = self.open.lock().expect("no delivery panics while it writes");
+        *now = open(&self.path)?;
         Ok(())
     }
 }
@@ -77,8 +84,8 @@ fn open(path: &Path) -> io::Result<Open> {
     if whole < tail.len() {
         file.set_len(start + whole as u64)?;
     }
-    let written = tail[..whole].split(|byte| *byte == b'\n').filter_map(id).collect();
-    Ok(Open { file, written })
+    let found = tail[..whole].split(|byte| *byte == b'\n').filter_map(id).collect();
+    Ok(Open { file, found, last: Vec::new() })
 }
 
 /// The id of a record, where the line is one.
@@ -136,6 +143,17 @@ mod tests {
         let reopened = Jsonl::open(&path).unwrap();
         deliver(&reopened, "1");
         deliver(&reopened, "2");
+        assert_eq!(ids(&path), ["1", "2"]);
+    }
+
+    #[test]
+    fn an_alert_whose_delivery_could_not_be_noted_is_not_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts.jsonl");
+        let jsonl = Jsonl::open(&path).unwrap();
+        deliver(&jsonl, "1");
+        deliver(&jsonl, "1");
+        deliver(&jsonl, "2");
         assert_eq!(ids(&path), ["1", "2"]);
     }
 
