@@ -590,10 +590,10 @@ impl Daemon {
         let receivers = open_receivers(&config)?;
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
         let exporter = self.changed_exporter(&config).await?;
+        let config = Arc::new(learnt(config, &self.store)?);
         let now = self.clock.now();
         self.store.adopt_feeds(&config.feeds, now).await?;
         warn_of_impatience(&config);
-        let config = Arc::new(learnt(config, &self.store)?);
         let queue = load_queue(&self.store, &config, now)?;
         let polling = self.polling.values().map(|poll| poll.feed.name.clone()).collect();
         self.queue.replace(queue, &polling);
