@@ -144,7 +144,10 @@ fn in_force(connection: &Connection, at: Timestamp) -> Result<Vec<Silence>, Stor
     let mut rows = statement.query([millis(at)])?;
     let mut silences = Vec::new();
     while let Some(row) = rows.next()? {
-        silences.push(read(row)?);
+        // One that cannot be read mutes nothing and stops nothing; `silence list` says so.
+        if let Some(silence) = readable(read(row))? {
+            silences.push(silence);
+        }
     }
     Ok(silences)
 }
@@ -162,7 +165,7 @@ pub(super) fn sum_up(
     let mut rows = statement.query([millis(now)])?;
     let mut told = 0;
     while let Some(row) = rows.next()? {
-        let silence = read(row)?;
+        let Some(silence) = readable(read(row))? else { continue };
         let (held, deliveries) = held(connection, &silence, config, now)?;
         let worst = held.worst();
         let summary = silence::summary(&silence, held, &config.instance, now);
@@ -246,6 +249,14 @@ fn add_delivery(deliveries: &mut Vec<OutgoingDelivery>, delivery: OutgoingDelive
 
 fn severity(name: String) -> Result<Severity, StoreError> {
     Severity::from_name(&name).ok_or(StoreError::Corrupt { what: "severity", value: name })
+}
+
+/// A silence, unless it is damaged.
+fn readable(read: Result<Silence, StoreError>) -> Result<Option<Silence>, StoreError> {
+    match read {
+        Err(StoreError::Corrupt { .. }) => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 fn read(row: &Row<'_>) -> Result<Silence, StoreError> {

@@ -290,6 +290,16 @@ async fn a_silence_of_a_clock_that_was_years_ahead_lasts_no_longer_than_it_was_m
     assert_eq!(until.duration_since(world.clock.now()), SignedDuration::from_hours(4));
 }
 
+#[tokio::test]
+async fn a_silence_that_cannot_be_read_mutes_nothing_and_stops_nothing() {
+    let mut world = silenced("").await;
+    let database = rusqlite::Connection::open(world.database()).unwrap();
+    database.execute("UPDATE silences SET matcher = 'damaged'", []).unwrap();
+    world.publish("alpha", NEWS);
+    world.tick().await;
+    assert_eq!(world.alerted(), [NEWS]);
+}
+
 /// Stores an alert of that type and severity about the story of the first one.
 async fn tell(world: &World, kind: &str, severity: Severity) {
     let mut records = Vec::new();
