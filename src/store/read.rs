@@ -249,13 +249,12 @@ impl Reader {
     /// When the newest items of a feed came, newest first: when they were published by their own
     /// account, at the latest when they were seen.
     pub fn times_of_items(&self, feed: &FeedName) -> Result<Vec<Timestamp>, StoreError> {
-        // Ids grow with time; by the index of the key, as the primary key would be gone through for
-        // the items of all feeds.
+        // Ids grow with time.
         let mut statement = self.connection.prepare_cached(
             "SELECT min(first_seen, coalesce(published, first_seen)) FROM items
              WHERE feed = (SELECT id FROM feeds WHERE name = ?1)
                AND (baseline = 0 OR published IS NOT NULL)
-             ORDER BY +id DESC LIMIT ?2",
+             ORDER BY id DESC LIMIT ?2",
         )?;
         let times = statement
             .query_map(params![feed.as_str(), MOST_TIMES], |row| row.get(0))?

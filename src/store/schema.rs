@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 11] = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11];
+const STEPS: [&str; 12] = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -261,6 +261,14 @@ CREATE TABLE acks (
   ended_at  INTEGER
 ) STRICT;
 CREATE INDEX acks_open ON acks (story) WHERE ended_at IS NULL;
+";
+
+const V12: &str = "
+-- What is asked often must not cost more the more there is.
+CREATE INDEX deliveries_by_state ON deliveries (state);
+CREATE INDEX deliveries_ended ON deliveries (receiver, finished_at) WHERE state != 'due';
+-- In it the items of a feed stand in the order of their ids.
+CREATE INDEX items_by_feed ON items (feed);
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.
