@@ -61,11 +61,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say that alerts were seen: updates of their stories are kept from people until the picture
-    /// changes
+    /// Say that alerts were seen, by whom and why
     #[command(after_help = "\
-Until the severity rises, a first denial or confirmation comes, or another origin corroborates it. Muted updates are
-stored, shown by `alerts`, and written to logs.
+`alerts` and `alerts show` say so. Nothing is muted by it: every hit is an alert of its own.
 Example:
   newswatch alerts ack 1c3c5cab0f32 --why 'told the desk'")]
     Ack {

@@ -1,5 +1,5 @@
 //! `newswatch backtest --alerts`: which stories would have opened, what would have been told, to
-//! whom, and why: every item at its published time, through the function that the daemon uses.
+//! whom, and why: every item at its published time. The daemon itself tells each hit.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
