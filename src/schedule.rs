@@ -283,6 +283,7 @@ pub fn lease(before: &FeedState, pace: Pace, now: Timestamp) -> FeedState {
     let interval = pace.interval(before);
     let pause = TRANSIENT[0].min(seconds(interval).max(1));
     let mut feed = before.clone();
+    correct_times(&mut feed, now);
     if !pace.local {
         trust::start(&mut feed, now);
     }
@@ -290,6 +291,28 @@ pub fn lease(before: &FeedState, pace: Pace, now: Timestamp) -> FeedState {
     feed.next_due = now + SignedDuration::from_secs(pause);
     feed.interval = Some(interval);
     feed
+}
+
+/// What a clock that was ahead has dated into the future was now at the latest: nothing may last as
+/// long as the clock was wrong.
+fn correct_times(feed: &mut FeedState, now: Timestamp) {
+    feed.checked_at = feed.checked_at.filter(|at| *at <= now);
+    let FeedState { failure_since, moved_at, distrusted_at, last_body, last_ok, .. } = feed;
+    for time in [failure_since, moved_at, distrusted_at, last_body, last_ok] {
+        *time = time.map(|time| time.min(now));
+    }
+    let FeedState { last_new_item, baseline_at, gap_at, migrated_at, .. } = feed;
+    for time in [last_new_item, baseline_at, gap_at, migrated_at, &mut feed.troubles.failing_since]
+    {
+        *time = time.map(|time| time.min(now));
+    }
+    feed.state_since = feed.state_since.min(now);
+    for time in feed.troubles.found.values_mut() {
+        *time = (*time).min(now);
+    }
+    if let Some(moving) = &mut feed.moving {
+        moving.since = moving.since.min(now);
+    }
 }
 
 /// The state that follows `before` when the poll that was started at `before.last_request` went

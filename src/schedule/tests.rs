@@ -359,3 +359,17 @@ fn a_feed_that_was_not_polled_for_a_day_longer_than_usual_had_an_outage() {
     assert_eq!(outage(&patient, time(47 * HOUR)), None);
     assert_eq!(outage(&FeedState::new(time(0), time(0)), time(DAY)), None, "it was never polled");
 }
+
+#[test]
+fn what_a_clock_that_was_ahead_has_dated_begins_when_it_is_right_again() {
+    let (ahead, now) = (time(365 * 24 * HOUR), time(0));
+    let mut feed = FeedState::new(ahead, ahead);
+    feed.failure_since = Some(ahead);
+    feed.distrusted_at = Some(ahead);
+    feed.checked_at = Some(ahead);
+    feed.troubles.failing_since = Some(ahead);
+    let leased = lease(&feed, PACE, now);
+    assert_eq!((leased.state_since, leased.failure_since), (now, Some(now)));
+    assert_eq!((leased.distrusted_at, leased.checked_at), (Some(now), None));
+    assert_eq!(leased.troubles.failing_since, Some(now));
+}
