@@ -94,13 +94,7 @@ struct Tally {
 
 /// Tries rules on past items.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let config = match config_files::load(global)? {
-        Ok(config) => config,
-        Err(problems) => {
-            say(&problems);
-            return Ok(Exit::Config);
-        }
-    };
+    let Some(config) = config_files::usable(global)? else { return Ok(Exit::Config) };
     let old = match &arguments.against {
         None => None,
         Some(path) => match old_rules(path) {

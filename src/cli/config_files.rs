@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
-use super::{Global, Refused};
+use super::{Global, Refused, complain};
 use crate::config::toml_file::nearest;
 use crate::config::{self, Checked, Config, Directories, Files};
 use crate::diagnostic::{Gravity, Problem, SourceFile};
@@ -140,9 +140,7 @@ pub(crate) fn load(global: &Global) -> anyhow::Result<Result<Config, String>> {
 }
 
 /// The configuration, checked, and what its rules were compiled from.
-pub(crate) fn load_with_sources(
-    global: &Global,
-) -> anyhow::Result<Result<(Config, Sources), String>> {
+fn load_with_sources(global: &Global) -> anyhow::Result<Result<(Config, Sources), String>> {
     let files = read(global)?;
     let Checked { config, sources, problems, .. } = config::check(&files);
     for warning in problems.iter().filter(|problem| problem.gravity == Gravity::Warning) {
@@ -158,6 +156,21 @@ pub(crate) fn load_with_sources(
         }
         None => Err(render_errors(&problems)),
     })
+}
+
+/// The configuration, checked; when it cannot be used, what is wrong with it is said, and the command
+/// ends.
+pub(crate) fn usable(global: &Global) -> anyhow::Result<Option<Config>> {
+    Ok(usable_with_sources(global)?.map(|(config, _)| config))
+}
+
+/// The same, and what its rules were compiled from.
+pub(crate) fn usable_with_sources(global: &Global) -> anyhow::Result<Option<(Config, Sources)>> {
+    let loaded = load_with_sources(global)?;
+    if let Err(problems) = &loaded {
+        complain(problems);
+    }
+    Ok(loaded.ok())
 }
 
 /// The errors among problems, as text.

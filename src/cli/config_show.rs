@@ -9,7 +9,7 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use toml::{Table, Value};
 
-use super::{Exit, Global, complain, config_files};
+use super::{Exit, Global, config_files};
 use crate::config::access::{Access, Authorization, Defaults, Proxy, ProxyUser, is_secret_header};
 use crate::config::{
     Address, Config, Feed, FirstRun, Mode, Receiver, ReceiverKind, Route, SecretSource, Smtp,
@@ -38,16 +38,9 @@ enum Command {
 /// Prints the configuration.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
     let Command::Show = arguments.command;
-    match config_files::load(global)? {
-        Ok(config) => {
-            write!(std::io::stdout(), "{}", toml::to_string(&table(&config))?)?;
-            Ok(Exit::Done)
-        }
-        Err(problems) => {
-            complain(&problems);
-            Ok(Exit::Config)
-        }
-    }
+    let Some(config) = config_files::usable(global)? else { return Ok(Exit::Config) };
+    write!(std::io::stdout(), "{}", toml::to_string(&table(&config))?)?;
+    Ok(Exit::Done)
 }
 
 fn table(config: &Config) -> Table {

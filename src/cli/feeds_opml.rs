@@ -9,7 +9,6 @@ use clap::Args;
 use url::Url;
 
 use super::{Exit, Global, config_files, say};
-use crate::config::Config;
 use crate::opml::{self, Outline};
 
 /// The largest OPML document, in bytes.
@@ -143,13 +142,7 @@ pub(super) fn feed_table(name: &str, outline: &Outline, url: &Url) -> String {
 
 /// Writes the configuration's feeds as OPML.
 pub(crate) fn export(global: &Global, arguments: &Export) -> anyhow::Result<Exit> {
-    let config: Config = match config_files::load(global)? {
-        Ok(config) => config,
-        Err(problems) => {
-            say(&problems);
-            return Ok(Exit::Config);
-        }
-    };
+    let Some(config) = config_files::usable(global)? else { return Ok(Exit::Config) };
     let feeds = config.feeds.iter().filter(|feed| arguments.all || feed.enabled);
     let outlines: Vec<Outline> = feeds
         .map(|feed| Outline {

@@ -62,13 +62,7 @@ pub(crate) struct Arguments {
 
 /// Polls a feed and shows it.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let config = match config_files::load(global)? {
-        Ok(config) => config,
-        Err(problems) => {
-            complain(&problems);
-            return Ok(Exit::Config);
-        }
-    };
+    let Some(config) = config_files::usable(global)? else { return Ok(Exit::Config) };
     let feed = feed(&config, &arguments.name)?.clone();
     let clock = Clock::System;
     let now = clock.now();

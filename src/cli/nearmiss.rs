@@ -60,13 +60,7 @@ const COLUMNS: &[Column<Row>] = &[
 
 /// Lists near misses; exit code 1 when there is none.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let config = match config_files::load(global)? {
-        Ok(config) => config,
-        Err(problems) => {
-            say(&problems);
-            return Ok(Exit::Config);
-        }
-    };
+    let Some(config) = config_files::usable(global)? else { return Ok(Exit::Config) };
     let rule = &arguments.rule;
     let Compiled { set, sources, .. } =
         rules::compile_rule(rule, &config_files::read(global)?.rules);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::list::{self, Column, Format, Output};
-use super::{Exit, Global, complain, config_files, config_show, say};
+use super::{Exit, Global, config_files, config_show, say};
 use crate::alert::route::{self, Held, Planned, Subject};
 use crate::alert::silence;
 use crate::clock::Clock;
@@ -96,13 +96,7 @@ const COLUMNS: &[Column<Row>] = &[
 /// Says who would be told.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
     let Command::Test(test) = &arguments.command;
-    let config = match config_files::load(global)? {
-        Ok(config) => config,
-        Err(problems) => {
-            complain(&problems);
-            return Ok(Exit::Config);
-        }
-    };
+    let Some(config) = config_files::usable(global)? else { return Ok(Exit::Config) };
     let rule = test.rule.as_deref();
     let known = rule.map(|id| config.rules.rules().iter().find(|rule| *rule.id == *id));
     let rule = match (known, rule) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{Exit, Global, complain, config_files};
+use super::{Exit, Global, config_files};
 use crate::clock::Clock;
 use crate::daemon::{self, Setup, Summary};
 
@@ -26,13 +26,7 @@ pub(crate) struct Arguments {
 
 /// Runs the daemon, or one round of it.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let config = match config_files::load(global)? {
-        Ok(config) => config,
-        Err(problems) => {
-            complain(&problems);
-            return Ok(Exit::Config);
-        }
-    };
+    let Some(config) = config_files::usable(global)? else { return Ok(Exit::Config) };
     let again = global.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -151,12 +151,8 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
 }
 
 fn add(global: &Global, add: &Add, now: Timestamp) -> anyhow::Result<Exit> {
-    let (config, sources) = match config_files::load_with_sources(global)? {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            complain(&problems);
-            return Ok(Exit::Config);
-        }
+    let Some((config, sources)) = config_files::usable_with_sources(global)? else {
+        return Ok(Exit::Config);
     };
     let matcher = matcher(add, &config, &sources)?;
     let until = until(add, now)?;

@@ -1,24 +1,9 @@
 //! `kill -9` at any moment repeats a poll; it never loses or doubles anything.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
 use newswatch::store::{ItemFilter, Reader};
 
+use super::kills::start;
 use super::server::{Answer, Server};
-
-fn start(folder: &Path, arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_newswatch"))
-        .arg("--config")
-        .arg(folder)
-        .args(arguments)
-        .env_remove("STATE_DIRECTORY")
-        .env_remove("LOGS_DIRECTORY")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
 
 fn document(items: usize) -> String {
     let items: String = (1..=items)

@@ -57,7 +57,8 @@ fn answer(numbers: &mut Numbers) -> Answer {
     }
 }
 
-fn start(folder: &Path, arguments: &[&str]) -> Child {
+/// The program with that configuration, to be killed.
+pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_newswatch"))
         .arg("--config")
         .arg(folder)
