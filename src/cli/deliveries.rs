@@ -30,13 +30,13 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make deliveries that were given up due again; a running daemon sends them within
-    /// seconds
+    /// Make deliveries due now that were given up, or that wait because an attempt failed; a
+    /// running daemon sends them within seconds
     Retry {
         /// The deliveries, as the list names them
         #[arg(required_unless_present = "since", value_name = "ID")]
         ids: Vec<i64>,
-        /// All that were given up since then: a time as 2023-09-18 or 2023-09-18T10:00Z, or a while ago as 12h
+        /// All that were given up since then, and all that wait: a time as 2023-09-18 or 2023-09-18T10:00Z, or a while ago as 12h
         #[arg(long, value_name = "TIME", conflicts_with = "ids")]
         since: Option<String>,
     },
@@ -62,15 +62,15 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         let path = config_files::database_path(global)?;
         if let Some(since) = since {
             let since = list::moment(since, now).context("--since")?;
-            let due = store::retry_dead_since(&path, since, now)?;
+            let due = store::retry_failed_since(&path, since, now)?;
             say(&format!("{due} made due again"));
             return Ok(if due > 0 { Exit::Done } else { Exit::No });
         }
-        let retried = store::retry_dead(&path, ids, now)?;
+        let retried = store::retry_failed(&path, ids, now)?;
         for (id, retried) in ids.iter().zip(&retried) {
             match retried {
                 Retried::Due => {}
-                Retried::WasDue => say(&format!("delivery {id} is due already")),
+                Retried::Untried => say(&format!("delivery {id} has not been tried yet")),
                 Retried::WasSent => say(&format!("delivery {id} was sent")),
                 Retried::Unknown => complain(&format!("newswatch: there is no delivery {id}")),
             }

@@ -21,9 +21,9 @@ use crate::store::{DueDelivery, Settled, Store, StoreError};
 const BATCH: u32 = 64;
 /// Alerts of one digest in one message; what is more comes in further ones.
 const MOST_IN_DIGEST: u32 = 200;
-/// A receiver that could not be reached is left alone for so long at most, whatever the delivery
-/// that failed: the next one may fare better.
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+/// After an attempt that failed a receiver is left alone for so long at most: the next delivery may
+/// fare better.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 /// The outbox is looked into at least this often: `deliveries retry` makes rows due from outside.
 const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(5);
 /// How long to wait when the store cannot be read or written.
@@ -364,9 +364,9 @@ mod tests {
     #[test]
     fn a_pause_ends_in_time_or_when_the_clock_is_set_back() {
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
-        assert!(lasts(at(300), at(0)));
-        assert!(lasts(at(300), at(299)));
-        assert!(!lasts(at(300), at(300)));
+        assert!(lasts(at(30), at(0)));
+        assert!(lasts(at(30), at(29)));
+        assert!(!lasts(at(30), at(30)));
         assert!(!lasts(at(3600), at(0)), "no pause is that long");
     }
 }

@@ -370,7 +370,7 @@ impl Drop for Store {
 
 /// Makes deliveries that were given up due again, beside a daemon that may be running, and says
 /// what became of each. The daemon finds them at its next look into the outbox.
-pub fn retry_dead(
+pub fn retry_failed(
     path: &Path,
     deliveries: &[i64],
     now: Timestamp,
@@ -378,15 +378,16 @@ pub fn retry_dead(
     beside(path, |connection| outbox::retry(connection, deliveries, now))
 }
 
-/// Makes all deliveries due again that were given up since then, and says how many.
-pub fn retry_dead_since(
+/// Makes all deliveries due at once that were given up since then or wait because an attempt failed, and
+/// says how many.
+pub fn retry_failed_since(
     path: &Path,
     since: Timestamp,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
     beside(path, |connection| {
-        let dead = outbox::dead_since(connection, since)?;
-        Ok(outbox::retry(connection, &dead, now)?.len())
+        let failed = outbox::failed_since(connection, since)?;
+        Ok(outbox::retry(connection, &failed, now)?.len())
     })
 }
 

@@ -1,6 +1,6 @@
 //! The outbox: alerts on their way to receivers.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::StoreError;
@@ -48,6 +48,11 @@ pub enum Settled {
     },
 }
 
+/// A receiver that takes an alert after it took none for so long is back: what waits for it because
+/// an attempt failed is due at once. Where single alerts are refused, the others still arrive, and
+/// those wait as long as ever.
+const BACK_AFTER: SignedDuration = SignedDuration::from_mins(10);
+
 /// Writes down how an attempt went.
 pub(crate) fn settle(
     connection: &Connection,
@@ -69,6 +74,20 @@ pub(crate) fn settle(
              WHERE id = ?1",
         )?
         .execute(params![delivery, state, error, next, finished, made])?;
+    if let Settled::Sent { at } = settled {
+        let earliest = at.checked_sub(BACK_AFTER).map_or(i64::MIN, millis);
+        connection
+            .prepare_cached(
+                "UPDATE deliveries SET next_attempt = ?2
+                 WHERE receiver = (SELECT receiver FROM deliveries WHERE id = ?1)
+                   AND state = 'due' AND attempts > 0 AND next_attempt > ?2
+                   AND ?3 >= (
+                     SELECT max(others.finished_at) FROM deliveries AS others
+                     WHERE others.receiver = deliveries.receiver AND others.state != 'due'
+                       AND others.state = 'sent' AND others.id <> ?1)",
+            )?
+            .execute(params![delivery, millis(*at), earliest])?;
+    }
     Ok(())
 }
 
@@ -77,27 +96,30 @@ pub(crate) fn settle(
 pub enum Retried {
     /// It is due.
     Due,
-    /// It was due already.
-    WasDue,
+    /// It has not been tried yet.
+    Untried,
     /// The receiver has it.
     WasSent,
     /// There is none of that number.
     Unknown,
 }
 
-/// The deliveries that were given up since then.
-pub(crate) fn dead_since(
+/// The deliveries that were given up since then, and those that wait because an attempt failed.
+pub(crate) fn failed_since(
     connection: &Connection,
     since: Timestamp,
 ) -> Result<Vec<i64>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT id FROM deliveries WHERE state = 'dead' AND finished_at >= ?1 ORDER BY alert",
+        "SELECT id FROM deliveries
+         WHERE state = 'dead' AND finished_at >= ?1 OR state = 'due' AND attempts > 0
+         ORDER BY alert",
     )?;
     let ids = statement.query_map([millis(since)], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(ids)
 }
 
-/// Makes dead deliveries due at once, as if they had never been tried.
+/// Makes deliveries due at once that were given up or wait because an attempt failed, as if they had
+/// never been tried.
 pub(crate) fn retry(
     connection: &Connection,
     deliveries: &[i64],
@@ -105,7 +127,7 @@ pub(crate) fn retry(
 ) -> Result<Vec<Retried>, StoreError> {
     let mut update = connection.prepare_cached(
         "UPDATE deliveries SET state = 'due', attempts = 0, next_attempt = ?2, finished_at = NULL
-         WHERE id = ?1 AND state = 'dead'",
+         WHERE id = ?1 AND (state = 'dead' OR state = 'due' AND attempts > 0)",
     )?;
     let mut state = connection.prepare_cached("SELECT state FROM deliveries WHERE id = ?1")?;
     let mut retry = |id: &i64| {
@@ -116,7 +138,7 @@ pub(crate) fn retry(
         Ok(match state.as_deref() {
             None => Retried::Unknown,
             Some("sent") => Retried::WasSent,
-            Some(_) => Retried::WasDue,
+            Some(_) => Retried::Untried,
         })
     };
     deliveries.iter().map(&mut retry).collect()

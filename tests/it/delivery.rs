@@ -36,6 +36,27 @@ async fn an_alert_that_waits_to_be_tried_again_comes_in_time_though_the_clock_wa
 }
 
 #[tokio::test]
+async fn what_failed_while_a_receiver_was_away_is_tried_at_once_when_it_is_back() {
+    let mut world = World::new().await;
+    world.publish("alpha", "Wang Yi thanks Lavrov");
+    world.tick().await;
+    world.publish("alpha", NEWS);
+    world.server.set(HOOK, Answer::status("503 Service Unavailable", "", ""));
+    for _ in 0..3 {
+        world.tick().await;
+        world.advance(SignedDuration::from_mins(6));
+    }
+    let deliveries = world.deliveries();
+    let waiting = deliveries.iter().find(|delivery| delivery.state == "due").unwrap();
+    assert!(waiting.next_attempt.unwrap() > world.clock.now() + SignedDuration::from_mins(20));
+    world.server.set(HOOK, Answer::status("200 OK", "", ""));
+    world.publish("beta", "Lavrov rings Wang Yi");
+    world.tick().await;
+    let states: Vec<_> = world.deliveries().into_iter().map(|row| row.state).collect();
+    assert_eq!(states, ["sent", "sent", "sent"]);
+}
+
+#[tokio::test]
 async fn an_alert_that_will_never_be_taken_is_given_up_and_shown() {
     let mut world = World::new().await;
     world.publish("alpha", NEWS);
@@ -60,7 +81,7 @@ async fn a_daemon_that_runs_sends_what_is_to_be_retried_within_seconds() {
     world.advance(SignedDuration::from_hours(1));
     world.server.asked(&path("alpha"), 2).await;
     // The poll brought nothing new, so that nobody wakes the deliverer.
-    newswatch::store::retry_dead(&world.database(), &[dead], world.clock.now()).unwrap();
+    newswatch::store::retry_failed(&world.database(), &[dead], world.clock.now()).unwrap();
     let asked = world.server.asked(HOOK, 2);
     tokio::pin!(asked);
     // The deliverer may have looked just before and counts its five seconds from then.
@@ -178,8 +199,8 @@ async fn what_was_given_up_since_a_time_is_sent_again() {
     world.tick().await;
     let (database, now) = (world.database(), world.clock.now());
     let since = |hours| now + SignedDuration::from_hours(hours);
-    assert_eq!(newswatch::store::retry_dead_since(&database, since(1), now).unwrap(), 0);
-    assert_eq!(newswatch::store::retry_dead_since(&database, since(-1), now).unwrap(), 1);
+    assert_eq!(newswatch::store::retry_failed_since(&database, since(1), now).unwrap(), 0);
+    assert_eq!(newswatch::store::retry_failed_since(&database, since(-1), now).unwrap(), 1);
     world.tick().await;
     assert_eq!(world.deliveries()[0].state, "sent");
 }

@@ -87,7 +87,7 @@ async fn a_receiver_that_is_gone_is_asked_no_more_until_the_next_start() {
     let why = deliveries[0].last_error.as_deref().unwrap();
     assert!(why.contains("no such hook"), "{why}");
     let dead: Vec<i64> = deliveries.iter().map(|delivery| delivery.id).collect();
-    newswatch::store::retry_dead(&world.database(), &dead, world.clock.now()).unwrap();
+    newswatch::store::retry_failed(&world.database(), &dead, world.clock.now()).unwrap();
     world.tick().await;
     assert_eq!(world.server.requests(HOOK).len(), 3);
 }
