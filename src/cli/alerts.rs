@@ -146,7 +146,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         }
         None => {}
     }
-    let filter = arguments.filter.checked(Clock::System.now())?;
+    let filter = arguments.filter.checked(global, &reader, Clock::System.now())?;
     let filter = AlertFilter { operator: arguments.operator, silence: arguments.silence, ..filter };
     if arguments.follow {
         return follow(&reader, arguments, &filter);

@@ -79,9 +79,10 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         say(&format!("{due} of {} made due again", ids.len()));
         return Ok(if due == ids.len() { Exit::Done } else { Exit::No });
     }
-    let filter = arguments.filter.checked(now)?;
+    let reader = list::reader(global)?;
+    let filter = arguments.filter.checked(global, &reader, now)?;
     let mut output = Output::new(arguments.filter.format, COLUMNS).with_fields(FIELDS);
-    list::reader(global)?.deliveries(arguments.dead, &filter, |row| output.row(&row))?;
+    reader.deliveries(arguments.dead, &filter, |row| output.row(&row))?;
     output.finish()?;
     Ok(Exit::Done)
 }

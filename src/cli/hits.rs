@@ -46,9 +46,10 @@ fn words(row: &HitRow) -> String {
 
 /// Lists stored hits, newest first.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let filter = arguments.filter.checked(Clock::System.now())?;
+    let reader = list::reader(global)?;
+    let filter = arguments.filter.checked(global, &reader, Clock::System.now())?;
     let mut output = Output::new(arguments.filter.format, COLUMNS).with_fields(FIELDS);
-    list::reader(global)?.hits(&filter, |row| output.row(&row))?;
+    reader.hits(&filter, |row| output.row(&row))?;
     output.finish()?;
     Ok(Exit::Done)
 }

@@ -31,9 +31,10 @@ const COLUMNS: &[Column<ItemRow>] = &[
 
 /// Lists stored items, newest first.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let filter = arguments.filter.checked(Clock::System.now())?;
+    let reader = list::reader(global)?;
+    let filter = arguments.filter.checked(global, &reader, Clock::System.now())?;
     let mut output = Output::new(arguments.filter.format, COLUMNS).with_fields(FIELDS);
-    list::reader(global)?.items(&filter, |row| output.row(&row))?;
+    reader.items(&filter, |row| output.row(&row))?;
     output.finish()?;
     Ok(Exit::Done)
 }

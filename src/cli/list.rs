@@ -11,10 +11,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Global, Refused};
+use super::{Global, Refused, config_files};
+use crate::config::toml_file::nearest;
 use crate::hit::Severity;
 use crate::store::{ItemFilter, Reader};
 use crate::text::clean::clean;
+
+/// Names that are listed when none is like what was asked for.
+const MOST_NAMED: usize = 20;
 
 /// How a list is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -67,8 +71,28 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// The filter as the store takes it.
-    pub(crate) fn checked(&self, now: Timestamp) -> anyhow::Result<ItemFilter> {
+    /// The filter as the store takes it. A rule and a feed must be known, to the configuration or by
+    /// what is stored: no answer must be the answer to a slip.
+    pub(crate) fn checked(
+        &self,
+        global: &Global,
+        reader: &Reader,
+        now: Timestamp,
+    ) -> anyhow::Result<ItemFilter> {
+        let (stored_rules, stored_feeds) = (reader.rules_with_hits()?, reader.feed_names()?);
+        let unknown = |name: &Option<String>, stored: &[String]| {
+            name.clone().into_iter().filter(|name| !stored.contains(name)).collect::<Vec<_>>()
+        };
+        let rule = unknown(&self.rule, &stored_rules);
+        let feed = unknown(&self.feed, &stored_feeds);
+        if !(rule.is_empty() && feed.is_empty())
+            && let Ok(config) = config_files::load(global)?
+        {
+            let rules = config.rules.rules().iter().map(|rule| &*rule.id);
+            known("rule", &rule, rules.chain(stored_rules.iter().map(String::as_str)))?;
+            let feeds = config.feeds.iter().map(|feed| feed.name.as_str());
+            known("feed", &feed, feeds.chain(stored_feeds.iter().map(String::as_str)))?;
+        }
         let time = |option: &'static str, text: &Option<String>| {
             text.as_deref().map(|text| moment(text, now).context(option)).transpose()
         };
@@ -84,6 +108,30 @@ impl Filter {
             limit: (self.limit > 0).then_some(self.limit),
         })
     }
+}
+
+/// Refuses a name that is none of the known ones, with the nearest.
+pub(super) fn known<'a>(
+    what: &str,
+    names: &[String],
+    known: impl Iterator<Item = &'a str>,
+) -> anyhow::Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut known: Vec<&str> = known.collect();
+    known.sort_unstable();
+    known.dedup();
+    let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) else {
+        return Ok(());
+    };
+    let hint = match nearest(unknown, known.iter().copied()) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None if known.is_empty() => "there is none at all".to_owned(),
+        None if known.len() <= MOST_NAMED => format!("there are {}", known.join(", ")),
+        None => format!("none of the {} has a name like it", known.len()),
+    };
+    Err(Refused::usage(format!("there is no {what} {unknown:?}; {hint}")))
 }
 
 /// The severity of that name.
@@ -120,7 +168,7 @@ fn time(text: &str) -> Option<Timestamp> {
 
 /// Opens the database that the options or the configuration name.
 pub(crate) fn reader(global: &Global) -> anyhow::Result<Reader> {
-    let path = super::config_files::database_path(global)?;
+    let path = config_files::database_path(global)?;
     Ok(Reader::open(&path)?)
 }
 

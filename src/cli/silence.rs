@@ -10,7 +10,6 @@ use super::list::{self, Column, Format, Output, short_time};
 use super::{Exit, Global, Refused, complain, config_files, say};
 use crate::alert::silence::Matcher;
 use crate::clock::Clock;
-use crate::config::toml_file::nearest;
 use crate::config::{self, Config};
 use crate::hit::Severity;
 use crate::rules::Sources;
@@ -24,8 +23,6 @@ const MOST_NAMES: usize = 50;
 pub(super) const LONGEST_WHY: usize = 500;
 /// The longest name of an author, in characters.
 const LONGEST_AUTHOR: usize = 100;
-/// Names that are listed when none is like what was asked for.
-const MOST_NAMED: usize = 20;
 
 /// The arguments of `silence`.
 #[derive(Debug, Args)]
@@ -180,35 +177,12 @@ fn matcher(add: &Add, config: &Config, sources: &Sources) -> anyhow::Result<Matc
     if names.iter().map(|names| names.len()).sum::<usize>() > MOST_NAMES {
         return Err(Refused::usage(format!("a silence names {MOST_NAMES} things at most")));
     }
-    known("rule", &add.rule, rules.iter().map(|rule| &*rule.id))?;
-    known("tag", &add.tag, rules.iter().flat_map(|rule| &rule.tags).map(String::as_str))?;
-    known("feed", &add.feed, config.feeds.iter().map(|feed| feed.name.as_str()))?;
-    known("entity", &entity, sources.entity_names())?;
+    list::known("rule", &add.rule, rules.iter().map(|rule| &*rule.id))?;
+    list::known("tag", &add.tag, rules.iter().flat_map(|rule| &rule.tags).map(String::as_str))?;
+    list::known("feed", &add.feed, config.feeds.iter().map(|feed| feed.name.as_str()))?;
+    list::known("entity", &entity, sources.entity_names())?;
     let (rule, tag, feed) = (add.rule.clone(), add.tag.clone(), add.feed.clone());
     Ok(Matcher { rule, tag, feed, entity, severity: add.severity.clone() })
-}
-
-fn known<'a>(
-    what: &str,
-    names: &[String],
-    known: impl Iterator<Item = &'a str>,
-) -> anyhow::Result<()> {
-    if names.is_empty() {
-        return Ok(());
-    }
-    let mut known: Vec<&str> = known.collect();
-    known.sort_unstable();
-    known.dedup();
-    let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) else {
-        return Ok(());
-    };
-    let hint = match nearest(unknown, known.iter().copied()) {
-        Some(near) => format!("did you mean {near:?}?"),
-        None if known.is_empty() => "there is none at all".to_owned(),
-        None if known.len() <= MOST_NAMED => format!("there are {}", known.join(", ")),
-        None => format!("none of the {} has a name like it", known.len()),
-    };
-    Err(Refused::usage(format!("there is no {what} {unknown:?}; {hint}")))
 }
 
 fn until(add: &Add, now: Timestamp) -> anyhow::Result<Timestamp> {

@@ -95,7 +95,7 @@ fn gather(
     }
     let heartbeat = reader.fact("heartbeat")?;
     let configuration = reader.fact("config")?;
-    let totals = reader.totals()?;
+    let totals = reader.totals(now)?;
     let configuration_at = configuration.as_ref().map(|fact| fact.at);
     let configuration: Option<Value> =
         configuration.and_then(|fact| serde_json::from_str(&fact.value).ok());

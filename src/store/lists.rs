@@ -613,8 +613,24 @@ impl Reader {
         })
     }
 
+    /// The rules that have hit something, as they were called then.
+    pub fn rules_with_hits(&self) -> Result<Vec<String>, StoreError> {
+        self.names("SELECT DISTINCT rule FROM hits ORDER BY rule")
+    }
+
+    /// The feeds that there are or have been.
+    pub fn feed_names(&self) -> Result<Vec<String>, StoreError> {
+        self.names("SELECT name FROM feeds ORDER BY name")
+    }
+
+    fn names(&self, sql: &str) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.connection.prepare(sql)?;
+        let names = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(names)
+    }
+
     /// How much there is.
-    pub fn totals(&self) -> Result<Totals, StoreError> {
+    pub fn totals(&self, now: Timestamp) -> Result<Totals, StoreError> {
         let count = |sql: &str| {
             self.connection.query_row(sql, [], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
         };
@@ -634,7 +650,7 @@ impl Reader {
                  WHERE state = 'due' AND digest IS NOT NULL AND attempts = 0",
             )?,
             deliveries_dead: count("SELECT count(*) FROM deliveries WHERE state = 'dead'")?,
-            silences: count("SELECT count(*) FROM silences WHERE summed_at IS NULL")?,
+            silences: self.silences_in_force(now)?.len() as u64,
             oldest_due: oldest.and_then(|at| Timestamp::from_millisecond(at).ok()),
             database_bytes: count(
                 "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",

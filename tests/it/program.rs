@@ -176,6 +176,19 @@ fn lists_are_filtered_limited_and_printed_in_four_formats() {
 }
 
 #[test]
+fn a_list_of_a_rule_or_feed_that_is_not_there_says_so() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    for list in ["alerts", "hits", "items", "deliveries"] {
+        let shown = demo.run(&[list, "--rule", "russia-nk-arm"]);
+        let said = String::from_utf8(shown.stderr).unwrap();
+        assert_eq!(shown.status.code(), Some(2), "{list}: {said}");
+        assert!(said.contains("there is no rule \"russia-nk-arm\"; did you mean"), "{said}");
+    }
+    assert_eq!(demo.run(&["items", "--feed", "nosuch"]).status.code(), Some(2));
+}
+
+#[test]
 fn a_search_finds_text_of_any_script_whatever_its_case() {
     let demo = Demo::new();
     demo.out(0, &["run", "--once"]);
