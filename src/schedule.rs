@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use self::moved::Move;
 use self::pace::Overlap;
 use self::pace::{
-    BLOCKED, DAMAGED, DAY, GONE, LONG_NOT_FOUND, LONG_TRANSIENT, LONGEST_WISH, NOT_FOUND,
+    BLOCKED, DAMAGED, DAY, GONE, LONG_NOT_FOUND, LONG_TRANSIENT, LONGEST_WISH, MINUTE, NOT_FOUND,
     SMALLEST_WINDOW, THROTTLED, TRANSIENT, jittered, pause, seconds, step,
 };
 pub use self::pace::{Heed, Pace};
@@ -406,6 +406,8 @@ fn has_failed(
             step(THROTTLED, feed.failures).max(wish.max().unwrap_or(0).min(LONGEST_WISH))
         }
         FailureKind::Blocked => step(BLOCKED, feed.failures),
+        // It lies with a file of ours, and no server was asked.
+        FailureKind::Settings => MINUTE,
         FailureKind::Gone if state == State::Retry => GONE[0],
         FailureKind::Gone => step(GONE, feed.failures),
         FailureKind::NotFound if failing > LONG_NOT_FOUND => 7 * DAY,

@@ -594,7 +594,8 @@ impl Daemon {
         let now = self.clock.now();
         self.store.adopt_feeds(&config.feeds, now).await?;
         warn_of_impatience(&config);
-        let queue = load_queue(&self.store, &config, now)?;
+        let mut queue = load_queue(&self.store, &config, now)?;
+        queue.try_changed(&self.config.feeds, now);
         let polling = self.polling.values().map(|poll| poll.feed.name.clone()).collect();
         self.queue.replace(queue, &polling);
         self.teller = self.teller.with(&config);

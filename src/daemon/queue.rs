@@ -96,6 +96,21 @@ impl Queue {
         *self = fresh;
     }
 
+    /// Has the feeds tried at once that fail and whose settings were others `before`: somebody has
+    /// seen to them.
+    pub(crate) fn try_changed(&mut self, before: &[Feed], now: Timestamp) {
+        let before: HashMap<&FeedName, &Feed> =
+            before.iter().map(|feed| (&feed.name, feed)).collect();
+        for (name, entry) in &mut self.feeds {
+            let changed = before.get(name).is_some_and(|before| **before != *entry.feed);
+            if changed && entry.state.failures > 0 {
+                self.due.remove(&(entry.state.next_due, name.clone()));
+                entry.state.next_due = entry.state.next_due.min(now);
+                self.due.insert((entry.state.next_due, name.clone()));
+            }
+        }
+    }
+
     /// When [`Queue::take`] will next have something.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         let mut due = self.due.iter().filter(|(_, name)| !self.held || self.is_local(name));
@@ -356,5 +371,19 @@ mod tests {
         let late = FeedState::new(at(0), at(9_000));
         old.finished(&poll.feed, &poll.host, late, None, true);
         assert_eq!(old.take(at(2)).unwrap().host, "b.example:443");
+    }
+
+    #[test]
+    fn a_feed_that_fails_is_tried_at_once_when_its_settings_are_changed() {
+        let feed = queue(&["https://a.example/"]).take(at(0)).unwrap().feed;
+        let failing = FeedState { failures: 3, ..FeedState::new(at(0), at(9_000)) };
+        let states = HashMap::from([(feed.name.clone(), failing)]);
+        let mut changed = Feed::clone(&feed);
+        changed.encoding = Some("koi8-r".to_owned());
+        for (now, count) in [(changed, 1), (Feed::clone(&feed), 0)] {
+            let mut queue = Queue::new(&[now], &states, HashMap::new(), Duration::ZERO, at(10));
+            queue.try_changed(std::slice::from_ref(&*feed), at(10));
+            assert_eq!(taken(&mut queue, at(10)).len(), count);
+        }
     }
 }
