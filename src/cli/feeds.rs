@@ -56,7 +56,7 @@ const COLUMNS: &[Column<FeedRow>] = &[
     Column { heading: "HEALTH", cell: |row| row.health.to_string() },
     Column { heading: "STATE", cell: |row| row.state.clone() },
     Column { heading: "LAST OK", cell: |row| short_time(row.last_ok) },
-    Column { heading: "NEXT", cell: |row| short_time(Some(row.next_due)) },
+    Column { heading: "NEXT", cell: |row| short_time(row.next_due) },
     Column { heading: "ITEMS", cell: |row| row.items.to_string() },
     Column { heading: "A DAY", cell: |row| format!("{:.1}", row.items_per_day) },
     Column { heading: "EVERY", cell: every },
@@ -69,7 +69,7 @@ const TROUBLE: &[Column<FeedRow>] = &[
     Column { heading: "FEED", cell: |row| row.name.clone() },
     Column { heading: "HEALTH", cell: |row| row.health.to_string() },
     Column { heading: "SINCE", cell: |row| short_time(row.since()) },
-    Column { heading: "NEXT", cell: |row| short_time(Some(row.next_due)) },
+    Column { heading: "NEXT", cell: |row| short_time(row.next_due) },
     Column { heading: "WHY", cell: why },
     Column { heading: "TO DO", cell: |row| row.advice.clone().unwrap_or_default() },
 ];

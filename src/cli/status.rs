@@ -181,7 +181,10 @@ fn polls_fail(feeds: &[FeedRow], daemon: bool, now: Timestamp) -> Option<String>
         ));
     }
     let last_ok = enabled.iter().filter_map(|feed| feed.last_ok).max();
-    let overdue = enabled.iter().filter(|feed| now.duration_since(feed.next_due) > OVERDUE).count();
+    let overdue = enabled
+        .iter()
+        .filter(|feed| feed.next_due.is_some_and(|due| now.duration_since(due) > OVERDUE))
+        .count();
     let late = last_ok.is_none_or(|at| now.duration_since(at) > POLL_LIMIT);
     (daemon && late && overdue > 0).then(|| {
         let last_ok = short_time(last_ok);
@@ -284,7 +287,7 @@ mod tests {
             why: None,
             last_ok: last_ok.map(time),
             last_new_item: None,
-            next_due: time(next_due),
+            next_due: Some(time(next_due)),
             interval_s: Some(60),
             items: 0,
             items_per_day: 0.0,

@@ -183,7 +183,7 @@ pub struct FeedRow {
     /// When a poll last brought something new.
     pub last_new_item: Option<Timestamp>,
     /// When it is polled next.
-    pub next_due: Timestamp,
+    pub next_due: Option<Timestamp>,
     /// Seconds between two polls while all is well.
     pub interval_s: Option<u32>,
     /// Items stored so far.
@@ -558,7 +558,10 @@ impl Reader {
                 why: row.get("why")?,
                 last_ok: maybe_time(row, "last_ok")?,
                 last_new_item: maybe_time(row, "last_new_item")?,
-                next_due: time(row, "next_due")?,
+                next_due: match health {
+                    Health::Disabled => None,
+                    _ => Some(time(row, "next_due")?),
+                },
                 interval_s: row.get("interval_s")?,
                 items: row.get::<_, i64>("item_count")?.unsigned_abs(),
                 items_per_day: (recent / DAYS * 10.0).round() / 10.0,

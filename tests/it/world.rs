@@ -280,7 +280,7 @@ impl World {
 
     /// Seconds from now until a feed is due.
     pub(crate) fn due_in(&self, name: &str) -> i64 {
-        self.feed(name).next_due.duration_since(self.clock.now()).as_secs()
+        self.feed(name).next_due.unwrap().duration_since(self.clock.now()).as_secs()
     }
 }
 
