@@ -86,12 +86,18 @@ pub enum ParseError {
     #[error("the body is empty")]
     Empty,
     /// A web page, not a feed.
-    #[error("the body is a web page{}, not a feed", title.as_ref().map(|title| format!(" ({title:?})")).unwrap_or_default())]
+    #[error(
+        "the body is a web page{}, not a feed{}",
+        title.as_ref().map(|title| format!(" ({title:?})")).unwrap_or_default(),
+        feed.as_ref().map(|feed| format!("; it names the feed {feed}")).unwrap_or_default()
+    )]
     WebPage {
         /// The page's title.
         title: Option<String>,
         /// The page challenges or refuses robots.
         bot_wall: bool,
+        /// The first feed that the page names.
+        feed: Option<Box<Url>>,
     },
     /// Nothing that looks like a feed, or one too broken to save anything from.
     #[error("{0}")]
@@ -125,7 +131,8 @@ pub fn parse(document: &Document<'_>) -> Result<ParsedFeed, ParseError> {
     let text = decoded.text.trim_start_matches('\u{feff}').trim_start();
     let mut repaired = repair::repair(text, document.base, dates);
     if repaired.web_page {
-        return Err(web_page::error(text));
+        let feed = links(document).into_iter().next().map(|link| Box::new(link.url));
+        return Err(web_page::error(text, feed));
     }
     drop(decoded.text);
     if repaired.format.is_empty() {
@@ -163,6 +170,11 @@ pub fn parse(document: &Document<'_>) -> Result<ParsedFeed, ParseError> {
         ));
     }
     let items = identity::assign(items);
+    if !repaired.complete {
+        let last =
+            if unidentified { ", and its last item comes whole with the next poll" } else { "" };
+        warnings.push(format!("the document does not reach its end{last}"));
+    }
     Ok(ParsedFeed {
         feed,
         unidentified: items.last().filter(|_| unidentified).map(|item| item.key),

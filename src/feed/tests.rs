@@ -491,11 +491,15 @@ fn a_web_page_is_no_feed() {
     let error = |text: &str| parse(&document(text.as_bytes())).unwrap_err();
     assert_eq!(
         error("<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>"),
-        ParseError::WebPage { title: Some("Just a moment...".to_owned()), bot_wall: true }
+        ParseError::WebPage {
+            title: Some("Just a moment...".to_owned()),
+            bot_wall: true,
+            feed: None
+        }
     );
     assert_eq!(
         error("<html><title>News</title></html>"),
-        ParseError::WebPage { title: Some("News".to_owned()), bot_wall: false }
+        ParseError::WebPage { title: Some("News".to_owned()), bot_wall: false, feed: None }
     );
     assert_eq!(error(" \n "), ParseError::Empty);
     assert!(matches!(error("<!never closed ¼"), ParseError::NotAFeed(_)));
@@ -559,4 +563,22 @@ fn an_author_keeps_no_bracket_of_the_address_that_was_taken_out() {
         let item = format!("<item><title>t</title><author>{author}</author></item>");
         assert_eq!(read(&rss(&item)).items[0].authors, [name], "{author}");
     }
+}
+
+#[test]
+fn a_web_page_says_which_feed_it_names() {
+    let page = "<!doctype html><title>News</title>\
+                <link rel=alternate type='application/rss+xml' href='https://e.org/rss'>";
+    assert_eq!(
+        parse(&document(page.as_bytes())).unwrap_err().to_string(),
+        "the body is a web page (\"News\"), not a feed; it names the feed https://e.org/rss"
+    );
+}
+
+#[test]
+fn a_document_that_does_not_reach_its_end_says_so() {
+    let feed = read("<rss><channel><item><title>a</title></item><item><title>b");
+    let end =
+        "the document does not reach its end, and its last item comes whole with the next poll";
+    assert_eq!(feed.warnings, [end]);
 }

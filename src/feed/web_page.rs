@@ -1,9 +1,11 @@
 //! Web pages in place of feeds.
 
+use url::Url;
+
 use super::{LONGEST_NAME, ParseError, cut, html};
 
 /// What a web page in place of a feed says about why.
-pub(super) fn error(text: &str) -> ParseError {
+pub(super) fn error(text: &str, feed: Option<Box<Url>>) -> ParseError {
     const WALLS: &[&str] = &[
         "just a moment",
         "cf-challenge",
@@ -24,5 +26,6 @@ pub(super) fn error(text: &str) -> ParseError {
         Some(cut(html::to_line(text.get(inner..end)?), LONGEST_NAME))
             .filter(|title| !title.is_empty())
     });
-    ParseError::WebPage { title, bot_wall: WALLS.iter().any(|sign| head.contains(sign)) }
+    let bot_wall = WALLS.iter().any(|sign| head.contains(sign));
+    ParseError::WebPage { title, bot_wall, feed }
 }

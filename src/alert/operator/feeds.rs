@@ -325,8 +325,8 @@ pub fn advice(state: State, failure: Option<FailureKind>) -> String {
         }
         (_, Some(FailureKind::Server)) => "wait, or write to the site: the fault is the server's",
         (_, Some(FailureKind::Parse | FailureKind::Protocol)) => {
-            "`newswatch feeds poll NAME` shows what it gives; where that is a web page, `newswatch \
-             feeds add URL` finds the feeds that it names"
+            "`newswatch feeds poll NAME` shows what it gives; where it is a web page that names a feed, \
+             put that address into the configuration"
         }
         (_, None) => "`newswatch feeds poll NAME` shows what it gives",
     };
