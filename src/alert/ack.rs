@@ -1,9 +1,7 @@
 //! What an acknowledgement mutes: somebody has seen a story and need not hear more of the same.
 
+use super::catalogue::STORY_UPDATED;
 use crate::hit::Severity;
-
-/// The type of an alert that says no more than that a story goes on.
-pub const STORY_UPDATED: &str = "newswatch.story.updated";
 
 /// Whether an alert about a story is kept from people because the story was acknowledged when its
 /// severity was `acked`. `kind` is the alert's type.

@@ -5,10 +5,47 @@
 
 /// The type of a rule's alert on one item.
 pub const HIT: &str = "newswatch.hit";
+/// The type of an alert that tells a story.
+pub const STORY_OPENED: &str = "newswatch.story.opened";
+/// The type of an alert that says no more than that a story goes on.
+pub const STORY_UPDATED: &str = "newswatch.story.updated";
+/// The type of an alert that a story has as many independent origins as its rule asks for.
+pub const STORY_CORROBORATED: &str = "newswatch.story.corroborated";
+/// The type of an alert that a story has become more severe.
+pub const SEVERITY_RAISED: &str = "newswatch.severity.raised";
+/// The type of an alert that a story has its first word of denial.
+pub const FIRST_DENIED: &str = "newswatch.claim.first_denied";
+/// The type of an alert that a story has its first word of confirmation.
+pub const FIRST_CONFIRMED: &str = "newswatch.claim.first_confirmed";
+/// The type of an alert that a rule has far more news than usual.
+pub const STORY_SURGE: &str = "newswatch.story.surge";
+/// The type of an alert that an item that was told has been edited and matches no more.
+pub const ITEM_REVISED: &str = "newswatch.item.revised";
+
+/// The types of a rule's alerts.
+pub const RULE_TYPES: [&str; 9] = [
+    HIT,
+    STORY_OPENED,
+    STORY_UPDATED,
+    STORY_CORROBORATED,
+    SEVERITY_RAISED,
+    FIRST_DENIED,
+    FIRST_CONFIRMED,
+    STORY_SURGE,
+    ITEM_REVISED,
+];
 
 /// Every type, with its `MESSAGE_ID` (systemd.journal-fields(7)).
-pub const TYPES: [(&str, &str); 16] = [
+pub const TYPES: [(&str, &str); 24] = [
     (HIT, "3c7c2f0a9be14f0d8d3a6f0e5b7a91c4"),
+    (STORY_OPENED, "d98ea23bc1954313b55a15c50ccec5d0"),
+    (STORY_UPDATED, "f32a81aad8fa44008d214bfe975aa54e"),
+    (STORY_CORROBORATED, "22e87995f0d64caba506a60ac3e600fb"),
+    (SEVERITY_RAISED, "de47a4cff1b647879eeeb54ffe91b046"),
+    (FIRST_DENIED, "f268ea6661f846508381d746557a7145"),
+    (FIRST_CONFIRMED, "68cd109f779b4223855e592026462879"),
+    (STORY_SURGE, "8e08d7d4efe14f8884d48a7b3b9498e0"),
+    (ITEM_REVISED, "a5be38b47aea4d41bc0dd50ffcd41903"),
     ("newswatch.feed.broken", "3619a316698f470783df84924d0f28bd"),
     ("newswatch.feed.blocked", "fcdf221a8fde4bd39c58a344cb6a16cf"),
     ("newswatch.feed.gone", "2378da7a56ef4e3c933a62484a068a2e"),

@@ -26,6 +26,14 @@ pub enum Reason {
     ToldBulletin,
     /// Told at once: the story's severity has risen since it was told.
     ToldSeverity,
+    /// Told at once: the story, told before, has as many origins as its rule asks for.
+    ToldCorroborated,
+    /// Told at once: a report has a word of denial, the first in a story that was told.
+    ToldDenied,
+    /// Told at once: a report has a word of confirmation, the first in a story that was told.
+    ToldConfirmed,
+    /// Told at once: the story goes on, and was last told long enough ago.
+    ToldUpdate,
     /// Told at once: the rule's cool-down had passed.
     ToldCooldown,
     /// Not told yet: the story waits for another outlet or the rule's next bulletin.
@@ -53,12 +61,16 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 16] = [
+    pub const ALL: [Reason; 20] = [
         Reason::FirstHit,
         Reason::ToldQuiet,
         Reason::ToldOutlets,
         Reason::ToldBulletin,
         Reason::ToldSeverity,
+        Reason::ToldCorroborated,
+        Reason::ToldDenied,
+        Reason::ToldConfirmed,
+        Reason::ToldUpdate,
         Reason::ToldCooldown,
         Reason::Held,
         Reason::LeftOut,
@@ -80,6 +92,10 @@ impl Reason {
             Reason::ToldOutlets => "told-outlets",
             Reason::ToldBulletin => "told-bulletin",
             Reason::ToldSeverity => "told-severity",
+            Reason::ToldCorroborated => "told-corroborated",
+            Reason::ToldDenied => "told-denied",
+            Reason::ToldConfirmed => "told-confirmed",
+            Reason::ToldUpdate => "told-update",
             Reason::ToldCooldown => "told-cooldown",
             Reason::Held => "held",
             Reason::LeftOut => "left-out",

@@ -355,7 +355,7 @@ pub(crate) mod tests {
             let name = format!("newswatch.{}", kind.as_str());
             assert!(catalogue::message_id(&name).is_some(), "{name}");
         }
-        assert_eq!(catalogue::TYPES.len(), EventType::ALL.len() + 1, "and the hit");
+        assert_eq!(catalogue::TYPES.len(), EventType::ALL.len() + catalogue::RULE_TYPES.len());
     }
 
     #[test]

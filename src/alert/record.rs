@@ -390,7 +390,7 @@ pub(crate) mod tests {
             version: Default::default(),
             max_age: None,
             notify: Box::default(),
-            story: crate::rules::StoryMode::default(),
+            telling: crate::rules::Telling::default(),
         };
         let feed = feed();
         let text: String = title.chars().take(2).collect();

@@ -165,7 +165,7 @@ mod tests {
             version: Default::default(),
             max_age: None,
             notify: notify.iter().map(|name| (*name).to_owned()).collect(),
-            story: crate::rules::StoryMode::default(),
+            telling: crate::rules::Telling::default(),
         }
     }
 

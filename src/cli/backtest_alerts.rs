@@ -282,14 +282,14 @@ impl<'a> Bench<'a> {
             self.stories.len() - 1
         });
         let row = &mut self.stories[place];
-        row.state = story.state();
+        row.state = story.state(now);
         row.label = story.label();
         row.severity = story.severity.as_str();
         row.last_seen = story.last_seen;
         row.items.push(report.item.clone());
         row.lineages = story.lineages.len();
         row.outlets.clone_from(&story.outlets);
-        row.origins = story.origins.iter().map(|origin| origin.id.clone()).collect();
+        row.origins = story.origins.iter().map(|seen| seen.origin.id.clone()).collect();
         row.languages.clone_from(&story.languages);
         row.claim_cues = story.cues.iter().map(|(class, count)| (class.as_str(), *count)).collect();
         let (score, shared) = match &taken.joined {
@@ -311,11 +311,8 @@ impl<'a> Bench<'a> {
     }
 
     fn tell(&mut self, notice: &Notice) -> anyhow::Result<()> {
-        let told = if notice.mode == Mode::Bulletin { &notice.lines[..] } else { &[] };
-        for (lines, reason) in [(told, notice.reason), (&notice.left_out, Reason::LeftOut)] {
-            for line in lines {
-                self.amend(line, reason);
-            }
+        for line in notice.lines.iter().chain(&notice.left_out) {
+            self.amend(line);
         }
         let rule = self.rules.iter().find(|rule| *rule.id == *notice.rule);
         let rule = rule.expect("the desk knows only rules of the set");
@@ -328,7 +325,7 @@ impl<'a> Bench<'a> {
             .map(|line| {
                 let (title, outlet) = &self.titles[&line.item];
                 let story = self.desk.story(&notice.rule, &line.story);
-                message::Line { title, outlet, story }
+                message::Line { title, outlet, kind: line.kind, story }
             })
             .collect();
         let message = message::notice(severity, &rule.title, &lines, notice.left_out.len());
@@ -359,7 +356,7 @@ impl<'a> Bench<'a> {
             rule: notice.rule.clone(),
             severity: severity.as_str(),
             story: notice.lines[0].story.clone(),
-            reason: notice.reason,
+            reason: notice.lines[0].reason,
             items: notice.lines.iter().map(|line| line.item.clone()).collect(),
             stories: notice.lines.iter().map(|line| line.story.clone()).collect(),
             left_out: notice.left_out.iter().map(|line| line.item.clone()).collect(),
@@ -369,11 +366,11 @@ impl<'a> Bench<'a> {
     }
 
     /// Writes down what a bulletin made of a report that waited for it.
-    fn amend(&mut self, line: &Line, reason: Reason) {
+    fn amend(&mut self, line: &Line) {
         let Some(place) = self.places.get(&line.story) else { return };
         let decisions = &mut self.stories[*place].decisions;
         if let Some(decision) = decisions.iter_mut().find(|decision| decision.item == line.item) {
-            decision.reason = reason;
+            decision.reason = line.reason;
         }
     }
 

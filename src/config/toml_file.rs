@@ -226,15 +226,23 @@ impl<'f> Section<'f> {
     }
 
     /// A number, when the key is there.
-    pub(crate) fn number(&mut self, key: &str) -> Option<f64> {
+    pub(crate) fn number(
+        &mut self,
+        key: &str,
+        range: std::ops::RangeInclusive<f64>,
+    ) -> Option<f64> {
         let value = self.take(key)?;
-        let number = match value.get_ref() {
+        let number: Option<f64> = match value.get_ref() {
             DeValue::Float(float) => float.as_str().parse().ok(),
             DeValue::Integer(integer) => integer.as_str().parse().ok(),
             _ => None,
         };
         if number.is_none() {
             self.wrong_type(key, &value, "a number");
+        } else if number.is_some_and(|number| !range.contains(&number)) {
+            let (low, high) = (range.start(), range.end());
+            self.error(value.span(), format!("{key} must lie between {low} and {high}"));
+            return None;
         }
         number
     }

@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 
-use super::StoryMode;
+use super::Telling;
 use super::ast::Node;
 use crate::diagnostic::Located;
 use crate::hit::Severity;
@@ -71,7 +71,7 @@ pub(crate) struct RuleSource {
     pub(crate) filter: Filter,
     pub(crate) max_age: Option<SignedDuration>,
     pub(crate) notify: Vec<Located>,
-    pub(crate) story: StoryMode,
+    pub(crate) telling: Telling,
     pub(crate) tests: Vec<Test>,
 }
 

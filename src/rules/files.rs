@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::StoryMode;
 use super::definitions::{
     Ambiguous, Definitions, Entity, Filter, Macro, Name, Query, RuleSource, Test,
 };
 use super::parse::{is_empty, is_long_enough, parse, parted};
+use super::{Corroborate, Distinct, Group, StoryMode, SurgeSettings, Telling, Throttle};
 use crate::config::duration;
 use crate::config::toml_file::{self, Entry, Problems, Section, nearest};
 use crate::diagnostic::{Located, Problem, SourceFile};
@@ -203,8 +203,7 @@ fn rule(mut section: Section<'_>, rules: &mut Vec<RuleSource>) {
     let references = values(section.texts("references"));
     let notify = section.texts("notify");
     let enabled = section.boolean("enabled").unwrap_or(true);
-    let story = story_mode(&mut section);
-    story_settings(&mut section);
+    let telling = telling(&mut section);
     let mut tests = Vec::new();
     if let Some(mut table) = section.table("test") {
         for (key, matches) in [("match", true), ("no_match", false)] {
@@ -242,7 +241,7 @@ fn rule(mut section: Section<'_>, rules: &mut Vec<RuleSource>) {
             filter,
             max_age,
             notify,
-            story,
+            telling,
             tests,
         });
     }
@@ -298,6 +297,17 @@ fn values(texts: Vec<Located>) -> Vec<String> {
 }
 
 /// How the rule's hits are told.
+fn telling(section: &mut Section<'_>) -> Telling {
+    Telling {
+        mode: story_mode(section),
+        corroborate: corroborate(section),
+        group: group(section),
+        throttle: throttle(section),
+        surge: surge(section),
+    }
+}
+
+/// Which of them.
 fn story_mode(section: &mut Section<'_>) -> StoryMode {
     let Some(text) = section.text("story") else { return StoryMode::default() };
     match text.text.split_once(' ') {
@@ -327,35 +337,65 @@ fn story_mode(section: &mut Section<'_>) -> StoryMode {
     }
 }
 
-/// The settings of stories: their form is checked now, so that a file written for them is right.
-fn story_settings(section: &mut Section<'_>) {
-    if let Some(mut table) = section.table("corroborate") {
-        table.integer("origins", 1..=20);
-        table.text("within").map(|text| age(&table, &text));
-        if let Some(distinct) = table.text("distinct") {
-            one_of(&table, &distinct, &["origin", "alignment"], "distinct");
+/// Origins that corroborate a story within this time, where a rule names none.
+const CORROBORATE_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+/// Updates of a rule in a day, where it names no other number.
+const UPDATES_A_DAY: u32 = 20;
+/// The pause between two updates of a story, where a rule names none.
+const UPDATE_AFTER: SignedDuration = SignedDuration::from_hours(6);
+
+fn corroborate(section: &mut Section<'_>) -> Option<Corroborate> {
+    let mut table = section.table("corroborate")?;
+    let origins = table.integer("origins", 1..=20).and_then(|count| usize::try_from(count).ok());
+    let within = table.text("within").and_then(|text| age(&table, &text));
+    let distinct = match table.text("distinct") {
+        Some(text) => {
+            one_of(&table, &text, &["origin", "alignment"], "distinct");
+            if text.text == "alignment" { Distinct::Alignment } else { Distinct::Origin }
         }
-        table.finish();
-    }
-    if let Some(mut table) = section.table("group") {
-        for key in ["window", "max_age"] {
-            table.text(key).map(|text| age(&table, &text));
+        None => Distinct::Origin,
+    };
+    table.finish();
+    Some(Corroborate {
+        origins: origins.unwrap_or(2),
+        within: within.unwrap_or(CORROBORATE_WITHIN),
+        distinct,
+    })
+}
+
+fn group(section: &mut Section<'_>) -> Group {
+    let usual = Group::default();
+    let Some(mut table) = section.table("group") else { return usual };
+    let window = table.text("window").and_then(|text| age(&table, &text));
+    let max_age = table.text("max_age").and_then(|text| age(&table, &text));
+    table.finish();
+    Group { window: window.unwrap_or(usual.window), max_age: max_age.unwrap_or(usual.max_age) }
+}
+
+fn throttle(section: &mut Section<'_>) -> Option<Throttle> {
+    let mut table = section.table("throttle")?;
+    let cooldown = table.text("cooldown").and_then(|text| age(&table, &text));
+    let most = table.integer("max_per_day", 1..=10_000).and_then(|most| u32::try_from(most).ok());
+    table.finish();
+    Some(Throttle {
+        cooldown: cooldown.unwrap_or(UPDATE_AFTER),
+        max_per_day: most.unwrap_or(UPDATES_A_DAY),
+    })
+}
+
+fn surge(section: &mut Section<'_>) -> SurgeSettings {
+    let usual = SurgeSettings::default();
+    let Some(mut table) = section.table("surge") else { return usual };
+    // The statistic is made for days and four weeks.
+    for (key, only) in [("window", "24h"), ("baseline", "28d")] {
+        if let Some(text) = table.text(key) {
+            one_of(&table, &text, &[only], key);
         }
-        table.finish();
     }
-    if let Some(mut table) = section.table("throttle") {
-        table.text("cooldown").map(|text| age(&table, &text));
-        table.integer("max_per_day", 1..=10_000);
-        table.finish();
-    }
-    if let Some(mut table) = section.table("surge") {
-        for key in ["window", "baseline"] {
-            table.text(key).map(|text| age(&table, &text));
-        }
-        table.number("p");
-        table.integer("min_count", 1..=100_000);
-        table.finish();
-    }
+    let p = table.number("p", 1e-9..=0.04);
+    let least = table.integer("min_count", 1..=100_000).and_then(|count| u32::try_from(count).ok());
+    table.finish();
+    SurgeSettings { p: p.unwrap_or(usual.p), min_count: least.unwrap_or(usual.min_count) }
 }
 
 fn escalate(section: &mut Section<'_>) -> Vec<(Query, Severity)> {

@@ -56,10 +56,85 @@ pub struct Rule {
     /// Receivers by name; empty: the routes decide.
     pub notify: Box<[String]>,
     /// How its hits are told.
-    pub story: StoryMode,
+    pub telling: Telling,
 }
 
 /// How the hits of a rule are told.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Telling {
+    /// Which of them are told.
+    pub mode: StoryMode,
+    /// From when on a story counts as corroborated; absent: by its severity.
+    pub corroborate: Option<Corroborate>,
+    /// How far a thread reaches.
+    pub group: Group,
+    /// How often somebody is told that a story goes on; absent: never.
+    pub throttle: Option<Throttle>,
+    /// When the rule's hits are many.
+    pub surge: SurgeSettings,
+}
+
+/// From when on a story counts as corroborated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Corroborate {
+    /// Independent origins.
+    pub origins: usize,
+    /// The time within which they came.
+    pub within: SignedDuration,
+    /// What must differ.
+    pub distinct: Distinct,
+}
+
+/// What makes origins independent enough for [`Corroborate`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Distinct {
+    /// That they are different ones.
+    #[default]
+    Origin,
+    /// That they stand in different camps.
+    Alignment,
+}
+
+/// How far a thread reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Group {
+    /// It ends after a gap of this.
+    pub window: SignedDuration,
+    /// It is no longer than this.
+    pub max_age: SignedDuration,
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Self { window: SignedDuration::from_hours(36), max_age: SignedDuration::from_hours(7 * 24) }
+    }
+}
+
+/// How often somebody is told that a story goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Throttle {
+    /// Not before the story was last told so long ago.
+    pub cooldown: SignedDuration,
+    /// Updates of all stories of the rule in 24 hours, at most.
+    pub max_per_day: u32,
+}
+
+/// When a rule's hits are so many that it is told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SurgeSettings {
+    /// So many lineages in a day are unlikelier than this.
+    pub p: f64,
+    /// And so many at least.
+    pub min_count: u32,
+}
+
+impl Default for SurgeSettings {
+    fn default() -> Self {
+        Self { p: 0.001, min_count: 5 }
+    }
+}
+
+/// Which hits of a rule are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StoryMode {
     /// As stories: reports that read alike are told once.
@@ -242,7 +317,7 @@ impl RuleSource {
             filter: definitions::Filter::default(),
             max_age: None,
             notify: Vec::new(),
-            story: StoryMode::default(),
+            telling: Telling::default(),
             tests: Vec::new(),
         }
     }
@@ -257,7 +332,7 @@ impl RuleSource {
             version: self.version(),
             max_age: self.max_age,
             notify: self.notify.iter().map(|name| name.text.clone()).collect(),
-            story: self.story,
+            telling: self.telling,
         }
     }
 

@@ -250,6 +250,9 @@ pub fn cues(item: &Item, spans: &[Span]) -> Vec<Cue> {
     found
 }
 
+/// What a record says of its cues.
+pub const NOTE: &str = "lexical cues, not a judgement";
+
 /// The cues as an alert record has them: counts by class, and quotes with the item they stand in.
 /// Nothing where there are none.
 pub fn record(cues: &[Cue], item: &str) -> Option<Value> {
@@ -265,7 +268,7 @@ pub fn record(cues: &[Cue], item: &str) -> Option<Value> {
     let quotes: Vec<Value> = quotes
         .map(|cue| json!({"class": cue.class.as_str(), "text": cue.quote, "item": item}))
         .collect();
-    counts.insert("note".to_owned(), json!("lexical cues, not a judgement"));
+    counts.insert("note".to_owned(), json!(NOTE));
     counts.insert("quotes".to_owned(), quotes.into());
     Some(Value::Object(counts))
 }

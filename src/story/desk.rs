@@ -4,31 +4,38 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::claims::{self, Cue};
-use super::lineage::{Lineages, Place};
+use super::lineage::Place;
 use super::origin::{self, Origin};
 use super::reading::Reading;
 use super::watch::Watch;
+use crate::alert::catalogue;
 use crate::alert::decide::Reason;
 use crate::config::Feed;
 use crate::hit::{Match, Severity};
 use crate::item::Item;
-use crate::rules::{Rule, StoryMode};
+use crate::rules::{Rule, Telling};
 
+pub use super::alike::{Quote, STORY_OPEN, SeenOrigin, Story};
 pub use super::watch::{
-    ALIKE_FROM, BULLETIN_AFTER, MOST_LINES, OUTLETS_WITHIN, QUIET_AFTER, STORY_OPEN, Story,
+    ALIKE_FROM, BULLETIN_AFTER, Kept, MOST_LINES, OUTLETS_WITHIN, QUIET_AFTER, WatchState,
 };
 
+/// Reports that are kept in memory at most, of all rules.
+const MOST_KEPT: usize = 50_000;
+
 /// A hit as the desk takes it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The rule that hit.
+    #[serde(skip)]
     pub rule: Arc<str>,
     /// How its hits are told.
-    pub mode: StoryMode,
+    #[serde(skip)]
+    pub telling: Telling,
     /// The item: what lists call it.
     pub item: Arc<str>,
     /// The severity of the hit.
@@ -46,6 +53,7 @@ pub struct Report {
     /// Its claim cues.
     pub cues: Vec<Cue>,
     /// Why it is not told whatever it says: it was there at the first poll, or is old.
+    #[serde(skip)]
     pub silent: Option<Reason>,
 }
 
@@ -96,7 +104,7 @@ impl Report {
         entities.dedup();
         Self {
             rule: Arc::from(&*rule.id),
-            mode: rule.story,
+            telling: rule.telling,
             item: name.into(),
             severity: found.severity,
             entities: entities.into(),
@@ -148,6 +156,64 @@ pub struct Taken {
     pub notice: Option<Notice>,
 }
 
+/// What an alert about a story tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A hit, where hits are told one by one.
+    Hit,
+    /// A story.
+    Opened,
+    /// That it goes on.
+    Updated,
+    /// That it has as many independent origins as its rule asks for.
+    Corroborated,
+    /// That it has become more severe.
+    SeverityRaised,
+    /// That a report has a word of denial, the first in the story.
+    FirstDenied,
+    /// That a report has a word of confirmation, the first in the story.
+    FirstConfirmed,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 7] = [
+        Kind::Hit,
+        Kind::Opened,
+        Kind::Updated,
+        Kind::Corroborated,
+        Kind::SeverityRaised,
+        Kind::FirstDenied,
+        Kind::FirstConfirmed,
+    ];
+
+    /// The type of its alert record.
+    pub fn alert_type(self) -> &'static str {
+        match self {
+            Kind::Hit => catalogue::HIT,
+            Kind::Opened => catalogue::STORY_OPENED,
+            Kind::Updated => catalogue::STORY_UPDATED,
+            Kind::Corroborated => catalogue::STORY_CORROBORATED,
+            Kind::SeverityRaised => catalogue::SEVERITY_RAISED,
+            Kind::FirstDenied => catalogue::FIRST_DENIED,
+            Kind::FirstConfirmed => catalogue::FIRST_CONFIRMED,
+        }
+    }
+
+    /// Why a report is told that changes the picture of a story in this way.
+    pub(super) fn reason(self) -> Reason {
+        match self {
+            Kind::Hit => Reason::FirstHit,
+            Kind::Opened => Reason::ToldQuiet,
+            Kind::Updated => Reason::ToldUpdate,
+            Kind::Corroborated => Reason::ToldCorroborated,
+            Kind::SeverityRaised => Reason::ToldSeverity,
+            Kind::FirstDenied => Reason::ToldDenied,
+            Kind::FirstConfirmed => Reason::ToldConfirmed,
+        }
+    }
+}
+
 /// When something is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -165,6 +231,10 @@ pub struct Line {
     pub story: Arc<str>,
     /// The report that tells of it.
     pub item: Arc<str>,
+    /// What of the story is told.
+    pub kind: Kind,
+    /// Why.
+    pub reason: Reason,
 }
 
 /// Something that somebody is told.
@@ -176,18 +246,15 @@ pub struct Notice {
     pub mode: Mode,
     /// When it was due.
     pub at: Timestamp,
-    /// Why.
-    pub reason: Reason,
-    /// What it tells; never empty.
+    /// What it tells, what it is sent for first; never empty.
     pub lines: Vec<Line>,
-    /// What a bulletin leaves out, as it is full.
+    /// Stories that waited and are left out, as it is full.
     pub left_out: Vec<Line>,
 }
 
 /// All rules' stories.
 #[derive(Debug, Default)]
 pub struct Desk {
-    lineages: Lineages,
     watches: std::collections::BTreeMap<Arc<str>, Watch>,
 }
 
@@ -195,8 +262,7 @@ impl Desk {
     /// Takes a report in and says what becomes of it. Bulletins that are due by then come first:
     /// see [`Desk::due`].
     pub fn take(&mut self, report: &Report, now: Timestamp) -> Taken {
-        let place = self.lineages.take(&report.item, &report.reading.text, now);
-        self.watches.entry(report.rule.clone()).or_default().take(report, place, now)
+        self.watches.entry(report.rule.clone()).or_default().take(report, now)
     }
 
     /// The bulletins that are due, the longest due first.
@@ -207,14 +273,44 @@ impl Desk {
         notices
     }
 
+    /// The bulletin of one rule, when it is due.
+    pub fn due_of(&mut self, rule: &str, now: Timestamp) -> Option<Notice> {
+        let watch = self.watches.get_mut(rule)?;
+        watch.due(&rule.into(), now)
+    }
+
     /// When the next bulletin is due.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.watches.values().filter_map(|watch| watch.bulletin).min()
+        self.watches.values().filter_map(|watch| watch.state.bulletin).min()
     }
 
     /// A rule's open story.
     pub fn story(&self, rule: &str, id: &str) -> Option<&Story> {
         self.watches.get(rule)?.stories.iter().find(|story| *story.id == *id)
+    }
+
+    /// Whether a rule's stories are in memory.
+    pub fn knows(&self, rule: &str) -> bool {
+        self.watches.contains_key(rule)
+    }
+
+    /// Puts a rule's stories into memory, as they were kept; `kept` are its reports, oldest first.
+    pub fn restore(&mut self, rule: &str, state: WatchState, stories: Vec<Story>, kept: &[Kept]) {
+        let all: usize = self.watches.values().map(Watch::reports).sum();
+        if all + kept.len() > MOST_KEPT {
+            self.watches.clear();
+        }
+        self.watches.insert(rule.into(), Watch::restored(state, stories, kept));
+    }
+
+    /// What is to be kept of a rule beside its stories and reports.
+    pub fn state(&self, rule: &str) -> Option<&WatchState> {
+        self.watches.get(rule).map(|watch| &watch.state)
+    }
+
+    /// Forgets all: what was decided last was not kept.
+    pub fn clear(&mut self) {
+        self.watches.clear();
     }
 
     #[cfg(test)]

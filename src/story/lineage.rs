@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use serde::{Deserialize, Serialize};
 
+use super::origin::AgencyId;
 use crate::text::Tokens;
 
 /// Words of a shingle.
@@ -28,8 +30,8 @@ pub const COPIED_WITHIN: SignedDuration = SignedDuration::from_hours(72);
 const SAME_AGENCY_WITHIN: SignedDuration = SignedDuration::from_hours(12);
 /// The share of the words of two headlines, of the same agency, from which the texts are one.
 const SAME_HEADLINE_FROM: f64 = 0.6;
-/// Texts that are remembered at once; the oldest make room.
-const MOST_ROOTS: usize = 20_000;
+/// Texts of a rule that are remembered at once; the oldest make room.
+const MOST_ROOTS: usize = 4_000;
 /// Roots that share a shingle and are remembered under it.
 const MOST_UNDER_ONE: usize = 64;
 /// Items of a feed that are looked at for what it repeats.
@@ -38,7 +40,7 @@ pub const FEED_ITEMS: usize = 50;
 const STANDING_FROM: u16 = 5;
 
 /// The shingles of a text, each once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shingles(Box<[u32]>);
 
 impl Shingles {
@@ -121,14 +123,14 @@ impl Standing {
 }
 
 /// A text as lineages compare it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
     /// Its shingles, the feed's own taken out.
     pub shingles: Shingles,
     /// The words of its headline, each once, sorted.
     pub headline: Box<[Arc<str>]>,
     /// The agency whose mark it bears.
-    pub agency: Option<&'static str>,
+    pub agency: Option<AgencyId>,
     /// Its link without what trackers add.
     pub link: Option<Box<str>>,
 }
@@ -175,7 +177,7 @@ pub struct Lineages {
     first: u64,
     by_shingle: FxHashMap<u32, Vec<u64>>,
     by_link: FxHashMap<Box<str>, u64>,
-    by_agency: FxHashMap<&'static str, VecDeque<u64>>,
+    by_agency: FxHashMap<AgencyId, VecDeque<u64>>,
 }
 
 impl Lineages {
@@ -217,7 +219,7 @@ impl Lineages {
             }
         }
         best.or_else(|| {
-            let numbers = self.by_agency.get(text.agency?)?;
+            let numbers = self.by_agency.get(&text.agency?)?;
             numbers.iter().rev().find_map(|number| {
                 let root = self.root(*number)?;
                 let recent = now.duration_since(root.at) <= SAME_AGENCY_WITHIN;
@@ -227,7 +229,8 @@ impl Lineages {
         })
     }
 
-    fn remember(&mut self, item: &Arc<str>, text: &Text, now: Timestamp) {
+    /// Remembers a text that was nobody's copy.
+    pub fn remember(&mut self, item: &Arc<str>, text: &Text, now: Timestamp) {
         let number = self.first + self.roots.len() as u64;
         for shingle in &text.shingles.0 {
             let under = self.by_shingle.entry(*shingle).or_default();
@@ -265,7 +268,7 @@ impl Lineages {
                 self.by_link.remove(link);
             }
             if let Some(numbers) =
-                root.text.agency.and_then(|agency| self.by_agency.get_mut(agency))
+                root.text.agency.and_then(|agency| self.by_agency.get_mut(&agency))
             {
                 numbers.retain(|other| *other != number);
             }
@@ -343,7 +346,7 @@ mod tests {
         let headline = |words: &[&str]| {
             let mut words: Vec<Arc<str>> = words.iter().map(|word| (*word).into()).collect();
             words.sort();
-            Text { headline: words.into(), agency: Some("reuters"), ..Text::default() }
+            Text { headline: words.into(), agency: AgencyId::of("reuters"), ..Text::default() }
         };
         let mut lineages = Lineages::default();
         lineages.take(&"a/1".into(), &headline(&["talks", "end", "capital"]), at(0));

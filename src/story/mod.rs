@@ -4,6 +4,7 @@
 //!
 //! Nothing here judges what is true. Texts that read alike are called alike, never the same event.
 
+mod alike;
 pub mod claims;
 pub mod desk;
 pub mod lineage;

@@ -136,12 +136,36 @@ pub struct Origin {
 }
 
 /// An agency that a text names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
     /// Its id.
-    pub id: &'static str,
+    pub id: AgencyId,
     /// Whether the text bears its mark: it is the agency's own. Else it is named as the source.
     pub mark: bool,
+}
+
+/// The id of an agency that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct AgencyId(&'static str);
+
+impl AgencyId {
+    /// The agency of that id.
+    pub fn of(id: &str) -> Option<Self> {
+        AGENCIES.iter().find(|agency| agency.id == id).map(|agency| Self(agency.id))
+    }
+
+    /// The id.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for AgencyId {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let id = String::deserialize(from)?;
+        Self::of(&id).ok_or_else(|| serde::de::Error::custom(format!("no agency {id:?}")))
+    }
 }
 
 /// The agency that a title and text rest on, as far as they say.
@@ -155,18 +179,18 @@ pub fn named(title: &str, text: &str) -> Option<Named> {
         agency.forms.iter().any(|form| is_mark(&start, form) || is_credit(&end, form))
     });
     if let Some(agency) = mark {
-        return Some(Named { id: agency.id, mark: true });
+        return Some(Named { id: AgencyId(agency.id), mark: true });
     }
     [title, text].into_iter().find_map(|text| {
         let folded = fold(text);
         let source = |agency: &&Agency| agency.forms.iter().any(|form| is_source(&folded, form));
-        AGENCIES.iter().find(source).map(|agency| Named { id: agency.id, mark: false })
+        AGENCIES.iter().find(source).map(|agency| Named { id: AgencyId(agency.id), mark: false })
     })
 }
 
 /// The origin that an item has: the agency that it names, else the owner of its feed.
 pub fn origin(named: Option<Named>, owner: &str, alignment: Option<&str>) -> Origin {
-    match named.and_then(|named| AGENCIES.iter().find(|agency| agency.id == named.id)) {
+    match named.and_then(|named| AGENCIES.iter().find(|agency| agency.id == named.id.0)) {
         Some(agency) => Origin { id: agency.id.into(), alignment: agency.alignment.map(Arc::from) },
         None => Origin { id: owner.into(), alignment: alignment.map(Arc::from) },
     }
@@ -178,19 +202,19 @@ pub fn display_name(id: &str) -> &str {
 }
 
 /// `3 outlets, 2 origins (AP; Yonhap)`.
-pub fn count_line(outlets: usize, origins: &[Origin]) -> String {
+pub fn count_line<'a>(outlets: usize, origins: impl Iterator<Item = &'a Origin>) -> String {
     const NAMED: usize = 5;
     let plural = |count: usize| if count == 1 { "" } else { "s" };
-    let mut names: Vec<&str> =
-        origins.iter().take(NAMED).map(|origin| display_name(&origin.id)).collect();
-    if origins.len() > NAMED {
+    let mut names: Vec<&str> = origins.map(|origin| display_name(&origin.id)).collect();
+    let count = names.len();
+    if count > NAMED {
+        names.truncate(NAMED);
         names.push("…");
     }
     format!(
-        "{outlets} outlet{}, {} origin{} ({})",
+        "{outlets} outlet{}, {count} origin{} ({})",
         plural(outlets),
-        origins.len(),
-        plural(origins.len()),
+        plural(count),
         names.join("; ")
     )
 }
@@ -260,7 +284,7 @@ mod tests {
 
     #[track_caller]
     fn check(title: &str, text: &str, expected: Option<(&str, bool)>) {
-        let found = named(title, text).map(|named| (named.id, named.mark));
+        let found = named(title, text).map(|named| (named.id.as_str(), named.mark));
         assert_eq!(found, expected, "{title} | {text}");
     }
 
@@ -294,8 +318,11 @@ mod tests {
     #[test]
     fn counts_name_the_origins() {
         let of = |id: &str| Origin { id: id.into(), alignment: None };
-        assert_eq!(count_line(3, &[of("ap"), of("yonhap")]), "3 outlets, 2 origins (AP; Yonhap)");
-        assert_eq!(count_line(1, &[of("example.org")]), "1 outlet, 1 origin (example.org)");
+        assert_eq!(
+            count_line(3, [of("ap"), of("yonhap")].iter()),
+            "3 outlets, 2 origins (AP; Yonhap)"
+        );
+        assert_eq!(count_line(1, [of("example.org")].iter()), "1 outlet, 1 origin (example.org)");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::lineage::{Shingles, Standing, Text, canonical_link};
 use super::origin::{self, Named};
 use super::words;
@@ -78,7 +80,7 @@ const DIGEST: &[&str] = &[
 ];
 
 /// An item's text as stories compare it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
     /// Its terms, sorted, and how often each counts.
     pub(super) terms: Box<[(Arc<str>, u16)]>,

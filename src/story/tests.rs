@@ -9,7 +9,7 @@ use super::{Desk, Reading};
 use crate::alert::decide::Reason;
 use crate::hit::{Match, Severity, Span};
 use crate::item::{Field, Item, ItemKey};
-use crate::rules::{Rule, StoryMode};
+use crate::rules::{Rule, StoryMode, Telling};
 
 const DELTA: &str = "Delta ministers sign grain treaty";
 const MUSEUM: &str = "Robbery empties museum overnight";
@@ -30,7 +30,7 @@ fn rule() -> Rule {
         version: crate::rules::RuleVersion::default(),
         max_age: None,
         notify: Box::default(),
-        story: StoryMode::Text,
+        telling: Telling::default(),
     }
 }
 
@@ -171,11 +171,11 @@ fn what_was_there_at_the_first_poll_is_not_told_and_hides_nothing() {
 #[test]
 fn a_rule_may_tell_every_hit_or_keep_a_cool_down() {
     let (mut desk, mut one) = (Desk::default(), report("a.example", DELTA));
-    one.mode = StoryMode::Off;
+    one.telling.mode = StoryMode::Off;
     assert_eq!(desk.take(&one, at(0)).reason, Reason::FirstHit);
     assert_eq!(desk.take(&one, at(1)).reason, Reason::FirstHit);
     let mut desk = Desk::default();
-    one.mode = StoryMode::Cooldown(SignedDuration::from_hours(6));
+    one.telling.mode = StoryMode::Cooldown(SignedDuration::from_hours(6));
     let reasons: Vec<_> =
         [0, 100, 359, 360].map(|minutes| desk.take(&one, at(minutes)).reason).into();
     use Reason::{Cooldown, ToldCooldown};

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
-use super::claims::{Class, Cue};
-use super::desk::{Joined, Line, Mode, Notice, Report, Taken};
-use super::lineage::{Place, jaccard};
-use super::origin::Origin;
+use super::alike::{STORY_OPEN, Story, Told, add};
+use super::desk::{Joined, Kind, Line, Mode, Notice, Report, Taken};
+use super::lineage::{Lineages, Place, jaccard};
 use super::reading::Reading;
 use crate::alert::decide::Reason;
 use crate::alert::id;
-use crate::hit::Severity;
 use crate::rules::StoryMode;
 
 /// How alike a report must be to a story to join it: the mean of its two best cosines with the
@@ -21,10 +20,6 @@ use crate::rules::StoryMode;
 pub const ALIKE_FROM: f64 = 0.18;
 /// After this time a member counts half.
 const HALF_LIFE: SignedDuration = SignedDuration::from_hours(15);
-/// A story that had nothing for so long is closed.
-pub const STORY_OPEN: SignedDuration = SignedDuration::from_hours(60);
-/// Members of a story that a report is compared with, the newest.
-const MEMBERS: usize = 12;
 /// How far back words are counted for their weight.
 const WORDS_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Reports whose words are counted at most.
@@ -39,134 +34,17 @@ pub const OUTLETS_WITHIN: SignedDuration = SignedDuration::from_hours(3);
 pub const BULLETIN_AFTER: SignedDuration = SignedDuration::from_mins(135);
 /// Stories that a bulletin tells, those with the most reports first.
 pub const MOST_LINES: usize = 2;
+/// Stories that wait for a bulletin and go along with what is told before it.
+const MOST_TAKEN_ALONG: usize = 1;
 /// How alike the entities of two reports in a row of one thread are.
 const THREAD_ALIKE: f64 = 0.3;
-/// A thread ends after a gap of this.
-const THREAD_GAP: SignedDuration = SignedDuration::from_hours(36);
-/// A thread is no longer than this.
-const THREAD_LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Threads of a rule at most.
 const MOST_THREADS: usize = 64;
-/// Outlets, origins, entities, languages and lineages of a story that are told apart at most.
-const MOST_NAMES: usize = 128;
-/// Quotes of claim cues that a story keeps at most.
-const MOST_QUOTES: usize = 12;
 /// Terms that are named as shared with a story at most.
 const MOST_SHARED: usize = 8;
 
-/// Whether a story has been told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Telling {
-    /// Nothing in it was worth telling yet.
-    Untold,
-    /// It waits for another outlet or the next bulletin.
-    Held {
-        since: Timestamp,
-        /// The first report that was held: what the bulletin tells.
-        item: Arc<str>,
-        /// Who reports it since.
-        outlets: Vec<Arc<str>>,
-        /// The next bulletin is still to come.
-        bulletin: bool,
-    },
-    /// It was told, at this severity.
-    Told(Severity),
-}
-
-/// Reports of one rule that read alike.
-#[derive(Debug, Clone)]
-pub struct Story {
-    /// What records and lists call it.
-    pub id: Arc<str>,
-    /// The run of the rule's reports about overlapping entities that it is part of.
-    pub thread: Arc<str>,
-    /// The story before it in its thread.
-    pub previous: Option<Arc<str>>,
-    /// When its first report came.
-    pub first_seen: Timestamp,
-    /// When its last report came.
-    pub last_seen: Timestamp,
-    /// The highest severity of its reports.
-    pub severity: Severity,
-    /// How many reports it has.
-    pub items: usize,
-    /// Who reported it.
-    pub outlets: Vec<Arc<str>>,
-    /// Who the reports rest on.
-    pub origins: Vec<Origin>,
-    /// The first items of its lineages.
-    pub lineages: Vec<Arc<str>>,
-    /// The entities that matched.
-    pub entities: Vec<Arc<str>>,
-    /// The languages.
-    pub languages: Vec<Arc<str>>,
-    /// How often each class of claim cue occurred.
-    pub cues: Vec<(Class, usize)>,
-    /// What they were found in, with the item.
-    pub quotes: Vec<(Cue, Arc<str>)>,
-    pub(super) telling: Telling,
-    members: VecDeque<(Timestamp, Arc<Reading>)>,
-}
-
-impl Story {
-    /// `open`, or `corroborated` with more than one origin.
-    pub fn state(&self) -> &'static str {
-        if self.origins.len() > 1 { "corroborated" } else { "open" }
-    }
-
-    /// `single-origin`, `multi-origin(3)` or `cross-alignment(2)`.
-    pub fn label(&self) -> String {
-        let mut camps: Vec<&str> =
-            self.origins.iter().filter_map(|origin| origin.alignment.as_deref()).collect();
-        camps.sort_unstable();
-        camps.dedup();
-        match (self.origins.len(), camps.len()) {
-            (0 | 1, _) => "single-origin".to_owned(),
-            (_, 2..) => format!("cross-alignment({})", camps.len()),
-            (origins, _) => format!("multi-origin({origins})"),
-        }
-    }
-
-    fn add(&mut self, report: &Report, place: &Place, now: Timestamp) {
-        self.last_seen = now;
-        self.severity = self.severity.max(report.severity);
-        self.items += 1;
-        add(&mut self.outlets, &report.outlet);
-        for entity in &report.entities {
-            add(&mut self.entities, entity);
-        }
-        if let Some(lang) = &report.lang {
-            add(&mut self.languages, lang);
-        }
-        if !self.lineages.contains(&place.root) {
-            add(&mut self.lineages, &place.root);
-            if !self.origins.iter().any(|origin| origin.id == report.origin.id) {
-                add(&mut self.origins, &report.origin);
-            }
-        }
-        for cue in &report.cues {
-            match self.cues.iter_mut().find(|(class, _)| *class == cue.class) {
-                Some((_, count)) => *count += 1,
-                None => self.cues.push((cue.class, 1)),
-            }
-            if self.quotes.len() < MOST_QUOTES {
-                self.quotes.push((cue.clone(), report.item.clone()));
-            }
-        }
-        self.members.push_back((now, report.reading.clone()));
-        if self.members.len() > MEMBERS {
-            self.members.pop_front();
-        }
-    }
-}
-
-fn add<T: Clone + PartialEq>(names: &mut Vec<T>, name: &T) {
-    if names.len() < MOST_NAMES && !names.contains(name) {
-        names.push(name.clone());
-    }
-}
-
-#[derive(Debug)]
+/// A run of a rule's reports about overlapping entities.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Thread {
     id: Arc<str>,
     first: Timestamp,
@@ -176,42 +54,102 @@ struct Thread {
     story: Arc<str>,
 }
 
+/// What is kept of a rule beside its stories and their reports.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WatchState {
+    /// When the last hit came that could be told.
+    last_hit: Option<Timestamp>,
+    last_told: Option<Timestamp>,
+    /// When the next bulletin is due.
+    pub bulletin: Option<Timestamp>,
+    /// When updates were told in the last day.
+    updates: Vec<Timestamp>,
+    threads: Vec<Thread>,
+}
+
+impl WatchState {
+    /// The same when the clock was set back by `by`: what waits must not wait longer.
+    pub fn set_back(&mut self, by: SignedDuration) {
+        for time in [&mut self.last_hit, &mut self.last_told, &mut self.bulletin] {
+            *time = time.map(|time| time.checked_sub(by).unwrap_or(Timestamp::MIN));
+        }
+    }
+}
+
+/// A report that was taken in before, as it was kept.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The item.
+    pub item: Arc<str>,
+    /// Its story.
+    pub story: Arc<str>,
+    /// It copies another text.
+    pub copied: bool,
+    /// When it came.
+    pub at: Timestamp,
+    /// Its text.
+    pub reading: Arc<Reading>,
+}
+
 /// What is known of one rule.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
+    pub(super) state: WatchState,
+    pub(super) stories: Vec<Story>,
     /// Reports of the last [`WORDS_WITHIN`].
     recent: VecDeque<(Timestamp, Arc<Reading>)>,
     /// In how many of them each term occurs.
     counts: FxHashMap<Arc<str>, u32>,
-    /// When the last hit came that could be told.
-    last_hit: Option<Timestamp>,
-    pub(super) stories: Vec<Story>,
-    threads: Vec<Thread>,
-    pub(super) bulletin: Option<Timestamp>,
-    last_told: Option<Timestamp>,
+    lineages: Lineages,
 }
 
 impl Watch {
+    /// A rule's watch as it was before a restart. `kept` are its reports, oldest first.
+    pub(super) fn restored(state: WatchState, stories: Vec<Story>, kept: &[Kept]) -> Self {
+        let mut watch = Self { state, stories, ..Self::default() };
+        for report in kept {
+            if !report.copied {
+                watch.lineages.remember(&report.item, &report.reading.text, report.at);
+            }
+            if let Some(story) = watch.stories.iter_mut().find(|story| story.id == report.story) {
+                story.remember(report.at, &report.reading);
+            }
+            watch.count(&report.reading, report.at);
+        }
+        watch
+    }
+
+    /// How many reports are kept in memory.
+    pub(super) fn reports(&self) -> usize {
+        self.recent.len()
+    }
+
     /// Takes a report in: places it, and decides.
-    pub(super) fn take(&mut self, report: &Report, place: Place, now: Timestamp) -> Taken {
+    pub(super) fn take(&mut self, report: &Report, now: Timestamp) -> Taken {
         self.forget(now);
+        let place = self.lineages.take(&report.item, &report.reading.text, now);
         let (at, joined) = self.find(report, &place, now);
         let at = at.unwrap_or_else(|| self.open(report, now));
         self.thread(report, at, now);
-        let story = &mut self.stories[at];
-        story.add(report, &place, now);
-        let quiet = self.last_hit.is_none_or(|last| now.duration_since(last) >= QUIET_AFTER);
-        let (reason, told) = self.decide(report, at, &joined, quiet, now);
-        self.count(report, now);
-        let story = &self.stories[at];
-        let notice = told.then(|| Notice {
-            rule: report.rule.clone(),
-            mode: Mode::Immediate,
-            at: now,
-            reason,
-            lines: vec![Line { story: story.id.clone(), item: report.item.clone() }],
-            left_out: Vec::new(),
+        let copy = matches!(joined, Joined::Copy { .. });
+        let changes = self.stories[at].add(report, &place, copy, now);
+        let quiet = self.state.last_hit.is_none_or(|last| now.duration_since(last) >= QUIET_AFTER);
+        let (reason, kind) = self.decide(report, at, copy, quiet, &changes, now);
+        self.count(&report.reading, now);
+        let notice = kind.map(|kind| {
+            let (story, item) = (self.stories[at].id.clone(), report.item.clone());
+            // Whoever is told something anyway is told what waits.
+            let (more, left_out) = match self.state.bulletin.take() {
+                Some(_) => self.tell_waiting(MOST_TAKEN_ALONG, now),
+                None => Default::default(),
+            };
+            let mut lines = vec![Line { story, item, kind, reason }];
+            lines.extend(more);
+            let rule = report.rule.clone();
+            Notice { rule, mode: Mode::Immediate, at: now, lines, left_out }
         });
+        let story = &self.stories[at];
         Taken {
             story: story.id.clone(),
             thread: story.thread.clone(),
@@ -224,107 +162,157 @@ impl Watch {
 
     /// The bulletin, when it is due.
     pub(super) fn due(&mut self, rule: &Arc<str>, now: Timestamp) -> Option<Notice> {
-        let at = self.bulletin.filter(|at| *at <= now)?;
-        self.bulletin = None;
-        let mut waiting: Vec<&mut Story> = self
-            .stories
-            .iter_mut()
-            .filter(|story| matches!(story.telling, Telling::Held { bulletin: true, .. }))
-            .collect();
-        // The newest first among those with as many reports.
-        waiting.sort_by_key(|story| {
-            let Telling::Held { since, .. } = story.telling else { unreachable!("it is held") };
-            (std::cmp::Reverse(story.items), std::cmp::Reverse(since))
-        });
-        let (mut lines, mut left_out) = (Vec::new(), Vec::new());
-        for story in waiting {
-            let Telling::Held { item, bulletin, .. } = &mut story.telling else { continue };
-            let line = Line { story: story.id.clone(), item: item.clone() };
-            if lines.len() < MOST_LINES {
-                lines.push(line);
-                story.telling = Telling::Told(story.severity);
-            } else {
-                *bulletin = false;
-                left_out.push(line);
-            }
-        }
+        let at = self.state.bulletin.take_if(|at| *at <= now)?;
+        let (lines, left_out) = self.tell_waiting(MOST_LINES, at);
         if lines.is_empty() {
             return None;
         }
-        self.last_told = Some(at);
-        Some(Notice {
-            rule: rule.clone(),
-            mode: Mode::Bulletin,
-            at,
-            reason: Reason::ToldBulletin,
-            lines,
-            left_out,
-        })
+        self.state.last_told = Some(at);
+        Some(Notice { rule: rule.clone(), mode: Mode::Bulletin, at, lines, left_out })
     }
 
+    /// Tells at most so many of the stories that wait for the bulletin, and leaves the others out.
+    fn tell_waiting(&mut self, most: usize, at: Timestamp) -> (Vec<Line>, Vec<Line>) {
+        let mut waiting: Vec<(&mut Story, Timestamp, Arc<str>)> = self
+            .stories
+            .iter_mut()
+            .filter_map(|story| match &story.told {
+                Told::Held { since, item, bulletin: true, .. } => {
+                    let (since, item) = (*since, item.clone());
+                    Some((story, since, item))
+                }
+                _ => None,
+            })
+            .collect();
+        // Those with the most reports, and the newest first among those with as many.
+        waiting.sort_by_key(|(story, since, _)| {
+            (std::cmp::Reverse(story.items), std::cmp::Reverse(*since))
+        });
+        let (mut lines, mut left_out) = (Vec::new(), Vec::new());
+        for (story, _, item) in waiting {
+            let told = lines.len() < most;
+            let reason = if told { Reason::ToldBulletin } else { Reason::LeftOut };
+            let line = Line { story: story.id.clone(), item, kind: Kind::Opened, reason };
+            if told {
+                story.tell(at);
+                lines.push(line);
+            } else {
+                if let Told::Held { bulletin, .. } = &mut story.told {
+                    *bulletin = false;
+                }
+                left_out.push(line);
+            }
+        }
+        (lines, left_out)
+    }
+
+    /// Why somebody is told of a report, and of what kind that is, or why nobody is.
     fn decide(
         &mut self,
         report: &Report,
         at: usize,
-        joined: &Joined,
+        copy: bool,
         quiet: bool,
+        changes: &[Kind],
         now: Timestamp,
-    ) -> (Reason, bool) {
-        let story = &mut self.stories[at];
+    ) -> (Reason, Option<Kind>) {
         if let Some(reason) = report.silent {
-            return (reason, false);
+            return (reason, None);
         }
-        self.last_hit = Some(now);
-        let told = |story: &mut Story, last_told: &mut Option<Timestamp>, reason| {
-            story.telling = Telling::Told(report.severity);
-            *last_told = Some(now);
-            (reason, true)
+        self.state.last_hit = Some(now);
+        let (reason, kind) = match report.telling.mode {
+            StoryMode::Off => (Reason::FirstHit, Some(Kind::Hit)),
+            StoryMode::Cooldown(pause) => self.after_cooldown(pause, at, now),
+            StoryMode::Text => self.as_story(report, at, copy, quiet, changes, now),
         };
-        match report.mode {
-            StoryMode::Off => return told(story, &mut self.last_told, Reason::FirstHit),
-            StoryMode::Cooldown(cooldown) => {
-                let cool = self.last_told.is_none_or(|last| now.duration_since(last) >= cooldown);
-                return if cool {
-                    told(story, &mut self.last_told, Reason::ToldCooldown)
-                } else {
-                    (Reason::Cooldown, false)
-                };
-            }
-            StoryMode::Text => {}
+        if kind.is_some() {
+            self.stories[at].tell(now);
+            self.state.last_told = Some(now);
         }
-        let copy = matches!(joined, Joined::Copy { .. });
-        match &mut story.telling {
-            Telling::Told(severity) if *severity < report.severity => {
-                told(story, &mut self.last_told, Reason::ToldSeverity)
+        (reason, kind)
+    }
+
+    fn after_cooldown(
+        &self,
+        pause: SignedDuration,
+        at: usize,
+        now: Timestamp,
+    ) -> (Reason, Option<Kind>) {
+        if self.state.last_told.is_some_and(|last| now.duration_since(last) < pause) {
+            return (Reason::Cooldown, None);
+        }
+        let before = matches!(self.stories[at].told, Told::At { .. });
+        (Reason::ToldCooldown, Some(if before { Kind::Updated } else { Kind::Opened }))
+    }
+
+    fn as_story(
+        &mut self,
+        report: &Report,
+        at: usize,
+        copy: bool,
+        quiet: bool,
+        changes: &[Kind],
+        now: Timestamp,
+    ) -> (Reason, Option<Kind>) {
+        let commentary = report.reading.commentary;
+        let no_news = match (copy, commentary) {
+            (true, _) => Reason::Copy,
+            (_, true) => Reason::Commentary,
+            _ => Reason::Joined,
+        };
+        match &mut self.stories[at].told {
+            Told::At { severity, .. } if *severity < report.severity => {
+                (Reason::ToldSeverity, Some(Kind::SeverityRaised))
             }
-            Telling::Told(_) => (if copy { Reason::Copy } else { Reason::Joined }, false),
-            Telling::Untold if quiet => told(story, &mut self.last_told, Reason::ToldQuiet),
-            Telling::Untold if report.reading.commentary => (Reason::Commentary, false),
-            Telling::Untold => {
-                story.telling = Telling::Held {
+            Told::At { at: told, origins, .. } => {
+                // Whoever was told of two origins need not hear of a third.
+                let known = *origins > 1;
+                let mut changes = changes.iter().filter(|change| match change {
+                    Kind::Corroborated => !known,
+                    _ => true,
+                });
+                if let Some(change) = changes.next() {
+                    return (change.reason(), Some(*change));
+                }
+                let told = *told;
+                let update = !copy && !commentary && self.may_update(report, told, now);
+                if !update {
+                    return (if copy { Reason::Copy } else { Reason::Joined }, None);
+                }
+                self.state.updates.push(now);
+                (Reason::ToldUpdate, Some(Kind::Updated))
+            }
+            Told::Not if quiet => (Reason::ToldQuiet, Some(Kind::Opened)),
+            Told::Not if commentary => (Reason::Commentary, None),
+            told @ Told::Not => {
+                *told = Told::Held {
                     since: now,
                     item: report.item.clone(),
                     outlets: vec![report.outlet.clone()],
                     bulletin: true,
                 };
-                self.bulletin.get_or_insert(now + BULLETIN_AFTER);
-                (Reason::Held, false)
+                self.state.bulletin.get_or_insert(now + BULLETIN_AFTER);
+                (Reason::Held, None)
             }
-            Telling::Held { since, outlets, .. } => {
+            Told::Held { since, outlets, .. } => {
                 let another = !outlets.contains(&report.outlet);
                 let soon = now.duration_since(*since) <= OUTLETS_WITHIN;
                 add(outlets, &report.outlet);
-                if another && soon && !copy && !report.reading.commentary {
-                    return told(story, &mut self.last_told, Reason::ToldOutlets);
+                if another && soon && !copy && !commentary {
+                    return (Reason::ToldOutlets, Some(Kind::Opened));
                 }
-                let reason = match (copy, report.reading.commentary) {
-                    (true, _) => Reason::Copy,
-                    (_, true) => Reason::Commentary,
-                    _ => Reason::Joined,
-                };
-                (reason, false)
+                (no_news, None)
             }
         }
+    }
+
+    /// Whether a story that was told may be told again only because it goes on.
+    fn may_update(&mut self, report: &Report, told: Timestamp, now: Timestamp) -> bool {
+        const DAY: SignedDuration = SignedDuration::from_hours(24);
+        let Some(throttle) = report.telling.throttle else { return false };
+        self.state.updates.retain(|at| now.duration_since(*at) < DAY);
+        now.duration_since(told) >= throttle.cooldown
+            && self.state.updates.len() < throttle.max_per_day as usize
     }
 
     /// The story that a report joins, and why.
@@ -402,37 +390,22 @@ impl Watch {
         {
             self.stories.remove(oldest);
         }
-        self.stories.push(Story {
-            id: id::story_id(&report.rule, &report.item, now).into(),
-            thread: Arc::from(""),
-            previous: None,
-            first_seen: now,
-            last_seen: now,
-            severity: report.severity,
-            items: 0,
-            outlets: Vec::new(),
-            origins: Vec::new(),
-            lineages: Vec::new(),
-            entities: Vec::new(),
-            languages: Vec::new(),
-            cues: Vec::new(),
-            quotes: Vec::new(),
-            telling: Telling::Untold,
-            members: VecDeque::new(),
-        });
+        let id = id::story_id(&report.rule, &report.item, now).into();
+        self.stories.push(Story::new(id, report.severity, now));
         self.stories.len() - 1
     }
 
     /// Puts a report into a thread, and a new story with it.
     fn thread(&mut self, report: &Report, at: usize, now: Timestamp) {
+        let group = report.telling.group;
         let story = &mut self.stories[at];
         let fits = |thread: &&mut Thread| {
-            now.duration_since(thread.last) <= THREAD_GAP
-                && now.duration_since(thread.first) <= THREAD_LONGEST
+            now.duration_since(thread.last) <= group.window
+                && now.duration_since(thread.first) <= group.max_age
                 && (*story.thread == *thread.id
                     || jaccard(&report.entities, &thread.entities) >= THREAD_ALIKE)
         };
-        let mut fitting: Vec<&mut Thread> = self.threads.iter_mut().filter(fits).collect();
+        let mut fitting: Vec<&mut Thread> = self.state.threads.iter_mut().filter(fits).collect();
         let own = fitting.iter().position(|thread| *story.thread == *thread.id);
         let place = own.or(fitting.len().checked_sub(1));
         match place {
@@ -450,11 +423,11 @@ impl Watch {
                     return;
                 }
                 story.thread = story.id.replacen("story", "thread", 1).into();
-                self.threads.retain(|thread| now.duration_since(thread.last) <= THREAD_GAP);
-                if self.threads.len() >= MOST_THREADS {
-                    self.threads.remove(0);
+                self.state.threads.retain(|thread| now.duration_since(thread.last) <= group.window);
+                if self.state.threads.len() >= MOST_THREADS {
+                    self.state.threads.remove(0);
                 }
-                self.threads.push(Thread {
+                self.state.threads.push(Thread {
                     id: story.thread.clone(),
                     first: now,
                     last: now,
@@ -465,11 +438,11 @@ impl Watch {
         }
     }
 
-    fn count(&mut self, report: &Report, now: Timestamp) {
-        for (term, _) in &report.reading.terms {
+    fn count(&mut self, reading: &Arc<Reading>, now: Timestamp) {
+        for (term, _) in &reading.terms {
             *self.counts.entry(term.clone()).or_default() += 1;
         }
-        self.recent.push_back((now, report.reading.clone()));
+        self.recent.push_back((now, reading.clone()));
         if self.recent.len() > MOST_COUNTED {
             self.uncount();
         }

@@ -335,6 +335,7 @@ fn a_backtest_of_alerts_tells_each_story_once_and_says_why() {
         line("3", "https://c.example/rss", "10:05", "Delta opens museum of ships"),
         line("2", "https://b.example/rss", "09:00", "Museum director resigns over funding"),
         line("5", "https://e.example/rss", "10:20", "Museum of ships opens in Delta"),
+        line("6", "https://f.example/rss", "11:00", "Museum guards strike for bread"),
     ];
     std::fs::write(demo.path("news.jsonl"), news.join("\n")).unwrap();
     let rule = "[[rule]]\nid = \"museum\"\ntitle = \"Museums\"\nquery = \"museum\"\n";
@@ -351,14 +352,17 @@ fn a_backtest_of_alerts_tells_each_story_once_and_says_why() {
         told,
         [
             r#""2024-01-01T08:00:00Z" "immediate" "told-quiet" ["1"]"#,
-            r#""2024-01-01T10:10:00Z" "immediate" "told-outlets" ["4"]"#,
-            r#""2024-01-01T11:15:00Z" "bulletin" "told-bulletin" ["2"]"#,
+            r#""2024-01-01T10:10:00Z" "immediate" "told-outlets" ["4","2"]"#,
+            r#""2024-01-01T13:15:00Z" "bulletin" "told-bulletin" ["6"]"#,
         ]
     );
     assert_eq!(notices[0]["receivers"], serde_json::json!(["terminal", "log"]));
     has_fields(notices[0], "rule severity story stories left_out message");
     let items: Vec<&Value> = stories.iter().map(|row| &row["items"]).collect();
-    assert_eq!(items, [&serde_json::json!(["1"]), &["2"].into(), &["3", "4", "5"].into()]);
+    assert_eq!(
+        items,
+        [&serde_json::json!(["1"]), &["2"].into(), &["3", "4", "5"].into(), &["6"].into()]
+    );
     has_fields(stories[2], "rule story thread state label lineages outlets origins claim_cues");
     let reasons: Vec<&Value> =
         stories[2]["decisions"].as_array().unwrap().iter().map(|row| &row["reason"]).collect();

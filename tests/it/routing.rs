@@ -1,7 +1,7 @@
 //! Who is told, and when: digests, quiet hours, silences, acknowledgements.
 
 use jiff::SignedDuration;
-use newswatch::alert::ack::STORY_UPDATED;
+use newswatch::alert::catalogue::STORY_UPDATED;
 use newswatch::alert::record::AlertRecord;
 use newswatch::alert::route::Due;
 use newswatch::alert::silence::Matcher;

@@ -1,0 +1,279 @@
+//! A story: reports of one rule that read alike, what they say together, and how far it was told.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::claims::Class;
+use super::desk::{Kind, Report};
+use super::lineage::Place;
+use super::origin::Origin;
+use super::reading::Reading;
+use crate::hit::Severity;
+use crate::rules::{Corroborate, Distinct};
+
+/// A story that had nothing for so long is closed.
+pub const STORY_OPEN: SignedDuration = SignedDuration::from_hours(60);
+/// Members of a story that a report is compared with, the newest.
+const MEMBERS: usize = 12;
+/// Outlets, origins, entities, languages and lineages of a story that are told apart at most.
+const MOST_NAMES: usize = 128;
+/// Quotes of claim cues that a story keeps at most.
+const MOST_QUOTES: usize = 12;
+
+/// How far a story has been told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Told {
+    /// Nothing in it was worth telling yet.
+    Not,
+    /// It waits for another outlet or the next bulletin.
+    Held {
+        since: Timestamp,
+        /// The first report that was held: what the bulletin tells.
+        item: Arc<str>,
+        /// Who reports it since.
+        outlets: Vec<Arc<str>>,
+        /// The next bulletin is still to come.
+        bulletin: bool,
+    },
+    /// It was last told then, at this severity, on the word of so many origins.
+    At { at: Timestamp, severity: Severity, origins: usize },
+}
+
+/// An origin of a story.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenOrigin {
+    /// Who.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Words of a report that hold a claim cue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    /// What the cue says.
+    pub class: Class,
+    /// The sentence, cut.
+    pub text: String,
+    /// The item that it stands in.
+    pub item: Arc<str>,
+    /// Who published that.
+    pub outlet: Arc<str>,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// Reports of one rule that read alike.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Story {
+    /// What records and lists call it.
+    pub id: Arc<str>,
+    /// The run of the rule's reports about overlapping entities that it is part of.
+    pub thread: Arc<str>,
+    /// The story before it in its thread.
+    pub previous: Option<Arc<str>>,
+    /// When its first report came.
+    pub first_seen: Timestamp,
+    /// When its last report came.
+    pub last_seen: Timestamp,
+    /// The highest severity of its reports.
+    pub severity: Severity,
+    /// How many reports it has.
+    pub items: usize,
+    /// Who reported it.
+    pub outlets: Vec<Arc<str>>,
+    /// Who the reports rest on, and since when.
+    pub origins: Vec<SeenOrigin>,
+    /// The first items of its lineages.
+    pub lineages: Vec<Arc<str>>,
+    /// The entities that matched.
+    pub entities: Vec<Arc<str>>,
+    /// The languages.
+    pub languages: Vec<Arc<str>>,
+    /// How often each class of claim cue occurred.
+    pub cues: Vec<(Class, usize)>,
+    /// What they were found in; of each class the first ones.
+    pub quotes: Vec<Quote>,
+    /// When it had as many origins as its rule asks for.
+    pub corroborated_at: Option<Timestamp>,
+    /// When a report first had a word of denial.
+    pub denied_at: Option<Timestamp>,
+    /// When a report first had a word of confirmation.
+    pub confirmed_at: Option<Timestamp>,
+    pub(super) told: Told,
+    #[serde(skip)]
+    pub(super) members: VecDeque<(Timestamp, Arc<Reading>)>,
+}
+
+impl Story {
+    /// A story without reports.
+    pub(super) fn new(id: Arc<str>, severity: Severity, now: Timestamp) -> Self {
+        Self {
+            id,
+            thread: Arc::from(""),
+            previous: None,
+            first_seen: now,
+            last_seen: now,
+            severity,
+            items: 0,
+            outlets: Vec::new(),
+            origins: Vec::new(),
+            lineages: Vec::new(),
+            entities: Vec::new(),
+            languages: Vec::new(),
+            cues: Vec::new(),
+            quotes: Vec::new(),
+            corroborated_at: None,
+            denied_at: None,
+            confirmed_at: None,
+            told: Told::Not,
+            members: VecDeque::new(),
+        }
+    }
+
+    /// `open`, `corroborated`, or `closed` when it had nothing for [`STORY_OPEN`].
+    pub fn state(&self, now: Timestamp) -> &'static str {
+        if now.duration_since(self.last_seen) > STORY_OPEN {
+            "closed"
+        } else if self.corroborated_at.is_some() {
+            "corroborated"
+        } else {
+            "open"
+        }
+    }
+
+    /// `single-origin`, `multi-origin(3)` or `cross-alignment(2)`.
+    pub fn label(&self) -> String {
+        let camps = camps(self.origins.iter());
+        match (self.origins.len(), camps) {
+            (0 | 1, _) => "single-origin".to_owned(),
+            (_, 2..) => format!("cross-alignment({camps})"),
+            (origins, _) => format!("multi-origin({origins})"),
+        }
+    }
+
+    /// Writes down that it was told.
+    pub(super) fn tell(&mut self, at: Timestamp) {
+        self.told = Told::At { at, severity: self.severity, origins: self.origins.len() };
+    }
+
+    /// Takes a report in, and says what of the picture it changes, the most telling first.
+    pub(super) fn add(
+        &mut self,
+        report: &Report,
+        place: &Place,
+        copy: bool,
+        now: Timestamp,
+    ) -> Vec<Kind> {
+        self.last_seen = self.last_seen.max(now);
+        self.severity = self.severity.max(report.severity);
+        self.items += 1;
+        add(&mut self.outlets, &report.outlet);
+        for entity in &report.entities {
+            add(&mut self.entities, entity);
+        }
+        if let Some(lang) = &report.lang {
+            add(&mut self.languages, lang);
+        }
+        if !self.lineages.contains(&place.root) {
+            add(&mut self.lineages, &place.root);
+            let known = self.origins.iter().any(|known| known.origin.id == report.origin.id);
+            if !known && self.origins.len() < MOST_NAMES {
+                self.origins.push(SeenOrigin { origin: report.origin.clone(), since: now });
+            }
+        }
+        self.quote(report, now);
+        self.remember(now, &report.reading);
+        let mut changes = Vec::new();
+        // What copies and commentary say was said before.
+        if !copy && !report.reading.commentary {
+            for (class, since, kind) in [
+                (Class::Denied, &mut self.denied_at, Kind::FirstDenied),
+                (Class::Confirmed, &mut self.confirmed_at, Kind::FirstConfirmed),
+            ] {
+                if since.is_none() && report.cues.iter().any(|cue| cue.class == class) {
+                    *since = Some(now);
+                    changes.push(kind);
+                }
+            }
+        }
+        if self.corroborated_at.is_none() && self.is_corroborated(report, now) {
+            self.corroborated_at = Some(now);
+            changes.push(Kind::Corroborated);
+        }
+        changes
+    }
+
+    pub(super) fn remember(&mut self, at: Timestamp, reading: &Arc<Reading>) {
+        self.members.push_back((at, reading.clone()));
+        if self.members.len() > MEMBERS {
+            self.members.pop_front();
+        }
+    }
+
+    fn quote(&mut self, report: &Report, now: Timestamp) {
+        for cue in &report.cues {
+            match self.cues.iter_mut().find(|(class, _)| *class == cue.class) {
+                Some((_, count)) => *count += 1,
+                None => self.cues.push((cue.class, 1)),
+            }
+            if self.quotes.len() < MOST_QUOTES {
+                self.quotes.push(Quote {
+                    class: cue.class,
+                    text: cue.quote.clone(),
+                    item: report.item.clone(),
+                    outlet: report.outlet.clone(),
+                    at: now,
+                });
+            }
+        }
+    }
+
+    /// Whether enough independent origins came in time.
+    fn is_corroborated(&self, report: &Report, now: Timestamp) -> bool {
+        let Some(asked) = report.telling.corroborate.or_else(|| usual(self.severity)) else {
+            return false;
+        };
+        let recent =
+            self.origins.iter().filter(|seen| now.duration_since(seen.since) <= asked.within);
+        let count = match asked.distinct {
+            Distinct::Origin => recent.count(),
+            Distinct::Alignment => camps(recent),
+        };
+        count >= asked.origins
+    }
+}
+
+/// The camps that origins stand in.
+fn camps<'a>(origins: impl Iterator<Item = &'a SeenOrigin>) -> usize {
+    let mut camps: Vec<&str> =
+        origins.filter_map(|seen| seen.origin.alignment.as_deref()).collect();
+    camps.sort_unstable();
+    camps.dedup();
+    camps.len()
+}
+
+/// What corroborates a story where its rule does not say.
+fn usual(severity: Severity) -> Option<Corroborate> {
+    let (origins, hours) = match severity {
+        Severity::Critical => (3, 48),
+        Severity::High => (2, 24),
+        Severity::Medium => (2, 48),
+        Severity::Low => return None,
+    };
+    Some(Corroborate {
+        origins,
+        within: SignedDuration::from_hours(hours),
+        distinct: Distinct::Origin,
+    })
+}
+
+pub(super) fn add<T: Clone + PartialEq>(names: &mut Vec<T>, name: &T) {
+    if names.len() < MOST_NAMES && !names.contains(name) {
+        names.push(name.clone());
+    }
+}
