@@ -31,8 +31,7 @@ use rusqlite::Connection;
 use self::loopback::chance::Chance;
 use self::loopback::server::{self, Reply, Request};
 
-const RULE: &str =
-    "[[rule]]\nid = \"talks\"\ntitle = \"Talks\"\nquery = '\"Wang Yi\" AND Lavrov'\n";
+const RULE: &str = "[[rule]]\nid = \"talks\"\ntitle = \"Talks\"\nquery = '\"Wang Yi\" AND Lavrov'\nstory = \"off\"\n";
 const HOOK: &str = "/hook";
 
 /// The servers.

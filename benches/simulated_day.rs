@@ -44,7 +44,8 @@ const STEP: i64 = 1;
 const LEARNING: i64 = 7 * 3600;
 /// The share of items that the rule matches.
 const ALERTING: f64 = 0.02;
-const RULE: &str = "[[rule]]\nid = \"watched\"\ntitle = \"Watched\"\nquery = \"Zwentibold\"\n";
+const RULE: &str =
+    "[[rule]]\nid = \"watched\"\ntitle = \"Watched\"\nquery = \"Zwentibold\"\nstory = \"off\"\n";
 
 /// One feed of the model.
 struct Feed {

@@ -1,10 +1,12 @@
-//! The one composition of the core: what a poll brought, matched, decided and addressed, as one
-//! batch to commit.
+//! The one composition of the core: what a poll brought, matched and made ready for its stories, as
+//! one batch to commit. What is told of it is decided in that commit: see `store`.
 //!
 //! The daemon, `run --once` and every test of the whole go through [`ingest`]; `match` and
 //! `explain` use the same matcher on single items.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,13 +16,16 @@ use crate::alert::decide::{self, Reason};
 use crate::alert::id;
 use crate::alert::operator;
 use crate::alert::record::{self, AlertRecord};
-use crate::alert::route::{self, Due, Subject};
+use crate::alert::route::{self, Due, Held, Subject};
 use crate::config::{Config, Feed};
 use crate::hit::{Match, Severity, Span};
 use crate::item::{FeedName, Item, ItemKey};
 use crate::recognition::Renamed;
 use crate::rules::{Matcher, Origin};
 use crate::schedule::{Baseline, FeedState};
+use crate::story::Reading;
+use crate::story::desk::{Publisher, Report};
+use crate::story::lineage::{FEED_ITEMS, Standing};
 
 /// The most times that an edited item is taken in again. A page that shows the time of day in its
 /// summary changes at every poll, for ever.
@@ -63,7 +68,8 @@ pub struct StoredItem {
     pub outage: bool,
 }
 
-/// A match that is kept, with its evidence and with what was decided about it.
+/// A match that is kept, with its evidence. What becomes of it is decided when it is stored, after
+/// all that was stored before.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Hit {
     /// Unique for ever.
@@ -81,10 +87,14 @@ pub struct Hit {
     pub revision: u32,
     /// The words that matched.
     pub spans: Vec<Span>,
-    /// Why somebody was told, or nobody.
-    pub reason: Reason,
-    /// The alert, where one was raised.
-    pub alert: Option<String>,
+    /// Why it is not told whatever else is; absent: its story decides.
+    pub silent: Option<Reason>,
+    /// What its story needs to know.
+    #[serde(skip)]
+    pub report: Report,
+    /// The record of an alert that tells of it; absent where it is not told.
+    #[serde(skip)]
+    pub draft: Option<Box<AlertRecord>>,
 }
 
 /// An alert to store, and its deliveries.
@@ -107,6 +117,27 @@ pub struct OutgoingDelivery {
     pub due: Due,
     /// The receiver is a log, which gets what a silence keeps from people.
     pub log: bool,
+}
+
+/// What is sent of an alert of a rule. Alerts that are told together are one message to each
+/// receiver.
+pub fn rule_deliveries(
+    config: &Config,
+    record: &AlertRecord,
+    severity: Severity,
+    together: bool,
+    now: Timestamp,
+) -> Vec<OutgoingDelivery> {
+    let id = record.rule().unwrap_or_default();
+    // The rule may be gone by now.
+    let rule = config.rules.rules().iter().find(|rule| *rule.id == *id);
+    let notify = rule.map_or(&[][..], |rule| &rule.notify);
+    let subject = Subject { rule: id, tags: &record.data.tags, notify, severity };
+    let mut deliveries = deliveries(config, &subject, now);
+    for delivery in deliveries.iter_mut().filter(|delivery| together && !delivery.log) {
+        delivery.due.held.get_or_insert(Held::Bulletin);
+    }
+    deliveries
 }
 
 /// What is sent of an alert, by the routes of the configuration.
@@ -140,10 +171,8 @@ pub struct Batch {
     pub at: Timestamp,
     /// New and edited items.
     pub items: Vec<StoredItem>,
-    /// Their hits.
+    /// Their hits, in the order in which their items were published.
     pub hits: Vec<Hit>,
-    /// The alerts that follow.
-    pub alerts: Vec<OutgoingAlert>,
     /// Other names of items that are known.
     pub renamed: Vec<Renamed>,
     /// What is told of the feed itself.
@@ -159,8 +188,8 @@ impl Batch {
         host_not_before: Option<(String, Timestamp)>,
         at: Timestamp,
     ) -> Self {
-        let (items, hits, alerts, renamed, events) = Default::default();
-        Self { feed, url, state, host_not_before, at, items, hits, alerts, renamed, events }
+        let (items, hits, renamed, events) = Default::default();
+        Self { feed, url, state, host_not_before, at, items, hits, renamed, events }
     }
 
     /// How many of the items are new, not edited.
@@ -189,26 +218,27 @@ pub struct Arrival<'a> {
 pub struct Ingested {
     /// New and edited items.
     pub items: Vec<StoredItem>,
-    /// Their hits.
+    /// Their hits, in the order in which their items were published.
     pub hits: Vec<Hit>,
-    /// The alerts that follow.
-    pub alerts: Vec<OutgoingAlert>,
     /// Other names of items that are known; [`crate::recognition`] finds them.
     pub renamed: Vec<Renamed>,
     /// The feed has changed the ids of most of its items.
     pub migrated: bool,
 }
 
-/// Takes the items of one poll in: leaves out what `known` already has, matches the rest, decides
-/// who is told of each hit and why.
-pub fn ingest(
+/// Takes the items of one poll in: leaves out what `known` already has, matches the rest, and gets
+/// their hits ready for their stories. `earlier` is asked for what the feed brought before, newest
+/// first, at most [`FEED_ITEMS`], where that is needed.
+pub fn ingest<E>(
     arrival: Arrival<'_>,
     items: Vec<Item>,
     known: &HashMap<ItemKey, KnownItem>,
     config: &Config,
     matcher: &mut Matcher<'_>,
-) -> Ingested {
+    earlier: impl FnOnce() -> Result<Vec<Item>, E>,
+) -> Result<Ingested, E> {
     let mut out = Ingested::default();
+    let mut matches: Vec<(usize, Match)> = Vec::new();
     let mut taken = HashSet::new();
     for mut item in items {
         if !taken.insert(item.key) {
@@ -229,7 +259,7 @@ pub fn ingest(
         for found in matcher.matches(&item, origin) {
             let rule = &config.rules.rules()[found.rule];
             if !before.is_some_and(|before| before.rules.iter().any(|id| **id == *rule.id)) {
-                take_hit(&mut out, &arrival, &item, revision, found, config);
+                matches.push((out.items.len(), found));
             }
         }
         let late = decide::is_late(item.published, arrival.now);
@@ -239,56 +269,107 @@ pub fn ingest(
         let outage = arrival.outage.is_some_and(published);
         out.items.push(StoredItem { item, fingerprint, revision, baseline, late, outage });
     }
-    out
+    out.hits = hits(&arrival, &out.items, matches, config, earlier)?;
+    Ok(out)
 }
 
-fn take_hit(
-    out: &mut Ingested,
+/// The hits of the matches of some items, each given by the item's place.
+fn hits<E>(
     arrival: &Arrival<'_>,
-    item: &Item,
-    revision: u32,
-    found: Match,
+    items: &[StoredItem],
+    mut matches: Vec<(usize, Match)>,
     config: &Config,
-) {
-    let rule = &config.rules.rules()[found.rule];
-    let baseline = arrival.baseline.holds(item.published);
-    let decision = decide::decide(&decide::Facts {
-        baseline,
+    earlier: impl FnOnce() -> Result<Vec<Item>, E>,
+) -> Result<Vec<Hit>, E> {
+    let now = arrival.now;
+    // Feeds list the newest first.
+    matches.sort_by_key(|(place, _)| {
+        (items[*place].item.published.unwrap_or(now).min(now), Reverse(*place))
+    });
+    let silent: Vec<Option<Reason>> = matches
+        .iter()
+        .map(|(place, found)| silence(arrival, &items[*place], found, config))
+        .collect();
+    let standing = match silent.iter().any(Option::is_none) {
+        true => {
+            let mut standing = Standing::default();
+            let new = items.iter().rev().map(|stored| &stored.item);
+            let earlier = earlier()?;
+            let all: Vec<&Item> = earlier.iter().rev().chain(new).collect();
+            for item in &all[all.len().saturating_sub(FEED_ITEMS)..] {
+                standing.see(Reading::shingles(item));
+            }
+            Some(standing)
+        }
+        // What is not told is compared with all that it says.
+        false => None,
+    };
+    let mut hits: Vec<Hit> = Vec::new();
+    for ((place, found), silent) in matches.into_iter().zip(silent) {
+        let stored = &items[place];
+        let reading = match hits.last().filter(|hit| hit.item == stored.item.key) {
+            Some(hit) => hit.report.reading.clone(),
+            None => Arc::new(Reading::of(&stored.item, standing.as_ref())),
+        };
+        hits.push(hit(arrival, stored, found, silent, reading, config));
+    }
+    Ok(hits)
+}
+
+/// Why a hit is not told whatever its story says.
+fn silence(
+    arrival: &Arrival<'_>,
+    stored: &StoredItem,
+    found: &Match,
+    config: &Config,
+) -> Option<Reason> {
+    decide::silent(&decide::Facts {
+        baseline: stored.baseline,
         first_run: config.poll.first_run,
         after_outage: arrival.outage.is_some(),
-        published: item.published,
-        max_age: rule.max_age,
+        published: stored.item.published,
+        max_age: config.rules.rules()[found.rule].max_age,
         now: arrival.now,
-    });
+    })
+}
+
+fn hit(
+    arrival: &Arrival<'_>,
+    stored: &StoredItem,
+    found: Match,
+    silent: Option<Reason>,
+    reading: Arc<Reading>,
+    config: &Config,
+) -> Hit {
+    let (rule, item) = (&config.rules.rules()[found.rule], &stored.item);
     let identity =
         id::Identity { rule: &rule.id, feed: arrival.feed.name.as_str(), item: item.key };
-    let mut alert = None;
-    if decision.notify {
-        let record = record::hit_alert(&record::HitFacts {
+    let draft = silent.is_none().then(|| {
+        Box::new(record::hit_alert(&record::HitFacts {
             rule,
             item,
-            revision,
+            revision: stored.revision,
             feed: arrival.feed,
             feed_title: arrival.feed_title,
-            baseline,
+            baseline: stored.baseline,
             found: &found,
             now: arrival.now,
             instance: &config.instance,
-        });
-        let subject = Subject::of(rule, found.severity);
-        let deliveries = deliveries(config, &subject, arrival.now);
-        alert = Some(record.id.clone());
-        out.alerts.push(OutgoingAlert { record, severity: found.severity, deliveries });
-    }
-    out.hits.push(Hit {
+        }))
+    });
+    let name = format!("{}/{}", arrival.feed.name, item.key);
+    let publisher = Publisher { feed: arrival.feed.name.as_str(), entry: Some(arrival.feed) };
+    let report = Report::of(rule, &found, (&name, item), publisher, reading, silent);
+    Hit {
         id: id::hit_id(identity, arrival.now),
         rule: rule.id.to_string(),
         rule_version: rule.version.to_string(),
         severity: found.severity,
         item: item.key,
-        revision,
+        revision: stored.revision,
         spans: found.spans,
-        reason: decision.reason,
-        alert,
-    });
+        silent,
+        report,
+        draft,
+    }
 }

@@ -31,7 +31,8 @@ use nix::sys::time::TimeValLike as _;
 use self::feeds::Feeds;
 
 /// A rule for the alerts that are timed.
-const RULE: &str = "[[rule]]\nid = \"timed\"\ntitle = \"Timed\"\nquery = \"Zwentibold\"\n";
+const RULE: &str =
+    "[[rule]]\nid = \"timed\"\ntitle = \"Timed\"\nquery = \"Zwentibold\"\nstory = \"off\"\n";
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();

@@ -1,5 +1,6 @@
-//! Whether a hit is told, and why: one pure function with a named reason that is stored with the
-//! hit, so that every silence can be explained.
+//! Why a hit is told or not: named reasons that are stored with the hit, so that every silence can be
+//! explained. Whether an item is news at all is decided here; the rest by its story
+//! ([`crate::story::desk`]).
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
@@ -134,42 +135,32 @@ pub struct Facts {
     pub now: Timestamp,
 }
 
-/// The decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decision {
-    /// Somebody is told.
-    pub notify: bool,
-    /// Why, or why not.
-    pub reason: Reason,
-}
-
-/// Decides whether a hit is told.
-pub fn decide(facts: &Facts) -> Decision {
-    let silent = |reason| Decision { notify: false, reason };
+/// Why a hit is not told whatever its story says; nothing when its story decides.
+pub fn silent(facts: &Facts) -> Option<Reason> {
     let age = facts.published.map(|published| facts.now.duration_since(published));
     if let (Some(age), Some(max_age)) = (age, facts.max_age)
         && age > max_age
     {
-        return silent(Reason::TooOld);
+        return Some(Reason::TooOld);
     }
     if facts.baseline {
         // Whoever asks for the alerts of a first poll asks for old items too.
         match facts.first_run {
-            FirstRun::Record => return silent(Reason::Baseline),
+            FirstRun::Record => return Some(Reason::Baseline),
             FirstRun::Alert => {}
             FirstRun::AlertRecent(within) => {
                 let within = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX);
                 if age.is_none_or(|age| age > within) {
-                    return silent(Reason::Baseline);
+                    return Some(Reason::Baseline);
                 }
             }
         }
     } else if is_late(facts.published, facts.now) {
-        return silent(Reason::Late);
+        return Some(Reason::Late);
     } else if facts.after_outage && age.is_some_and(|age| age > NEWS_AFTER_OUTAGE) {
-        return silent(Reason::Outage);
+        return Some(Reason::Outage);
     }
-    Decision { notify: true, reason: Reason::FirstHit }
+    None
 }
 
 /// Whether an item that is seen `now` for the first time was published long before.
@@ -190,10 +181,10 @@ mod tests {
         first: Option<FirstRun>,
         age_hours: Option<i64>,
         max_age: Option<i64>,
-        reason: Reason,
+        reason: Option<Reason>,
     ) {
         let now = Timestamp::from_second(1_700_000_000).expect("it is a time");
-        let decision = decide(&Facts {
+        let decision = silent(&Facts {
             baseline: first.is_some(),
             first_run: first.unwrap_or(FirstRun::Record),
             after_outage: false,
@@ -201,40 +192,39 @@ mod tests {
             max_age: max_age.map(SignedDuration::from_hours),
             now,
         });
-        assert_eq!(decision.reason, reason);
-        assert_eq!(decision.notify, reason == Reason::FirstHit);
+        assert_eq!(decision, reason);
     }
 
     #[test]
     fn a_new_item_is_told_and_an_old_one_only_recorded() {
-        check(None, Some(1), None, Reason::FirstHit);
-        check(None, None, None, Reason::FirstHit);
-        check(None, Some(6 * 24), None, Reason::FirstHit);
-        check(None, Some(8 * 24), None, Reason::Late);
-        check(None, Some(-5), None, Reason::FirstHit);
-        check(None, Some(3), Some(2), Reason::TooOld);
+        check(None, Some(1), None, None);
+        check(None, None, None, None);
+        check(None, Some(6 * 24), None, None);
+        check(None, Some(8 * 24), None, Some(Reason::Late));
+        check(None, Some(-5), None, None);
+        check(None, Some(3), Some(2), Some(Reason::TooOld));
     }
 
     #[test]
     fn the_baseline_of_a_feed_tells_what_the_configuration_wants() {
-        check(Some(FirstRun::Record), Some(1), None, Reason::Baseline);
-        check(Some(FirstRun::Alert), Some(100 * 24), None, Reason::FirstHit);
+        check(Some(FirstRun::Record), Some(1), None, Some(Reason::Baseline));
+        check(Some(FirstRun::Alert), Some(100 * 24), None, None);
         let recent = FirstRun::AlertRecent(Duration::from_secs(6 * 3600));
-        check(Some(recent), Some(5), None, Reason::FirstHit);
-        check(Some(recent), Some(7), None, Reason::Baseline);
-        check(Some(recent), None, None, Reason::Baseline);
+        check(Some(recent), Some(5), None, None);
+        check(Some(recent), Some(7), None, Some(Reason::Baseline));
+        check(Some(recent), None, None, Some(Reason::Baseline));
     }
 
     #[test]
     fn after_an_outage_the_news_of_three_days_is_told() {
         let now = Timestamp::from_second(1_700_000_000).expect("it is a time");
         for (hours, reason) in [
-            (Some(71), Reason::FirstHit),
-            (Some(73), Reason::Outage),
-            (Some(8 * 24), Reason::Late),
-            (None, Reason::FirstHit),
+            (Some(71), None),
+            (Some(73), Some(Reason::Outage)),
+            (Some(8 * 24), Some(Reason::Late)),
+            (None, None),
         ] {
-            let decision = decide(&Facts {
+            let decision = silent(&Facts {
                 baseline: false,
                 first_run: FirstRun::Record,
                 after_outage: true,
@@ -242,7 +232,7 @@ mod tests {
                 max_age: None,
                 now,
             });
-            assert_eq!(decision, Decision { notify: reason == Reason::FirstHit, reason });
+            assert_eq!(decision, reason);
         }
     }
 }

@@ -26,6 +26,11 @@ pub fn alert_id(identity: Identity<'_>, now: Timestamp) -> String {
     uuid("alert", identity, now)
 }
 
+/// The id of the alert of a type that tells a story by an item.
+pub fn story_alert_id(kind: &str, rule: &str, item: &str, now: Timestamp) -> String {
+    of(&ItemKey::of("story-alert", &[kind, rule, item]), now)
+}
+
 /// The id of the alert that tells of an event of the service: of its type, and of what it is about.
 pub fn event_id(kind: &str, subject: &str, now: Timestamp) -> String {
     of(&ItemKey::of("event", &[kind, subject]), now)

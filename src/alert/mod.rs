@@ -13,3 +13,4 @@ pub mod render;
 pub mod retry;
 pub mod route;
 pub mod silence;
+pub mod story;

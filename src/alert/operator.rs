@@ -254,6 +254,7 @@ pub(super) fn record(event: &Event, instance: &str, now: Timestamp) -> AlertReco
             event: EventInfo {
                 kind: "event".to_owned(),
                 action: kind.as_str().replace('.', "-"),
+                reason: None,
                 severity: ecs,
                 created: now,
             },

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue;
 use super::id::{self, Identity};
 use super::silence::SilenceInfo;
+use super::story::StoryInfo;
 use crate::config::Feed;
 use crate::hit::{Match, Severity, Span};
 use crate::item::Item;
@@ -51,7 +52,7 @@ pub struct AlertRecord {
     pub severitytext: String,
     /// 9, 10, 13 or 18: orders severities, nothing more.
     pub severitynumber: u8,
-    /// What the alert belongs with: until there are stories, the item itself.
+    /// What the alert belongs with: the story; where hits are told one by one, the item.
     pub correlationid: String,
     /// The item that caused it.
     pub causationid: String,
@@ -74,8 +75,8 @@ pub struct AlertData {
     pub rule: Option<RuleInfo>,
     /// The rule's tags.
     pub tags: Vec<String>,
-    /// The story; null until there are stories.
-    pub story: Option<serde_json::Value>,
+    /// The story that it tells; null for an event of the service.
+    pub story: Option<StoryInfo>,
     /// Cues of claims and denials; null where there are none.
     pub claim_cues: Option<serde_json::Value>,
     /// The item and the words that matched; null for an event of the service.
@@ -127,6 +128,9 @@ pub struct EventInfo {
     pub kind: String,
     /// `hit`; of an event of the service its type, as `feed-broken`.
     pub action: String,
+    /// Why the alert was raised, as hits have it; absent from events of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// 30, 50, 70 or 90.
     pub severity: u8,
     /// When the alert was raised.
@@ -193,7 +197,7 @@ pub struct ItemInfo {
     pub feed: FeedRef,
     /// The publisher that an aggregating feed names.
     pub source: Option<String>,
-    /// The item that this one copies; null until copies are recognised.
+    /// The item whose text this one copies, as `feed/key`.
     pub copy_of: Option<String>,
     /// Which of the item's texts matched, from 1.
     pub revision: u32,
@@ -275,6 +279,7 @@ pub fn hit_alert(facts: &HitFacts<'_>) -> AlertRecord {
             event: EventInfo {
                 kind: "alert".to_owned(),
                 action: "hit".to_owned(),
+                reason: None,
                 severity: ecs,
                 created: now,
             },
@@ -327,7 +332,7 @@ fn highlights(spans: &[Span]) -> Vec<Span> {
     spans.iter().take(MOST_SPANS).map(cut).collect()
 }
 
-pub(super) fn severity_numbers(severity: Severity) -> (u8, u8) {
+pub(crate) fn severity_numbers(severity: Severity) -> (u8, u8) {
     match severity {
         Severity::Low => (9, 30),
         Severity::Medium => (10, 50),

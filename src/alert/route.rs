@@ -51,6 +51,8 @@ pub enum Held {
     Digest,
     /// Its route has quiet hours.
     Quiet,
+    /// It is told together with other stories of its rule, now.
+    Bulletin,
 }
 
 /// A receiver that is told.

@@ -1,5 +1,5 @@
 //! `newswatch backtest --alerts`: which stories would have opened, what would have been told, to
-//! whom, and why: every item at its published time. The daemon itself tells each hit.
+//! whom, and why: every item at its published time, as the daemon would have told it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

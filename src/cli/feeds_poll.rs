@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::list::short_time;
 use super::{Exit, Global, Refused, complain, config_files};
+use crate::alert::decide::Reason;
 use crate::clock::Clock;
 use crate::config::toml_file::nearest;
 use crate::config::{self, Config, Feed};
@@ -185,12 +186,9 @@ fn write_text(
             clean(&stored.item.title)
         )?;
         for hit in batch.hits.iter().filter(|hit| hit.item == stored.item.key) {
-            writeln!(out, "    hit {} ({}): {}", hit.rule, hit.severity, hit.reason.as_str())?;
+            let why = hit.silent.map_or("its story decides whether it is told", Reason::as_str);
+            writeln!(out, "    hit {} ({}): {why}", hit.rule, hit.severity)?;
         }
-    }
-    for alert in &batch.alerts {
-        let to: Vec<&str> = alert.deliveries.iter().map(|to| to.receiver.as_str()).collect();
-        writeln!(out, "would tell: {} to {}", alert.severity, to.join(", "))?;
     }
     let (old, new) = (before.state.as_str(), after.state.as_str());
     let change = if old == new { new.to_owned() } else { format!("{old} -> {new}") };
@@ -266,14 +264,6 @@ fn value(feed: &Feed, before: &FeedState, polled: &Rehearsed) -> Value {
             Value::Object(fields)
         })
         .collect();
-    let alerts: Vec<Value> = batch
-        .alerts
-        .iter()
-        .map(|alert| {
-            let to: Vec<&str> = alert.deliveries.iter().map(|to| to.receiver.as_str()).collect();
-            json!({ "severity": alert.severity, "receivers": to, "record": alert.record })
-        })
-        .collect();
     json!({
         "feed": feed.name.as_str(),
         "proxy": feed.access.proxy.as_ref().map(|proxy| proxy.url.as_str()),
@@ -283,7 +273,6 @@ fn value(feed: &Feed, before: &FeedState, polled: &Rehearsed) -> Value {
         "took_ms": millis(transcript.took),
         "document": document,
         "items": items,
-        "alerts": alerts,
         "state_before": before.state.as_str(),
         "state": after.state.as_str(),
         "why": after.why,

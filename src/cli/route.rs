@@ -192,6 +192,7 @@ fn row(
             None => "immediate",
             Some(Held::Digest) => "digest",
             Some(Held::Quiet) => "quiet",
+            Some(Held::Bulletin) => "bulletin",
         },
         route: route.map(|(index, _)| index + 1),
         line: route.map(|(_, route)| route.line),
@@ -223,6 +224,7 @@ fn waits(route: &Route, held: Held, until: Timestamp) -> String {
     match held {
         Held::Digest => format!("; its digest goes at {clock} {zone}"),
         Held::Quiet => format!("; its quiet hours end at {clock} {zone}"),
+        Held::Bulletin => String::new(),
     }
 }
 

@@ -173,9 +173,13 @@ impl Outbox {
         let (store, receiver) = (self.store.clone(), self.receiver.clone());
         let messages = blocking(move || {
             store.read(|reader| {
-                let single = reader.due_deliveries(receiver.name(), now, BATCH)?;
+                let mut single = reader.due_deliveries(receiver.name(), now, BATCH)?;
+                let digest = reader.due_digest(receiver.name(), now, MOST_IN_DIGEST)?;
+                // What is told together goes before later alerts of its stories.
+                if let Some(first) = digest.first() {
+                    single.retain(|delivery| delivery.alert < first.alert);
+                }
                 if single.is_empty() {
-                    let digest = reader.due_digest(receiver.name(), now, MOST_IN_DIGEST)?;
                     return Ok(Vec::from_iter((!digest.is_empty()).then_some(digest)));
                 }
                 Ok(single.into_iter().map(|delivery| vec![delivery]).collect())

@@ -96,14 +96,19 @@ impl Metrics {
         self.received.inc_by(sample.received_bytes);
         self.items.inc_by(report.new_items as u64);
         self.hits.inc_by(report.hits as u64);
-        for rule in &sample.alerted {
-            self.alerts.get_or_create(&[("rule", rule.clone())]).inc();
-        }
+        self.alerted(&sample.alerted);
         for (kind, _) in report.document.iter().flat_map(|document| document.repairs.iter()) {
             self.repairs.get_or_create(&[("kind", kind.to_owned())]).inc();
         }
         for lag in &sample.lags {
             self.lag.observe(lag.as_secs_f64());
+        }
+    }
+
+    /// Counts alerts by their rules.
+    pub(super) fn alerted(&self, rules: &[String]) {
+        for rule in rules {
+            self.alerts.get_or_create(&[("rule", rule.clone())]).inc();
         }
     }
 

@@ -55,6 +55,8 @@ const AFTER_OUTAGE: SignedDuration = SignedDuration::from_mins(10);
 const STOP_POLLS: Duration = Duration::from_secs(2);
 /// How long a stop waits for deliveries; the rest stays in the outbox.
 const STOP_DELIVERIES: Duration = Duration::from_millis(1_500);
+/// How long a stop waits for reads of the database.
+const STOP_READS: Duration = Duration::from_millis(500);
 /// How long `run --once` waits for deliveries.
 const ONCE_DELIVERIES: Duration = Duration::from_secs(60);
 /// When a feed is tried again whose poll could not be committed.
@@ -140,11 +142,12 @@ pub async fn run_once(setup: Setup) -> anyhow::Result<Summary> {
     let mut daemon = Daemon::start(setup, Mode::Once).await?;
     daemon.summary.resting = daemon.queue.all_due(daemon.clock.now());
     daemon.serve().await;
-    let summary = daemon.summary;
     let now = daemon.clock.now();
     if let Err(error) = daemon.teller.look(&daemon.store, daemon.health(), now).await {
         error!("failed to sum up events: {error:#}");
     }
+    daemon.tell_due(now).await;
+    let summary = daemon.summary;
     daemon.announce("once").await;
     daemon.stop(ONCE_DELIVERIES).await;
     Ok(summary)
@@ -171,13 +174,21 @@ enum Event {
     /// Time to look whether events wait.
     Look,
     /// That look has ended.
-    Looked(Result<anyhow::Result<bool>, JoinError>),
+    Looked(Result<anyhow::Result<Looked>, JoinError>),
     /// Time to show that we are alive.
     Heartbeat,
     /// The database has answered a heartbeat.
     Beaten(Result<Result<(), StoreError>, JoinError>),
     /// Nothing is left to do (`run --once`).
     Finished,
+}
+
+/// What a look found that had waited for its time.
+struct Looked {
+    /// Events were told.
+    events: bool,
+    /// The rules of the alerts of bulletins.
+    bulletins: Vec<String>,
 }
 
 struct Daemon {
@@ -209,7 +220,7 @@ struct Daemon {
     pulse: Pulse,
     /// When it is next seen whether events wait, and the look under way; one at most.
     next_look: Timestamp,
-    looks: JoinSet<anyhow::Result<bool>>,
+    looks: JoinSet<anyhow::Result<Looked>>,
     /// What else works on the store beside the loop.
     chores: JoinSet<()>,
     /// Since when nothing has been in reach, if the operator was told so and not yet of the end.
@@ -229,7 +240,7 @@ impl Daemon {
         fetch::check_system(&config)?;
         let store = Arc::new(Store::open(&config.store.path)?);
         let config = Arc::new(learnt(config, &store)?);
-        store.adopt_feeds(&config.feeds, now).await?;
+        store.adopt(&config, now).await?;
         warn_of_impatience(&config);
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
         let receivers = open_receivers(&config)?;
@@ -471,15 +482,37 @@ impl Daemon {
         let now = self.clock.now();
         self.next_look = now + LOOK_EVERY;
         let (teller, store, health) = (self.teller.clone(), self.store.clone(), self.health());
-        self.looks.spawn(async move { teller.look(&store, health, now).await });
+        let config = self.config.clone();
+        self.looks.spawn(async move {
+            let events = teller.look(&store, health, now).await?;
+            let bulletins =
+                store.tell_due(&config, now).await.context("failed to tell bulletins")?;
+            Ok(Looked { events, bulletins })
+        });
     }
 
-    fn looked(&mut self, looked: Result<anyhow::Result<bool>, JoinError>) {
+    fn looked(&mut self, looked: Result<anyhow::Result<Looked>, JoinError>) {
         match looked {
-            Ok(Ok(told)) if told => self.deliverer.wake(),
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => error!("failed to sum up events: {error:#}"),
-            Err(panic) => error!("summing up events failed: {panic}"),
+            Ok(Ok(Looked { events, bulletins })) => {
+                self.metrics.alerted(&bulletins);
+                if !bulletins.is_empty() {
+                    let alerts = bulletins.len();
+                    info!(alerts, "told {alerts} stories that had waited for a bulletin");
+                }
+                if events || !bulletins.is_empty() {
+                    self.deliverer.wake();
+                }
+            }
+            Ok(Err(error)) => error!("failed to tell what had waited: {error:#}"),
+            Err(panic) => error!("telling what had waited failed: {panic}"),
+        }
+    }
+
+    /// Tells the bulletins that are due.
+    async fn tell_due(&mut self, now: Timestamp) {
+        match self.store.tell_due(&self.config, now).await {
+            Ok(bulletins) => self.summary.alerts += bulletins.len(),
+            Err(error) => error!("failed to tell bulletins: {:#}", anyhow::Error::from(error)),
         }
     }
 
@@ -592,7 +625,7 @@ impl Daemon {
         let exporter = self.changed_exporter(&config).await?;
         let config = Arc::new(learnt(config, &self.store)?);
         let now = self.clock.now();
-        self.store.adopt_feeds(&config.feeds, now).await?;
+        self.store.adopt(&config, now).await?;
         warn_of_impatience(&config);
         let mut queue = load_queue(&self.store, &config, now)?;
         queue.try_changed(&self.config.feeds, now);
@@ -734,11 +767,21 @@ impl Daemon {
         self.chores.shutdown().await;
         while self.looks.join_next().await.is_some() {}
         self.deliverer.drain(deliveries).await;
-        let store = self.store;
+        drop((self.exporter, self.beats));
+        let store = last_hold(self.store).await;
         // Closing folds the write-ahead log into the database, which blocks.
         let _ = tokio::task::spawn_blocking(move || drop(store)).await;
         info!("stopped");
     }
+}
+
+/// Waits for reads that nobody waits for any more: while one holds the store, it stays locked.
+async fn last_hold(store: Arc<Store>) -> Arc<Store> {
+    let started = std::time::Instant::now();
+    while Arc::strong_count(&store) > 1 && started.elapsed() < STOP_READS {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    store
 }
 
 /// Tells what silences held back that have ended; the deliverer finds it at its next look.

@@ -23,6 +23,7 @@ use crate::recognition;
 use crate::schedule::rate::Limits;
 use crate::schedule::{self, Answer, Baseline, FeedState, Heed, Next, Pace, Polled, Seen};
 use crate::store::Store;
+use crate::story::lineage::FEED_ITEMS;
 
 /// How long the reading of one document may take before its poll counts as failed.
 const PARSE_BUDGET: Duration = Duration::from_secs(30);
@@ -139,7 +140,9 @@ impl Poller {
             report.state.troubles = batch.state.troubles.clone();
             report.events = batch.events.iter().filter(|event| !event.held).count();
         }
-        self.store.commit(batch).await.context("failed to commit the poll")?;
+        let told = self.store.commit(batch, &self.config).await;
+        report.sample.alerted = told.context("failed to commit the poll")?;
+        report.alerts = report.sample.alerted.len();
         log(&before, &report);
         Ok(report)
     }
@@ -291,7 +294,10 @@ impl Poller {
         let (mut known, namesakes) = looked_up.context("failed to look items up")?;
         let (renamed, migrated) = recognition::recognise(&mut parsed.items, &mut known, &namesakes);
         let mut matcher = self.config.rules.matcher();
-        let ingested = pipeline::ingest(arrival, parsed.items, &known, &self.config, &mut matcher);
+        let earlier = || self.store.read(|reader| reader.items_of(&feed.name, FEED_ITEMS));
+        let ingested =
+            pipeline::ingest(arrival, parsed.items, &known, &self.config, &mut matcher, earlier)
+                .context("failed to look items up")?;
         let ingested = Ingested { renamed, migrated, ..ingested };
         Ok(Ok(Taken::Items { ingested: Box::new(ingested), document, damage }))
     }
@@ -339,7 +345,6 @@ impl Poller {
         let batch = Batch {
             items: ingested.items,
             hits: ingested.hits,
-            alerts: ingested.alerts,
             renamed: ingested.renamed,
             ..Batch::of_state(
                 feed.name.clone(),
@@ -358,7 +363,7 @@ impl Poller {
             reach,
             new_items: batch.new_items(),
             hits: batch.hits.len(),
-            alerts: batch.alerts.len(),
+            alerts: 0,
             sample: Sample { received_bytes, ..sample(feed, before, &polled, &batch, now) },
             document,
             events: 0,
@@ -407,7 +412,6 @@ fn sample(
     };
     let fresh = batch.items.iter().filter(|stored| stored.revision == 1 && !stored.baseline);
     let published = fresh.filter_map(|stored| stored.item.published);
-    let alerted = batch.hits.iter().filter(|hit| hit.alert.is_some());
     Sample {
         result: match polled {
             Polled::Changed { .. } => "changed",
@@ -423,7 +427,7 @@ fn sample(
         lags: published
             .filter_map(|published| Duration::try_from(now.duration_since(published)).ok())
             .collect(),
-        alerted: alerted.map(|hit| hit.rule.clone()).collect(),
+        alerted: Vec::new(),
     }
 }
 

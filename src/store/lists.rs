@@ -11,7 +11,7 @@ use super::read::{maybe_time, time};
 use super::{Reader, StoreError, acks};
 use crate::alert::operator;
 use crate::hit::Severity;
-use crate::item::{Item, ItemKey};
+use crate::item::{FeedName, Item, ItemKey};
 use crate::poll::FailureKind;
 use crate::schedule::State;
 use crate::schedule::health::Health;
@@ -354,6 +354,23 @@ impl Reader {
         while let Some(row) = rows.next()? {
             let row = item_row(row)?;
             items.push((row.feed.clone(), row.into()));
+        }
+        Ok(items)
+    }
+
+    /// What a feed brought last, newest first.
+    pub fn items_of(&self, feed: &FeedName, most: usize) -> Result<Vec<Item>, StoreError> {
+        // Ids grow with time.
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {ITEM_COLUMNS} FROM items JOIN feeds ON feeds.id = items.feed
+             WHERE items.feed = (SELECT id FROM feeds WHERE name = ?1) AND pruned = 0
+             ORDER BY items.id DESC LIMIT ?2",
+        ))?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let mut rows = statement.query(rusqlite::params![feed.as_str(), most])?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next()? {
+            items.push(item_row(row)?.into());
         }
         Ok(items)
     }

@@ -13,6 +13,7 @@ mod outbox;
 mod read;
 mod schema;
 mod silences;
+mod stories;
 mod write;
 mod writer;
 
@@ -225,9 +226,25 @@ impl Store {
         Ok(Self { path: path.to_owned(), commands, writer: None, readers, _lock: None })
     }
 
-    /// Commits all that a poll brought, in one transaction, and returns when it is on the disk.
-    pub async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.ask(|reply| Command::Commit { batch: Box::new(batch), reply }).await
+    /// Commits all that a poll brought, in one transaction, with what is told of it by the routes of
+    /// `config`. Returns when it is on the disk, with the rules of the alerts that were raised.
+    pub async fn commit(
+        &self,
+        batch: Batch,
+        config: &Arc<Config>,
+    ) -> Result<Vec<String>, StoreError> {
+        let config = config.clone();
+        self.ask(|reply| Command::Commit { batch: Box::new(batch), config, reply }).await
+    }
+
+    /// Tells the bulletins that are due, by the routes of `config`, and returns their rules.
+    pub async fn tell_due(
+        &self,
+        config: &Arc<Config>,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        let config = config.clone();
+        self.ask(|reply| Command::TellDue { config, now, reply }).await
     }
 
     /// Remembers that a poll is about to start, so that a restart cannot hammer the server.
@@ -236,11 +253,11 @@ impl Store {
         self.ask(|reply| Command::Lease { name, url, state: Box::new(state), reply }).await
     }
 
-    /// Makes the list of feeds the configuration's: new ones are added as due now, and a feed whose
-    /// address now points at another site starts afresh.
-    pub async fn adopt_feeds(&self, feeds: &[Feed], now: Timestamp) -> Result<(), StoreError> {
-        let feeds = feeds.to_vec();
-        self.ask(|reply| Command::AdoptFeeds { feeds, now, reply }).await
+    /// Makes the lists of feeds and rules the configuration's: new feeds are added as due now, and one
+    /// whose address now points at another site starts afresh; new rules are watched from now on.
+    pub async fn adopt(&self, config: &Arc<Config>, now: Timestamp) -> Result<(), StoreError> {
+        let config = config.clone();
+        self.ask(|reply| Command::Adopt { config, now, reply }).await
     }
 
     /// Writes down how an attempt to deliver went, of all that was in one message.

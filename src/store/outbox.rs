@@ -11,6 +11,8 @@ use super::write::millis;
 pub struct DueDelivery {
     /// The delivery.
     pub id: i64,
+    /// The alert's place in the order in which alerts were raised.
+    pub alert: i64,
     /// How often it was tried.
     pub attempts: u32,
     /// The alert's record: one line of JSON.

@@ -174,7 +174,8 @@ impl Reader {
     }
 
     /// The deliveries to a receiver that may be tried at `now`, each by itself, oldest alert first.
-    /// One that failed and waits holds back the later ones of its story, and no others.
+    /// One that failed and waits holds back the later ones of its story, and no others; so does one
+    /// that was told together with others at once.
     pub fn due_deliveries(
         &self,
         receiver: &str,
@@ -185,14 +186,14 @@ impl Reader {
             "WITH waiting AS MATERIALIZED (
                SELECT alert, record ->> '$.correlationid' AS story
                FROM deliveries JOIN alerts ON alerts.seq = deliveries.alert
-               WHERE receiver = ?1 AND state = 'due' AND digest IS NULL AND attempts > 0
-                 AND next_attempt > ?2
+               WHERE receiver = ?1 AND state = 'due' AND (digest IS NULL OR digest <= created)
+                 AND attempts > 0 AND next_attempt > ?2
              ), oldest AS MATERIALIZED (
                SELECT id, alert, attempts FROM deliveries
                WHERE receiver = ?1 AND state = 'due' AND digest IS NULL AND next_attempt <= ?2
                ORDER BY alert LIMIT ?4
              )
-             SELECT oldest.id, oldest.attempts, record
+             SELECT oldest.id, oldest.attempts, record, oldest.alert
              FROM oldest JOIN alerts ON alerts.seq = oldest.alert
              WHERE NOT EXISTS (
                SELECT 1 FROM waiting
@@ -214,7 +215,7 @@ impl Reader {
         limit: u32,
     ) -> Result<Vec<DueDelivery>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT deliveries.id, attempts, record
+            "SELECT deliveries.id, attempts, record, alert
              FROM deliveries JOIN alerts ON alerts.seq = deliveries.alert
              WHERE receiver = ?1 AND state = 'due' AND digest IS NOT NULL AND next_attempt <= ?2
                AND (digest, attempts, next_attempt) =
@@ -319,7 +320,12 @@ impl Reader {
 }
 
 fn due_delivery(row: &Row<'_>) -> rusqlite::Result<DueDelivery> {
-    Ok(DueDelivery { id: row.get(0)?, attempts: row.get(1)?, line: row.get(2)? })
+    Ok(DueDelivery {
+        id: row.get(0)?,
+        attempts: row.get(1)?,
+        line: row.get(2)?,
+        alert: row.get(3)?,
+    })
 }
 
 /// Adds the SQL function `holds(text, form)`: SQLite's own LIKE knows no case but that of ASCII.

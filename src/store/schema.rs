@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 12] = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12];
+const STEPS: [&str; 13] = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -269,6 +269,78 @@ CREATE INDEX deliveries_by_state ON deliveries (state);
 CREATE INDEX deliveries_ended ON deliveries (receiver, finished_at) WHERE state != 'due';
 -- In it the items of a feed stand in the order of their ids.
 CREATE INDEX items_by_feed ON items (feed);
+";
+
+const V13: &str = "
+-- The stories of rules, as story::desk has them, and the last time that each had a report.
+CREATE TABLE stories (
+  seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+  id          TEXT NOT NULL UNIQUE,
+  rule        TEXT NOT NULL,
+  severity    TEXT NOT NULL,
+  first_seen  INTEGER NOT NULL,
+  last_seen   INTEGER NOT NULL,
+  -- JSON.
+  story       TEXT NOT NULL
+) STRICT;
+CREATE INDEX stories_by_rule ON stories (rule, last_seen);
+CREATE INDEX stories_by_time ON stories (last_seen);
+
+-- What is kept of a rule beside them, as JSON: since when it has been watched, how its stories were
+-- told, when its next bulletin is due, and whether it has far more news than usual.
+CREATE TABLE watches (
+  rule         TEXT PRIMARY KEY,
+  since        INTEGER NOT NULL,
+  state        TEXT NOT NULL DEFAULT '{}',
+  bulletin_at  INTEGER,
+  surge        TEXT NOT NULL DEFAULT '{}'
+) STRICT, WITHOUT ROWID;
+CREATE INDEX watches_bulletin ON watches (bulletin_at) WHERE bulletin_at IS NOT NULL;
+
+-- What stories compare later hits with, as JSON; and the record of a hit that waits to be told. They
+-- are dropped when no story needs them.
+CREATE TABLE reports (
+  hit     INTEGER PRIMARY KEY,
+  rule    TEXT NOT NULL,
+  item    TEXT NOT NULL,
+  story   TEXT NOT NULL,
+  at      INTEGER NOT NULL,
+  copied  INTEGER NOT NULL,
+  report  TEXT NOT NULL,
+  draft   TEXT
+) STRICT;
+CREATE INDEX reports_by_rule ON reports (rule, at);
+CREATE INDEX reports_by_item ON reports (item, rule);
+CREATE INDEX reports_by_time ON reports (at);
+
+-- What people have changed of stories.
+CREATE TABLE story_edits (
+  id      INTEGER PRIMARY KEY AUTOINCREMENT,
+  at      INTEGER NOT NULL,
+  author  TEXT NOT NULL,
+  what    TEXT NOT NULL CHECK (what IN ('merge', 'split')),
+  -- The story that lost reports, the one that got them, and which, as a JSON list of items.
+  story   TEXT NOT NULL,
+  other   TEXT NOT NULL,
+  items   TEXT NOT NULL,
+  why     TEXT
+) STRICT;
+
+-- The share of the feeds that could be read, day by day since 1970: the mean of so many looks.
+CREATE TABLE health (
+  day    INTEGER PRIMARY KEY,
+  share  REAL NOT NULL,
+  looks  INTEGER NOT NULL
+) STRICT;
+
+-- The story of a hit, how it came there, and who published its item and is its origin; when its item
+-- was edited so that it matches no more.
+ALTER TABLE hits ADD COLUMN story TEXT;
+ALTER TABLE hits ADD COLUMN joined TEXT;
+ALTER TABLE hits ADD COLUMN outlet TEXT;
+ALTER TABLE hits ADD COLUMN origin TEXT;
+ALTER TABLE hits ADD COLUMN revised_at INTEGER;
+CREATE INDEX hits_by_story ON hits (story) WHERE story IS NOT NULL;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

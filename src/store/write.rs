@@ -6,17 +6,18 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use url::Url;
 
-use super::{StoreError, acks, silences};
+use super::{StoreError, acks, silences, stories};
 use crate::alert::operator::OutgoingEvent;
 use crate::alert::route::LONGEST_HOLD;
-use crate::config::Feed;
+use crate::config::{Config, Feed};
 use crate::item::FeedName;
-use crate::pipeline::{Batch, Hit, OutgoingAlert, OutgoingDelivery, StoredItem};
+use crate::pipeline::{Batch, OutgoingAlert, OutgoingDelivery, StoredItem};
 use crate::poll::FailureKind;
 use crate::recognition::Renamed;
 use crate::schedule::FeedState;
 use crate::schedule::rate::Arrivals;
 use crate::schedule::trouble::Troubles;
+use crate::story::Desk;
 
 /// Items that one call of [`prune`] empties at most, so that polls need not wait long for it.
 pub(super) const MOST_PRUNED: usize = 5_000;
@@ -39,8 +40,13 @@ fn seconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// Writes all of one poll.
-pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+/// Writes all of one poll and decides what is told of it; says of which rules alerts were raised.
+pub(crate) fn batch(
+    connection: &Connection,
+    desk: &mut Desk,
+    batch: &Batch,
+    config: &Config,
+) -> Result<Vec<String>, StoreError> {
     let feed = feed_id(connection, &batch.feed)?;
     for stored in &batch.items {
         item(connection, feed, stored, batch.at)?;
@@ -48,15 +54,10 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), StoreE
     for renamed in &batch.renamed {
         self::renamed(connection, feed, renamed, batch.at)?;
     }
-    for alert in &batch.alerts {
-        self::alert(connection, alert, batch.at)?;
-    }
     for event in &batch.events {
         self::event(connection, event)?;
     }
-    for hit in &batch.hits {
-        self::hit(connection, batch, hit)?;
-    }
+    let told = stories::take(connection, desk, batch, config)?;
     let new_items = u32::try_from(batch.new_items()).unwrap_or(u32::MAX);
     if new_items > 0 {
         connection
@@ -71,7 +72,8 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), StoreE
             )?
             .execute(params![host, millis(*not_before)])?;
     }
-    feed_state(connection, &batch.feed, &batch.url, &batch.state)
+    feed_state(connection, &batch.feed, &batch.url, &batch.state)?;
+    Ok(told)
 }
 
 fn feed_id(connection: &Connection, name: &FeedName) -> Result<i64, StoreError> {
@@ -234,38 +236,6 @@ pub(crate) fn alert(
     Ok(sequence)
 }
 
-fn hit(connection: &Connection, batch: &Batch, hit: &Hit) -> Result<(), StoreError> {
-    let item = &batch
-        .items
-        .iter()
-        .find(|stored| stored.item.key == hit.item)
-        .expect("a batch holds the items of its hits")
-        .item;
-    connection
-        .prepare_cached(
-            "INSERT INTO hits (id, rule, rule_version, severity, feed, item_key, item_id, title,
-               link, revision, matched_at, spans, reason, alert)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        )?
-        .execute(params![
-            hit.id,
-            hit.rule,
-            hit.rule_version,
-            hit.severity.as_str(),
-            batch.feed.as_str(),
-            item.key.as_bytes(),
-            item.id,
-            item.title,
-            item.link,
-            hit.revision,
-            millis(batch.at),
-            serde_json::to_string(&hit.spans).expect("spans are JSON"),
-            hit.reason.as_str(),
-            hit.alert,
-        ])?;
-    Ok(())
-}
-
 /// Writes what is known about a feed that has that address.
 pub(crate) fn feed_state(
     connection: &Connection,
@@ -332,7 +302,7 @@ pub(crate) fn feed_state(
     Ok(())
 }
 
-/// See [`super::Store::adopt_feeds`].
+/// The feeds of [`super::Store::adopt`].
 pub(crate) fn adopt_feeds(
     connection: &Connection,
     feeds: &[Feed],
@@ -415,6 +385,7 @@ pub(crate) fn set_back(
     by: SignedDuration,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    stories::set_back(connection, by)?;
     let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
     for sql in [
         "UPDATE feeds SET next_due = next_due - ?1",
@@ -453,6 +424,7 @@ pub(crate) fn prune(
          WHERE feed IN (SELECT id FROM feeds WHERE id % 168 = ?1) AND day < ?2",
         params![now.as_second().div_euclid(3600).rem_euclid(168), day(now) - DAYS_OF_ALIASES],
     )?;
+    stories::prune(connection, now)?;
     connection.execute(
         "DELETE FROM revisions WHERE item IN
            (SELECT id FROM items WHERE pruned = 0 AND first_seen < ?1

@@ -9,12 +9,13 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use super::outbox::{self, Settled};
-use super::{StoreError, silences, write};
+use super::{StoreError, silences, stories, write};
 use crate::alert::operator::OutgoingEvent;
-use crate::config::{Config, Feed};
+use crate::config::Config;
 use crate::item::FeedName;
 use crate::pipeline::Batch;
 use crate::schedule::FeedState;
+use crate::story::Desk;
 
 /// Commands that share one transaction, at most: what costs is the flush to disk at its end.
 const MOST_PER_TRANSACTION: usize = 64;
@@ -27,9 +28,10 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// What the writer is asked to do; each is answered when it is on the disk.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Commit { batch: Box<Batch>, reply: Reply<()> },
+    Commit { batch: Box<Batch>, config: Arc<Config>, reply: Reply<Vec<String>> },
+    TellDue { config: Arc<Config>, now: Timestamp, reply: Reply<Vec<String>> },
     Lease { name: FeedName, url: Url, state: Box<FeedState>, reply: Reply<()> },
-    AdoptFeeds { feeds: Vec<Feed>, now: Timestamp, reply: Reply<()> },
+    Adopt { config: Arc<Config>, now: Timestamp, reply: Reply<()> },
     Settle { deliveries: Vec<i64>, settled: Settled, event: Option<Event>, reply: Reply<()> },
     Raise { events: Vec<OutgoingEvent>, note: Option<Note>, now: Timestamp, reply: Reply<()> },
     Note { name: String, value: String, now: Timestamp, reply: Reply<()> },
@@ -41,11 +43,35 @@ pub(crate) enum Command {
 /// An answer to give once the transaction is committed, or the news that it was not.
 type Answer = Box<dyn FnOnce(Option<&rusqlite::Error>)>;
 
+/// What the writer remembers of what is stored.
+#[derive(Debug, Default)]
+struct Memory {
+    desk: Desk,
+    /// SQLite's count of the changes that others have made.
+    version: i64,
+}
+
+impl Memory {
+    /// Forgets what others may have changed since the last transaction.
+    fn refresh(&mut self, connection: &Connection) -> Result<(), rusqlite::Error> {
+        let version = connection
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get::<_, i64>(0))?;
+        if version != self.version {
+            self.desk.clear();
+            self.version = version;
+        }
+        Ok(())
+    }
+}
+
 /// Serves commands until every sender is gone.
 pub(crate) fn run(mut connection: Connection, queue: &Receiver<Command>) {
+    let mut memory = Memory::default();
     while let Ok(first) = queue.recv() {
         let mut answers = Vec::new();
-        if let Err(error) = transact(&mut connection, first, queue, &mut answers) {
+        if let Err(error) = transact(&mut connection, &mut memory, first, queue, &mut answers) {
+            memory.desk.clear();
             answers.drain(..).for_each(|answer| answer(Some(&error)));
         }
         answers.into_iter().for_each(|answer| answer(None));
@@ -56,6 +82,7 @@ pub(crate) fn run(mut connection: Connection, queue: &Receiver<Command>) {
 
 fn transact(
     connection: &mut Connection,
+    memory: &mut Memory,
     first: Command,
     queue: &Receiver<Command>,
     answers: &mut Vec<Answer>,
@@ -70,25 +97,34 @@ fn transact(
             return Err(error);
         }
     };
+    memory.refresh(&transaction)?;
     while let Some(command) = next {
-        answers.push(obey(&transaction, command));
+        answers.push(obey(&transaction, &mut memory.desk, command));
         next = if answers.len() < MOST_PER_TRANSACTION { queue.try_recv().ok() } else { None };
     }
     transaction.commit()
 }
 
 /// Does one command within a savepoint of its own, so that its failure takes nothing else along.
-fn obey(transaction: &Connection, command: Command) -> Answer {
+fn obey(transaction: &Connection, desk: &mut Desk, command: Command) -> Answer {
     match command {
-        Command::Commit { batch, reply } => {
-            within(transaction, reply, |savepoint| write::batch(savepoint, &batch))
+        Command::Commit { batch, config, reply } => {
+            remembering(transaction, desk, reply, |savepoint, desk| {
+                write::batch(savepoint, desk, &batch, &config)
+            })
+        }
+        Command::TellDue { config, now, reply } => {
+            remembering(transaction, desk, reply, |savepoint, desk| {
+                stories::tell_due(savepoint, desk, &config, now)
+            })
         }
         Command::Lease { name, url, state, reply } => within(transaction, reply, |savepoint| {
             write::feed_state(savepoint, &name, &url, &state)
         }),
-        Command::AdoptFeeds { feeds, now, reply } => {
-            within(transaction, reply, |savepoint| write::adopt_feeds(savepoint, &feeds, now))
-        }
+        Command::Adopt { config, now, reply } => within(transaction, reply, |savepoint| {
+            write::adopt_feeds(savepoint, &config.feeds, now)?;
+            stories::watch(savepoint, config.rules.rules(), now)
+        }),
         Command::Settle { deliveries, settled, event, reply } => {
             within(transaction, reply, |savepoint| {
                 deliveries.iter().try_for_each(|id| outbox::settle(savepoint, *id, &settled))?;
@@ -105,7 +141,10 @@ fn obey(transaction: &Connection, command: Command) -> Answer {
             within(transaction, reply, |savepoint| write::note(savepoint, &name, &value, now))
         }
         Command::SetBack { by, now, reply } => {
-            within(transaction, reply, |savepoint| write::set_back(savepoint, by, now))
+            remembering(transaction, desk, reply, |savepoint, desk| {
+                desk.clear();
+                write::set_back(savepoint, by, now)
+            })
         }
         Command::SumUpSilences { config, now, reply } => {
             within(transaction, reply, |savepoint| silences::sum_up(savepoint, &config, now))
@@ -114,6 +153,22 @@ fn obey(transaction: &Connection, command: Command) -> Answer {
             within(transaction, reply, |savepoint| write::prune(savepoint, before, now))
         }
     }
+}
+
+/// The same for what changes stories: what is taken back is forgotten, too.
+fn remembering<T: 'static>(
+    transaction: &Connection,
+    desk: &mut Desk,
+    reply: Reply<T>,
+    work: impl FnOnce(&Connection, &mut Desk) -> Result<T, StoreError>,
+) -> Answer {
+    within(transaction, reply, |savepoint| {
+        let result = work(savepoint, desk);
+        if result.is_err() {
+            desk.clear();
+        }
+        result
+    })
 }
 
 fn within<T: 'static>(
@@ -157,9 +212,9 @@ fn refuse(command: Command) -> Answer {
         })
     }
     match command {
-        Command::Commit { reply, .. }
-        | Command::Lease { reply, .. }
-        | Command::AdoptFeeds { reply, .. }
+        Command::Commit { reply, .. } | Command::TellDue { reply, .. } => unsent(reply),
+        Command::Lease { reply, .. }
+        | Command::Adopt { reply, .. }
         | Command::Settle { reply, .. }
         | Command::Raise { reply, .. }
         | Command::Note { reply, .. }

@@ -39,7 +39,7 @@ async fn a_daemon_that_is_killed_again_and_again_stores_and_tells_everything_onc
         ),
         (
             "rules/talks.toml",
-            "[[rule]]\nid = \"talks\"\ntitle = \"Talks\"\nquery = '\"Wang Yi\" AND Lavrov'\n"
+            "[[rule]]\nid = \"talks\"\ntitle = \"Talks\"\nquery = '\"Wang Yi\" AND Lavrov'\nstory = \"off\"\n"
                 .to_owned(),
         ),
     ];

@@ -1,5 +1,7 @@
 //! The daemon as a whole: reloads, stops, neighbours.
 
+use std::sync::Arc;
+
 use newswatch::daemon::Control;
 use newswatch::item::FeedName;
 use newswatch::pipeline::Batch;
@@ -46,7 +48,7 @@ async fn what_an_address_said_that_a_reload_has_replaced_is_not_taken_in() {
     let before = "https://before.example/".parse().unwrap();
     let late = Batch::of_state(alpha, before, state, None, world.clock.now());
     let store = Store::open(&world.database()).unwrap();
-    let refused = store.commit(late).await.unwrap_err();
+    let refused = store.commit(late, &Arc::new(world.config())).await.unwrap_err();
     assert!(matches!(refused, StoreError::Superseded { .. }), "{refused}");
     assert_eq!(world.feed("alpha").failures, 0);
 }
@@ -57,7 +59,7 @@ async fn a_good_reload_takes_effect_and_loses_no_poll() {
     world.add_feed("alpha", "");
     let daemon = world.start();
     world.server.asked(&path("alpha"), 1).await;
-    world.set_rules("[[rule]]\nid = \"oil\"\ntitle = \"Oil\"\nquery = 'oil'\n");
+    world.set_rules("[[rule]]\nid = \"oil\"\ntitle = \"Oil\"\nquery = 'oil'\nstory = \"off\"\n");
     world.add_feed("beta", "");
     world.publish("beta", "Oil from the north");
     daemon.tell(Control::Reload).await;

@@ -148,8 +148,8 @@ fn asked(world: &World) -> Vec<(String, String)> {
 async fn an_alert_waits_for_the_earlier_ones_of_its_story_and_for_no_others() {
     let mut world = World::new().await;
     world.set_rules(
-        "[[rule]]\nid = \"a\"\ntitle = \"A\"\nquery = 'Lavrov'\n\
-         [[rule]]\nid = \"b\"\ntitle = \"B\"\nquery = '\"Wang Yi\"'\n",
+        "[[rule]]\nid = \"a\"\ntitle = \"A\"\nquery = 'Lavrov'\nstory = \"off\"\n\
+         [[rule]]\nid = \"b\"\ntitle = \"B\"\nquery = '\"Wang Yi\"'\nstory = \"off\"\n",
     );
     world.publish("alpha", NEWS);
     for _ in 0..2 {

@@ -74,7 +74,11 @@ pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Child {
 /// Three rules find every item, so that its story has three alerts.
 fn configure(folder: &Path, server: &Server) {
     let rules: String = ["a", "b", "c"]
-        .map(|id| format!("[[rule]]\nid = \"{id}\"\ntitle = \"{id}\"\nquery = 'Lavrov'\n"))
+        .map(|id| {
+            format!(
+                "[[rule]]\nid = \"{id}\"\ntitle = \"{id}\"\nquery = 'Lavrov'\nstory = \"off\"\n"
+            )
+        })
         .concat();
     let files = [
         (

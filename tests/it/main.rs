@@ -25,5 +25,6 @@ mod server;
 mod service;
 mod shipped;
 mod smtp;
+mod stories;
 mod webhooks;
 mod world;

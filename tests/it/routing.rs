@@ -2,19 +2,19 @@
 
 use jiff::SignedDuration;
 use newswatch::alert::catalogue::STORY_UPDATED;
+use newswatch::alert::operator::OutgoingEvent;
 use newswatch::alert::record::AlertRecord;
 use newswatch::alert::route::Due;
 use newswatch::alert::silence::Matcher;
 use newswatch::hit::Severity;
-use newswatch::item::FeedName;
-use newswatch::pipeline::{Batch, OutgoingAlert, OutgoingDelivery};
+use newswatch::pipeline::{OutgoingAlert, OutgoingDelivery};
 use newswatch::store::{
     self, Acked, AlertFilter, DeliveryRow, Ended, NewSilence, SilenceRow, Store,
 };
 use serde_json::Value;
 
 use super::server::Answer;
-use super::world::{HOOK, World, path};
+use super::world::{HOOK, World};
 
 const NEWS: &str = "Wang Yi meets Lavrov in Moscow";
 
@@ -317,18 +317,10 @@ async fn tell(world: &World, kind: &str, severity: Severity) {
         due,
         log,
     });
-    let feed = FeedName::new("alpha");
-    let state = world.reader().feed_states().unwrap().remove(&feed).unwrap();
-    let mut batch = Batch::of_state(
-        feed,
-        world.server.url(&path("alpha")).parse().unwrap(),
-        state,
-        None,
-        world.clock.now(),
-    );
-    batch.alerts.push(OutgoingAlert { record, severity, deliveries: deliveries.to_vec() });
+    let alert = OutgoingAlert { record, severity, deliveries: deliveries.to_vec() };
+    let event = OutgoingEvent { alert, held: false, tells: Vec::new() };
     let store = Store::open(&world.database()).unwrap();
-    store.commit(batch).await.unwrap();
+    store.raise(vec![event], None, world.clock.now()).await.unwrap();
 }
 
 #[tokio::test]

@@ -20,13 +20,14 @@ use super::server::{Answer, Server};
 
 /// The path of the webhook.
 pub(crate) const HOOK: &str = "/hook";
-/// A rule that is enough for most tests.
+/// A rule that is enough for most tests; it tells every hit.
 const RULES: &str = r#"
 [[rule]]
 id = "talks"
 title = "Talks"
 severity = "high"
 query = '"Wang Yi" AND Lavrov'
+story = "off"
 "#;
 
 /// The configuration as the files of it say.
@@ -281,6 +282,13 @@ impl World {
     /// Seconds from now until a feed is due.
     pub(crate) fn due_in(&self, name: &str) -> i64 {
         self.feed(name).next_due.unwrap().duration_since(self.clock.now()).as_secs()
+    }
+}
+
+impl World {
+    /// The configuration as it is.
+    pub(crate) fn config(&self) -> Config {
+        checked(&self.sources.lock().unwrap(), self.folder.path()).unwrap()
     }
 }
 

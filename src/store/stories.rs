@@ -1,0 +1,510 @@
+//! Stories: what becomes of the hits of a batch, decided by the desk in the transaction that stores
+//! them. What is stored decides: the desk is a memory of it, filled rule by rule when a rule hits.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde_json::{Value, json};
+use tracing::error;
+
+use super::read::time;
+use super::write::millis;
+use super::{StoreError, write};
+use crate::alert::decide::Reason;
+use crate::alert::record::AlertRecord;
+use crate::alert::story;
+use crate::config::Config;
+use crate::pipeline::{self, Batch, Hit, OutgoingAlert};
+use crate::rules::Rule;
+use crate::story::Desk;
+use crate::story::desk::{Joined, Kept, Line, Notice, Report, STORY_OPEN, Taken, WatchState};
+
+/// How far back the reports of a rule are looked at, and how many at most, the newest.
+const REPORTS_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
+const MOST_REPORTS: u32 = 2_000;
+/// How long they are kept, so that stories can be split and merged by hand.
+const REPORTS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Reports that are dropped at a time.
+const MOST_PRUNED: u32 = 5_000;
+/// Bulletins that are told in one transaction, at most.
+const MOST_BULLETINS: u32 = 100;
+
+/// Watches the rules from now on that have not been watched before.
+pub(super) fn watch(
+    connection: &Connection,
+    rules: &[Rule],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut insert =
+        connection.prepare("INSERT OR IGNORE INTO watches (rule, since) VALUES (?1, ?2)")?;
+    for rule in rules {
+        insert.execute(params![&*rule.id, millis(now)])?;
+    }
+    Ok(())
+}
+
+/// Writes the hits of a batch, each with its story and why it is told or not, and the alerts that
+/// follow; says of which rules.
+pub(super) fn take(
+    connection: &Connection,
+    desk: &mut Desk,
+    batch: &Batch,
+    config: &Config,
+) -> Result<Vec<String>, StoreError> {
+    if batch.hits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut told = tell_due(connection, desk, config, batch.at)?;
+    for hit in &batch.hits {
+        recall(connection, desk, &hit.rule, batch.at)?;
+        let taken = desk.take(&hit.report, batch.at);
+        write_hit(connection, batch, hit, &taken)?;
+        if let Some(notice) = &taken.notice {
+            let draft = hit.draft.as_deref().map(|draft| {
+                let mut draft = draft.clone();
+                if let Some(item) =
+                    draft.data.item.as_mut().filter(|_| taken.place.copied.is_some())
+                {
+                    item.copy_of = Some(taken.place.root.to_string());
+                }
+                draft
+            });
+            told.extend(tell(connection, desk, config, notice, draft)?);
+        }
+        keep_story(connection, desk, &hit.rule, &taken.story)?;
+        keep_watch(connection, desk, &hit.rule, batch.at)?;
+    }
+    Ok(told)
+}
+
+/// Tells the bulletins that are due, and says of which rules.
+pub(super) fn tell_due(
+    connection: &Connection,
+    desk: &mut Desk,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Vec<String>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT rule FROM watches WHERE bulletin_at <= ?1 ORDER BY bulletin_at LIMIT ?2",
+    )?;
+    let rules: Vec<String> = statement
+        .query_map(params![millis(now), MOST_BULLETINS], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut told = Vec::new();
+    for rule in rules {
+        recall(connection, desk, &rule, now)?;
+        if let Some(notice) = desk.due_of(&rule, now) {
+            told.extend(tell(connection, desk, config, &notice, None)?);
+        }
+        keep_watch(connection, desk, &rule, now)?;
+    }
+    Ok(told)
+}
+
+/// Fills the memory of a rule, unless it is there.
+fn recall(
+    connection: &Connection,
+    desk: &mut Desk,
+    rule: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if desk.knows(rule) {
+        return Ok(());
+    }
+    let state: Option<String> = connection
+        .prepare_cached("SELECT state FROM watches WHERE rule = ?1")?
+        .query_row([rule], |row| row.get(0))
+        .optional()?;
+    // What cannot be read is learnt anew: no news is held back by it.
+    let state = state.and_then(|text| serde_json::from_str::<WatchState>(&text).ok());
+    let since = |time: SignedDuration| now.checked_sub(time).map_or(i64::MIN, millis);
+    let mut statement = connection.prepare_cached(
+        "SELECT story FROM stories WHERE rule = ?1 AND last_seen >= ?2 ORDER BY seq",
+    )?;
+    let texts = statement.query_map(params![rule, since(STORY_OPEN)], |row| row.get(0))?;
+    let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
+    let stories = texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+    let mut statement = connection.prepare_cached(
+        "SELECT item, story, copied, at, report FROM reports
+         WHERE rule = ?1 AND at >= ?2 ORDER BY hit DESC LIMIT ?3",
+    )?;
+    let mut rows = statement.query(params![rule, since(REPORTS_WITHIN), MOST_REPORTS])?;
+    let mut kept = Vec::new();
+    while let Some(row) = rows.next()? {
+        let text: String = row.get("report")?;
+        let Ok(report) = serde_json::from_str::<Report>(&text) else { continue };
+        kept.push(Kept {
+            item: row.get::<_, String>("item")?.into(),
+            story: row.get::<_, String>("story")?.into(),
+            copied: row.get("copied")?,
+            at: time(row, "at")?,
+            reading: report.reading,
+        });
+    }
+    kept.reverse();
+    desk.restore(rule, state.unwrap_or_default(), stories, &kept);
+    Ok(())
+}
+
+/// Raises the alerts of a notice. `draft` is the record of its first line's hit, where it is at hand.
+fn tell(
+    connection: &Connection,
+    desk: &Desk,
+    config: &Config,
+    notice: &Notice,
+    mut draft: Option<AlertRecord>,
+) -> Result<Vec<String>, StoreError> {
+    let mut told = Vec::new();
+    let mut outgoing = Vec::new();
+    for (place, line) in notice.lines.iter().enumerate() {
+        let (rule, item) = (&notice.rule, &line.item);
+        let Some(story) = desk.story(rule, &line.story) else { continue };
+        let (stored, outlet) = kept_draft(connection, rule, item)?;
+        let Some(draft) = draft.take().or(stored) else {
+            error!(%rule, %item, "{item} cannot be told: what was kept of it is unreadable");
+            continue;
+        };
+        let left_out = if place + 1 == notice.lines.len() { notice.left_out.len() } else { 0 };
+        let record = story::tell(draft, story, line, &outlet, left_out, notice.at);
+        outgoing.push((line, record, story.severity));
+    }
+    let together = outgoing.len() > 1;
+    for (line, record, severity) in outgoing {
+        let deliveries = pipeline::rule_deliveries(config, &record, severity, together, notice.at);
+        amend_hit(connection, &notice.rule, line, Some(&record.id))?;
+        write::alert(connection, &OutgoingAlert { record, severity, deliveries }, notice.at)?;
+        told.push(notice.rule.to_string());
+    }
+    for line in &notice.left_out {
+        amend_hit(connection, &notice.rule, line, None)?;
+    }
+    for line in notice.lines.iter().chain(&notice.left_out) {
+        keep_story(connection, desk, &notice.rule, &line.story)?;
+    }
+    Ok(told)
+}
+
+/// Writes a hit and what its story keeps of it.
+fn write_hit(
+    connection: &Connection,
+    batch: &Batch,
+    hit: &Hit,
+    taken: &Taken,
+) -> Result<(), StoreError> {
+    let item = &batch
+        .items
+        .iter()
+        .find(|stored| stored.item.key == hit.item)
+        .expect("a batch holds the items of its hits")
+        .item;
+    let report = &hit.report;
+    connection
+        .prepare_cached(
+            "INSERT INTO hits (id, rule, rule_version, severity, feed, item_key, item_id, title,
+               link, revision, matched_at, spans, reason, story, joined, outlet, origin)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        )?
+        .execute(params![
+            hit.id,
+            hit.rule,
+            hit.rule_version,
+            hit.severity.as_str(),
+            batch.feed.as_str(),
+            item.key.as_bytes(),
+            item.id,
+            item.title,
+            item.link,
+            hit.revision,
+            millis(batch.at),
+            json_text(&hit.spans),
+            taken.reason.as_str(),
+            &*taken.story,
+            json_text(&joined(taken)),
+            &*report.outlet,
+            &*report.origin.id,
+        ])?;
+    let waits = taken.reason == Reason::Held;
+    connection
+        .prepare_cached(
+            "INSERT INTO reports (hit, rule, item, story, at, copied, report, draft)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            connection.last_insert_rowid(),
+            hit.rule,
+            &*report.item,
+            &*taken.story,
+            millis(batch.at),
+            taken.place.copied.is_some(),
+            json_text(report),
+            hit.draft.as_deref().filter(|_| waits).map(json_text),
+        ])?;
+    Ok(())
+}
+
+/// How a hit came to its story, as lists show it.
+fn joined(taken: &Taken) -> Value {
+    let rounded = |number: f64| (number * 1000.0).round() / 1000.0;
+    match &taken.joined {
+        Joined::Opened => json!({"how": "opened"}),
+        Joined::Copy { of, share } => json!({"how": "copy", "of": of, "share": rounded(*share)}),
+        Joined::Alike { score, shared } => {
+            json!({"how": "alike", "score": rounded(*score), "shared": shared})
+        }
+    }
+}
+
+/// Who published a report, and the record of its hit where it waited to be told.
+fn kept_draft(
+    connection: &Connection,
+    rule: &str,
+    item: &str,
+) -> Result<(Option<AlertRecord>, String), StoreError> {
+    let row: Option<(Option<String>, String)> = connection
+        .prepare_cached(
+            "SELECT draft, report ->> '$.outlet' FROM reports WHERE item = ?2 AND rule = ?1",
+        )?
+        .query_row([rule, item], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (draft, outlet) = row.unwrap_or_default();
+    Ok((draft.and_then(|text| serde_json::from_str(&text).ok()), outlet))
+}
+
+/// Says in a hit what became of it when its story was told, or left out.
+fn amend_hit(
+    connection: &Connection,
+    rule: &str,
+    line: &Line,
+    alert: Option<&str>,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE hits SET reason = ?3, alert = ?4
+             WHERE seq = (SELECT hit FROM reports WHERE item = ?2 AND rule = ?1)",
+        )?
+        .execute(params![rule, &*line.item, line.reason.as_str(), alert])?;
+    Ok(())
+}
+
+/// Writes a story as it is now.
+fn keep_story(
+    connection: &Connection,
+    desk: &Desk,
+    rule: &str,
+    id: &str,
+) -> Result<(), StoreError> {
+    let Some(story) = desk.story(rule, id) else { return Ok(()) };
+    connection
+        .prepare_cached(
+            "INSERT INTO stories (id, rule, severity, first_seen, last_seen, story)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (id) DO UPDATE SET severity = excluded.severity,
+               first_seen = excluded.first_seen, last_seen = excluded.last_seen,
+               story = excluded.story",
+        )?
+        .execute(params![
+            id,
+            rule,
+            story.severity.as_str(),
+            millis(story.first_seen),
+            millis(story.last_seen),
+            json_text(story),
+        ])?;
+    Ok(())
+}
+
+/// Writes what is kept of a rule beside its stories.
+fn keep_watch(
+    connection: &Connection,
+    desk: &Desk,
+    rule: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(state) = desk.state(rule) else { return Ok(()) };
+    connection
+        .prepare_cached(
+            "INSERT INTO watches (rule, since, state, bulletin_at) VALUES (?1, ?4, ?2, ?3)
+             ON CONFLICT (rule) DO UPDATE SET state = excluded.state,
+               bulletin_at = excluded.bulletin_at",
+        )?
+        .execute(params![rule, json_text(state), state.bulletin.map(millis), millis(now)])?;
+    Ok(())
+}
+
+/// The clock was set back: what waits must not wait longer.
+pub(super) fn set_back(connection: &Connection, by: SignedDuration) -> Result<(), StoreError> {
+    let mut statement = connection.prepare("SELECT rule, state FROM watches")?;
+    let watches: Vec<(String, String)> =
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    for (rule, state) in watches {
+        let Ok(mut state) = serde_json::from_str::<WatchState>(&state) else { continue };
+        state.set_back(by);
+        connection
+            .prepare_cached("UPDATE watches SET state = ?2, bulletin_at = ?3 WHERE rule = ?1")?
+            .execute(params![rule, json_text(&state), state.bulletin.map(millis)])?;
+    }
+    Ok(())
+}
+
+/// Drops reports that no story needs any more.
+pub(super) fn prune(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    let before = now.checked_sub(REPORTS_KEPT).map_or(i64::MIN, millis);
+    connection.execute(
+        "DELETE FROM reports WHERE hit IN
+           (SELECT hit FROM reports WHERE at < ?1 ORDER BY at LIMIT ?2)",
+        params![before, MOST_PRUNED],
+    )?;
+    Ok(())
+}
+
+fn json_text(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("what is kept is JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::{self, Directories, Files};
+    use crate::diagnostic::SourceFile;
+    use crate::feed::{self, Document};
+    use crate::pipeline::{Arrival, Ingested};
+    use crate::schedule::{Baseline, FeedState};
+    use crate::store::schema;
+
+    const OUTLETS: [&str; 4] = ["ant", "bee", "cat", "dog"];
+    const WORDS: [&str; 24] = [
+        "treaty", "grain", "harbour", "minister", "denies", "confirms", "visit", "railway",
+        "museum", "strike", "flood", "bridge", "signed", "opens", "robbery", "election", "tariff",
+        "pipeline", "summit", "missile", "leaves", "arrives", "delays", "ferry",
+    ];
+
+    fn config() -> Config {
+        let feeds = OUTLETS.map(|name| {
+            format!("[[feed]]\nname = \"{name}\"\nurl = \"https://{name}.example/\"\n")
+        });
+        let rules = "[[rule]]\nid = \"delta\"\ntitle = \"Delta\"\nquery = 'delta'\n\
+                     throttle = { cooldown = \"3h\" }\n";
+        let folder = PathBuf::new();
+        let files = Files {
+            main: SourceFile::new(
+                "newswatch.toml",
+                "[[receiver]]\nname = \"log\"\ntype = \"stdout\"\n",
+            ),
+            feeds: vec![SourceFile::new("feeds.toml", feeds.concat())],
+            rules: vec![SourceFile::new("rules.toml", rules)],
+            directories: Directories {
+                state: folder.clone(),
+                logs: folder.clone(),
+                current: folder.clone(),
+            },
+            folder,
+        };
+        config::check(&files).config.expect("the configuration is right")
+    }
+
+    /// A database with these feeds.
+    fn database(config: &Config) -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection).unwrap();
+        write::adopt_feeds(&connection, &config.feeds, Timestamp::UNIX_EPOCH).unwrap();
+        connection
+    }
+
+    /// The poll that brings one item.
+    fn poll(config: &Config, outlet: usize, title: &str, now: Timestamp) -> Batch {
+        let feed = &config.feeds[outlet];
+        let json = serde_json::json!({
+            "version": "https://jsonfeed.org/version/1.1", "title": "T",
+            "items": [{"id": format!("{now}"), "title": title, "content_text": ""}],
+        });
+        let bytes = json.to_string();
+        let document = Document {
+            bytes: bytes.as_bytes(),
+            charset: None,
+            encoding: None,
+            base: None,
+            utc_offset: None,
+            now,
+        };
+        let items = feed::parse(&document).unwrap().items;
+        let arrival =
+            Arrival { feed, feed_title: None, baseline: Baseline::Nothing, outage: None, now };
+        let mut matcher = config.rules.matcher();
+        let known = Default::default();
+        let earlier = || Ok::<_, ()>(Vec::new());
+        let Ingested { items, hits, .. } =
+            pipeline::ingest(arrival, items, &known, config, &mut matcher, earlier).unwrap();
+        let state = FeedState::new(now, now);
+        let nothing = Batch::of_state(feed.name.clone(), feed.url.clone(), state, None, now);
+        Batch { items, hits, ..nothing }
+    }
+
+    /// All that a database says of hits, alerts and stories.
+    fn said(connection: &Connection) -> Vec<String> {
+        let mut all = Vec::new();
+        for sql in [
+            "SELECT title || ' ' || reason || ' ' || story || ' ' || joined || coalesce(alert, '-')
+             FROM hits ORDER BY seq",
+            "SELECT record FROM alerts ORDER BY seq",
+            "SELECT story FROM stories ORDER BY seq",
+            "SELECT state FROM watches",
+        ] {
+            let mut statement = connection.prepare(sql).unwrap();
+            let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+            all.extend(rows.map(Result::unwrap));
+        }
+        all
+    }
+
+    /// Numbers that look random (a linear congruential generator, Knuth's constants).
+    fn next(seed: &mut u64) -> usize {
+        *seed =
+            seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*seed >> 33) as usize
+    }
+
+    #[test]
+    fn what_is_decided_after_a_restart_is_what_would_have_been_decided_without() {
+        let config = config();
+        for seed in 1..=4 {
+            let (with, without) = (database(&config), database(&config));
+            let (mut memory, mut seed, mut minutes) = (Desk::default(), seed, 0);
+            for _ in 0..250 {
+                minutes += [1, 5, 20, 90, 400, 1500][next(&mut seed) % 6];
+                let now = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+                let words: Vec<&str> =
+                    (0..5).map(|_| WORDS[next(&mut seed) % WORDS.len()]).collect();
+                let title = format!("Delta {}", words.join(" "));
+                let batch = poll(&config, next(&mut seed) % OUTLETS.len(), &title, now);
+                write::batch(&without, &mut memory, &batch, &config).unwrap();
+                write::batch(&with, &mut Desk::default(), &batch, &config).unwrap();
+            }
+            let (with, without) = (said(&with), said(&without));
+            let first = with.iter().zip(&without).find(|(one, other)| one != other);
+            assert_eq!(first, None);
+            assert_eq!(with.len(), without.len());
+            let told = with.iter().filter(|line| line.contains(" told-")).count();
+            assert!(told > 50, "{told}");
+        }
+    }
+
+    #[test]
+    fn a_memory_that_cannot_be_read_holds_no_news_back() {
+        let config = config();
+        let connection = database(&config);
+        let commit = |title: &str, minutes| {
+            let now = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+            let batch = poll(&config, 0, title, now);
+            write::batch(&connection, &mut Desk::default(), &batch, &config).unwrap()
+        };
+        assert_eq!(commit("Delta treaty signed", 0), ["delta"]);
+        connection
+            .execute_batch(
+                "UPDATE watches SET state = '['; UPDATE stories SET story = '[';
+                            UPDATE reports SET report = '['",
+            )
+            .unwrap();
+        assert_eq!(commit("Delta ferry delays", 5), ["delta"]);
+    }
+}

@@ -1,0 +1,210 @@
+//! The daemon tells stories, not hits: who is told what of them and when, whatever happens between.
+
+use jiff::SignedDuration;
+use newswatch::store::{self, ItemFilter};
+use serde_json::Value;
+
+use super::world::{HOOK, World};
+
+const RULE: &str = "[[rule]]\nid = \"museum\"\ntitle = \"Museums\"\nseverity = \"high\"\n\
+                    query = 'museum'\n";
+const CLOCKS: &str = "Museum of clocks robbed at night";
+const DIRECTOR: &str = "Museum director resigns over funding";
+const SHIPS: &str = "Delta opens museum of ships";
+const SHIPS_TOO: &str = "Museum of ships opens its doors in Delta";
+const BREAD: &str = "Bread museum guards walk out";
+
+/// A world whose rule has just told something else, with a feed for each of these owners.
+async fn busy(owners: &[&str]) -> World {
+    busy_with(RULE, owners).await
+}
+
+async fn busy_with(rule: &str, owners: &[&str]) -> World {
+    let mut world = World::new().await;
+    world.set_rules(rule);
+    for owner in owners {
+        world.add_feed(owner, &format!("owner = \"{owner}\"\ninterval = \"5m\"\n"));
+    }
+    publish(&mut world, owners[0], CLOCKS).await;
+    assert_eq!(kinds(&world), ["newswatch.story.opened"]);
+    world
+}
+
+/// A feed shows an item, and five minutes pass.
+async fn publish(world: &mut World, owner: &str, title: &str) {
+    world.publish(owner, title);
+    pass(world, 5).await;
+}
+
+/// Minutes pass, and every feed is polled.
+async fn pass(world: &World, minutes: i64) {
+    world.advance(SignedDuration::from_mins(minutes));
+    world.tick().await;
+}
+
+fn text(record: &Value, pointer: &str) -> String {
+    record.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The records of the stored alerts, newest first.
+fn alerts(world: &World) -> Vec<Value> {
+    let mut alerts = Vec::new();
+    let each = |record| {
+        alerts.push(record);
+        Ok(())
+    };
+    world.reader().alerts(&ItemFilter::default(), each).unwrap();
+    alerts
+}
+
+/// The types of the alerts, oldest first.
+fn kinds(world: &World) -> Vec<String> {
+    alerts(world).iter().rev().map(|record| text(record, "/type")).collect()
+}
+
+/// The reasons of the hits by their titles, oldest first.
+fn reasons(world: &World) -> Vec<(String, String)> {
+    let mut reasons = Vec::new();
+    let each = |hit: store::HitRow| {
+        reasons.push((hit.title, hit.reason));
+        Ok(())
+    };
+    world.reader().hits(&ItemFilter::default(), each).unwrap();
+    reasons.reverse();
+    reasons
+}
+
+#[tokio::test]
+async fn a_story_is_told_once_when_a_second_outlet_reports_it() {
+    let mut world = busy(&["ant", "bee", "cat"]).await;
+    publish(&mut world, "ant", SHIPS).await;
+    publish(&mut world, "bee", SHIPS_TOO).await;
+    publish(&mut world, "cat", "Museum of ships in Delta opens").await;
+    let all = alerts(&world);
+    assert_eq!(all.len(), 2, "{all:#?}");
+    let told = &all[0];
+    assert_eq!(text(told, "/type"), "newswatch.story.opened");
+    assert_eq!(text(told, "/data/event/reason"), "told-outlets");
+    assert_eq!(text(told, "/data/item/title"), SHIPS_TOO);
+    assert_eq!(told.pointer("/data/story/outlets"), Some(&2.into()));
+    assert_eq!(text(told, "/data/story/label"), "multi-origin(2)");
+    assert_eq!(text(told, "/correlationid"), text(told, "/data/story/id"));
+    assert!(
+        text(told, "/data/message").ends_with("; 2 outlets, 2 origins (ant; bee)"),
+        "{told:#?}"
+    );
+    let reasons: Vec<String> = reasons(&world).into_iter().map(|(_, reason)| reason).collect();
+    assert_eq!(reasons, ["told-quiet", "held", "told-outlets", "joined"]);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_bulletin_comes_as_one_message_after_a_restart_too() {
+    let mut world = busy(&["ant"]).await;
+    publish(&mut world, "ant", SHIPS).await;
+    publish(&mut world, "ant", DIRECTOR).await;
+    publish(&mut world, "ant", BREAD).await;
+    let before = world.server.requests(HOOK).len();
+    pass(&world, 110).await;
+    assert_eq!(kinds(&world).len(), 1, "two hours are too early");
+    pass(&world, 15).await;
+    let told: Vec<String> =
+        alerts(&world).iter().map(|record| text(record, "/data/item/title")).collect();
+    assert_eq!(told[..2], [DIRECTOR, BREAD], "the newest two, the newest first");
+    let last = &alerts(&world)[0];
+    assert_eq!(last.pointer("/data/story/left_out"), Some(&1.into()));
+    assert!(text(last, "/data/message").ends_with(" · and 1 more"), "{last:#?}");
+    assert_eq!(world.server.requests(HOOK).len(), before + 1, "one message tells both");
+    let reasons = reasons(&world);
+    let why = |title: &str| &reasons.iter().find(|(known, _)| known == title).unwrap().1;
+    assert_eq!(
+        [why(SHIPS), why(DIRECTOR), why(BREAD)],
+        ["left-out", "told-bulletin", "told-bulletin"]
+    );
+}
+
+#[tokio::test]
+async fn what_waits_goes_along_with_what_is_told_at_once() {
+    let mut world = busy(&["ant", "bee"]).await;
+    publish(&mut world, "ant", DIRECTOR).await;
+    publish(&mut world, "ant", SHIPS).await;
+    let before = world.server.requests(HOOK).len();
+    publish(&mut world, "bee", SHIPS_TOO).await;
+    let told: Vec<String> =
+        alerts(&world).iter().take(2).map(|record| text(record, "/data/event/reason")).collect();
+    assert_eq!(told, ["told-bulletin", "told-outlets"]);
+    assert_eq!(world.server.requests(HOOK).len(), before + 1);
+    pass(&world, 300).await;
+    assert_eq!(kinds(&world).len(), 3, "nothing is left for the bulletin");
+}
+
+#[tokio::test]
+async fn a_poll_that_is_not_taken_in_leaves_no_trace_in_stories() {
+    let mut world = busy(&["ant", "bee"]).await;
+    publish(&mut world, "ant", SHIPS).await;
+    let database = rusqlite::Connection::open(world.database()).unwrap();
+    database
+        .execute_batch(
+            "CREATE TRIGGER refuse BEFORE INSERT ON alerts BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+        .unwrap();
+    publish(&mut world, "bee", SHIPS_TOO).await;
+    assert_eq!(reasons(&world).len(), 2, "the poll was not taken in");
+    database.execute_batch("DROP TRIGGER refuse").unwrap();
+    pass(&world, 5).await;
+    let all = reasons(&world);
+    assert_eq!(all[2], (SHIPS_TOO.to_owned(), "told-outlets".to_owned()), "{all:?}");
+}
+
+#[tokio::test]
+async fn what_changes_the_picture_of_a_story_that_was_told_is_told() {
+    let rule = RULE.replace("high", "critical") + "corroborate = { origins = 3 }\n";
+    let mut world = busy_with(&rule, &["ant", "bee", "cat", "dog"]).await;
+    pass(&world, 25 * 60).await;
+    publish(&mut world, "ant", SHIPS).await;
+    publish(&mut world, "bee", "Mayor denies that museum of ships opens in Delta").await;
+    publish(&mut world, "cat", "Delta museum of ships: mayor confirms that it opens").await;
+    publish(&mut world, "dog", "Delta museum of ships opens, mayor denies again").await;
+    let kinds = kinds(&world);
+    assert_eq!(
+        kinds[1..],
+        [
+            "newswatch.story.opened",
+            "newswatch.claim.first_denied",
+            "newswatch.claim.first_confirmed",
+        ],
+        "three origins came with the confirmation: whoever heard it was told so"
+    );
+    let record = &alerts(&world)[0];
+    assert_eq!(text(record, "/data/story/state"), "corroborated");
+    assert_eq!(record.pointer("/data/claim_cues/denied"), Some(&1.into()));
+    assert!(text(record, "/data/message").contains(": first word of confirmation: "));
+}
+
+#[tokio::test]
+async fn an_acknowledged_story_that_goes_on_is_told_to_logs_alone() {
+    let rule = RULE.to_owned() + "throttle = { cooldown = \"1h\" }\n";
+    let mut world = busy_with(&rule, &["ant", "bee", "cat"]).await;
+    pass(&world, 25 * 60).await;
+    publish(&mut world, "ant", SHIPS).await;
+    let id = text(&alerts(&world)[0], "/id");
+    store::ack_alerts(&world.database(), &[id], "anna", None, world.clock.now()).unwrap();
+    pass(&world, 60).await;
+    let before = world.server.requests(HOOK).len();
+    publish(&mut world, "ant", SHIPS_TOO).await;
+    let update = &alerts(&world)[0];
+    assert_eq!(text(update, "/type"), "newswatch.story.updated");
+    assert_eq!(text(update, "/data/acked_by"), "anna");
+    assert_eq!(world.server.requests(HOOK).len(), before);
+}
+
+#[tokio::test]
+async fn a_daemon_tells_a_bulletin_when_its_time_comes() {
+    let mut world = busy(&["ant"]).await;
+    publish(&mut world, "ant", SHIPS).await;
+    let daemon = world.start();
+    let before = world.server.requests(HOOK).len();
+    world.advance(SignedDuration::from_mins(140));
+    world.server.asked(HOOK, before + 1).await;
+    daemon.stop().await;
+    assert_eq!(text(&alerts(&world)[0], "/data/event/reason"), "told-bulletin");
+}
