@@ -36,8 +36,19 @@ pub const MOST_REVISIONS: u32 = 24;
 pub struct KnownItem {
     /// Its text when it was last taken in, and how many texts it has had.
     pub text: Option<(Fingerprint, u32)>,
-    /// The rules that have hit it.
-    pub rules: Vec<String>,
+    /// The rules that have hit it, and what each said then.
+    pub hits: Vec<KnownHit>,
+}
+
+/// A hit on an item that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownHit {
+    /// The rule.
+    pub rule: String,
+    /// What it said.
+    pub version: String,
+    /// The item has been edited since so that the rule matches no more.
+    pub revised: bool,
 }
 
 /// A digest of an item's title and texts, to see whether its publisher edited it.
@@ -95,6 +106,15 @@ pub struct Hit {
     /// The record of an alert that tells of it; absent where it is not told.
     #[serde(skip)]
     pub draft: Option<Box<AlertRecord>>,
+}
+
+/// A hit that stands no more, as its item was edited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revised {
+    /// The rule.
+    pub rule: String,
+    /// The item, within the batch's feed.
+    pub item: ItemKey,
 }
 
 /// An alert to store, and its deliveries.
@@ -173,6 +193,8 @@ pub struct Batch {
     pub items: Vec<StoredItem>,
     /// Their hits, in the order in which their items were published.
     pub hits: Vec<Hit>,
+    /// Hits that stand no more.
+    pub revised: Vec<Revised>,
     /// Other names of items that are known.
     pub renamed: Vec<Renamed>,
     /// What is told of the feed itself.
@@ -188,8 +210,8 @@ impl Batch {
         host_not_before: Option<(String, Timestamp)>,
         at: Timestamp,
     ) -> Self {
-        let (items, hits, renamed, events) = Default::default();
-        Self { feed, url, state, host_not_before, at, items, hits, renamed, events }
+        let (items, hits, revised, renamed, events) = Default::default();
+        Self { feed, url, state, host_not_before, at, items, hits, revised, renamed, events }
     }
 
     /// How many of the items are new, not edited.
@@ -220,6 +242,8 @@ pub struct Ingested {
     pub items: Vec<StoredItem>,
     /// Their hits, in the order in which their items were published.
     pub hits: Vec<Hit>,
+    /// Hits that stand no more.
+    pub revised: Vec<Revised>,
     /// Other names of items that are known; [`crate::recognition`] finds them.
     pub renamed: Vec<Renamed>,
     /// The feed has changed the ids of most of its items.
@@ -256,12 +280,20 @@ pub fn ingest<E>(
         }
         let origin =
             Origin { feed: arrival.feed.name.as_str(), region: arrival.feed.region.as_deref() };
+        let hits = before.map_or(&[][..], |before| &before.hits);
+        let mut standing = vec![false; hits.len()];
         for found in matcher.matches(&item, origin) {
             let rule = &config.rules.rules()[found.rule];
-            if !before.is_some_and(|before| before.rules.iter().any(|id| **id == *rule.id)) {
-                matches.push((out.items.len(), found));
+            match hits.iter().position(|hit| *hit.rule == *rule.id) {
+                Some(place) => standing[place] = true,
+                None => matches.push((out.items.len(), found)),
             }
         }
+        let gone = hits.iter().zip(standing).filter(|(hit, stands)| !stands && !hit.revised);
+        let gone = gone.filter(|(hit, _)| says_the_same(config, hit));
+        let revised =
+            |(hit, _): (&KnownHit, bool)| Revised { rule: hit.rule.clone(), item: item.key };
+        out.revised.extend(gone.map(revised));
         let late = decide::is_late(item.published, arrival.now);
         let baseline = arrival.baseline.holds(item.published);
         // What has no date may have come at any time of it.
@@ -271,6 +303,12 @@ pub fn ingest<E>(
     }
     out.hits = hits(&arrival, &out.items, matches, config, earlier)?;
     Ok(out)
+}
+
+/// Whether a rule says what it said when it hit: then it is the item that has changed.
+fn says_the_same(config: &Config, hit: &KnownHit) -> bool {
+    let mut rules = config.rules.rules().iter();
+    rules.any(|rule| *rule.id == *hit.rule && rule.version.to_string() == hit.version)
 }
 
 /// The hits of the matches of some items, each given by the item's place.

@@ -139,7 +139,7 @@ mod tests {
             title: item.title.clone(),
             published: item.published,
             keys: 0,
-            known: KnownItem { text: Some((Fingerprint::of(item), 1)), rules: Vec::new() },
+            known: KnownItem { text: Some((Fingerprint::of(item), 1)), hits: Vec::new() },
         }
     }
 

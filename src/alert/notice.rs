@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::record::{AlertRecord, ItemInfo, OperatorInfo, shortened};
+use super::story;
 use crate::text::clean::clean;
 
 /// The longest of each part, in characters.
@@ -58,6 +59,7 @@ impl Notice {
             notice.heading = part(&rule.name);
             notice.origin = format!("rule {}", part(&rule.id));
         }
+        notice.details.extend(story::lines(record).iter().map(|line| part(line)));
         if let Some(item) = &data.item {
             notice.take_item(item);
         }

@@ -266,6 +266,7 @@ pub(super) fn record(event: &Event, instance: &str, now: Timestamp) -> AlertReco
             operator: Some(info),
             silence: None,
             surge: None,
+            revised: None,
             silenced_by: None,
             acked_by: None,
             acked_at: None,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue;
 use super::id::{self, Identity};
 use super::silence::SilenceInfo;
-use super::story::StoryInfo;
+use super::story::{RevisedInfo, StoryInfo, SurgeInfo};
 use crate::config::Feed;
 use crate::hit::{Match, Severity, Span};
 use crate::item::Item;
@@ -19,7 +19,7 @@ use crate::story::claims;
 use crate::story::message::headline;
 
 /// The longest title in a record, in characters.
-const LONGEST_TITLE: usize = 500;
+pub(super) const LONGEST_TITLE: usize = 500;
 /// The longest link in a record, in characters.
 const LONGEST_LINK: usize = 2_000;
 /// The longest matched text in a record, in characters.
@@ -88,7 +88,10 @@ pub struct AlertData {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silence: Option<SilenceInfo>,
     /// The surge; null when there is none.
-    pub surge: Option<serde_json::Value>,
+    pub surge: Option<SurgeInfo>,
+    /// What an item says now that was told and matches no more; absent from all other records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revised: Option<RevisedInfo>,
     /// The silence that held it back; null when none did.
     pub silenced_by: Option<String>,
     /// Who acknowledged it; null when nobody has. In an update that is kept from people, who
@@ -318,6 +321,7 @@ pub fn hit_alert(facts: &HitFacts<'_>) -> AlertRecord {
             operator: None,
             silence: None,
             surge: None,
+            revised: None,
             silenced_by: None,
             acked_by: None,
             acked_at: None,

@@ -2,6 +2,7 @@
 
 use super::record::{AlertRecord, ItemInfo, OperatorInfo};
 use super::silence::SilenceInfo;
+use super::story;
 use crate::item::Field;
 use crate::text::clean::clean;
 
@@ -25,6 +26,7 @@ pub fn block(record: &AlertRecord, colour: bool) -> String {
     if let Some(item) = &data.item {
         item_lines(item, colour, &mut lines);
     }
+    lines.extend(story::lines(record).iter().map(|line| format!("  {}", clean(line))));
     if let Some(operator) = &data.operator {
         operator_lines(operator, &mut lines);
     }

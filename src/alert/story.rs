@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::id;
-use super::record::{AlertRecord, severity_numbers, shortened};
+use super::record::{AlertRecord, LONGEST_TITLE, severity_numbers, shortened};
+use super::{catalogue, id};
 use crate::story::desk::{Kind, Line, SeenOrigin, Story};
-use crate::story::{claims, message};
+use crate::story::{claims, message, origin};
 
 /// Origins in a record, the first.
 const MOST_ORIGINS: usize = 24;
@@ -20,6 +20,8 @@ const MOST_LANGUAGES: usize = 16;
 const MOST_QUOTES: usize = 6;
 /// Characters of a name in a record.
 const LONGEST_NAME: usize = 100;
+/// Characters of a quote in a line.
+const LONGEST_QUOTE: usize = 120;
 
 /// The story of an alert, as it was when the alert was raised.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,6 +90,90 @@ impl StoryInfo {
     }
 }
 
+/// A rule that has far more news than usual.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SurgeInfo {
+    /// Different texts in the last 24 hours.
+    pub lineages: u32,
+    /// How many were to be expected on such a day.
+    pub expected: f64,
+    /// The probability of so many or more.
+    pub p: f64,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What an item says now that was told and matches no more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RevisedInfo {
+    /// Its headline now.
+    pub title: String,
+    /// When it was found edited.
+    pub at: Timestamp,
+}
+
+/// The record that tells that an item has been edited and matches no more. `draft` is the record of
+/// the hit as it was.
+pub fn revised(
+    draft: AlertRecord,
+    story: Option<&str>,
+    outlet: &str,
+    title: &str,
+    now: Timestamp,
+) -> AlertRecord {
+    let mut record = of_type(draft, catalogue::ITEM_REVISED, now);
+    if let Some(story) = story {
+        record.correlationid = story.to_owned();
+    }
+    let data = &mut record.data;
+    let name = data.rule.as_ref().map_or("", |rule| rule.name.as_str());
+    let before = data.item.as_ref().map_or("", |item| item.title.as_str());
+    let title = shortened(title, LONGEST_TITLE);
+    let change = if title == before || title.is_empty() {
+        format!("{before} ({outlet})")
+    } else {
+        format!("{before} ({outlet}), now: {title}")
+    };
+    let severity = record.severitytext.to_lowercase();
+    data.message = format!("[{severity}] {name}: edited, matches no more: {change}");
+    data.revised = Some(RevisedInfo { title, at: now });
+    record
+}
+
+/// The record that tells that a rule has far more news than usual. `draft` is the record of its newest
+/// hit.
+pub fn surge(draft: AlertRecord, surge: SurgeInfo, outlet: &str, now: Timestamp) -> AlertRecord {
+    let mut record = of_type(draft, catalogue::STORY_SURGE, now);
+    record.correlationid.clone_from(&record.subject);
+    let data = &mut record.data;
+    let name = data.rule.as_ref().map_or("", |rule| rule.name.as_str());
+    let newest = data.item.as_ref().map_or("", |item| item.title.as_str());
+    let severity = record.severitytext.to_lowercase();
+    let SurgeInfo { lineages, expected, .. } = surge;
+    data.message = format!(
+        "[{severity}] {name}: {lineages} reports in 24 h, {expected:.1} were to be expected; the newest: \
+         {newest} ({outlet})"
+    );
+    data.surge = Some(surge);
+    record
+}
+
+/// The record of a hit as one of another type.
+fn of_type(mut record: AlertRecord, kind: &str, now: Timestamp) -> AlertRecord {
+    let rule = record.rule().unwrap_or_default().to_owned();
+    record.id = id::story_alert_id(kind, &rule, &record.causationid, now);
+    record.kind = kind.to_owned();
+    record.recordedtime = now;
+    record.data.event.action = action(kind);
+    record.data.event.created = now;
+    record
+}
+
+/// `story-opened`.
+fn action(kind: &str) -> String {
+    kind.trim_start_matches("newswatch.").replace(['.', '_'], "-")
+}
+
 /// The record that tells a story by one of its reports: `draft` is the record of that hit alone.
 /// `left_out` counts the stories that waited with it and are not told.
 pub fn tell(
@@ -112,7 +198,7 @@ pub fn tell(
     record.severitytext = story.severity.as_str().to_uppercase();
     record.severitynumber = number;
     let data = &mut record.data;
-    data.event.action = kind.trim_start_matches("newswatch.").replace(['.', '_'], "-");
+    data.event.action = action(kind);
     data.event.reason = Some(line.reason.as_str().to_owned());
     data.event.severity = ecs;
     data.event.created = now;
@@ -127,6 +213,67 @@ pub fn tell(
     data.story = Some(StoryInfo::of(story, left_out, now));
     data.claim_cues = claim_cues(story);
     record
+}
+
+/// What an alert says of its story, in lines for a person, the most important first: what is new,
+/// how many say so, what they deny. Others' text in them is as it came.
+pub(crate) fn lines(record: &AlertRecord) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(surge) = &record.data.surge {
+        let SurgeInfo { lineages, expected, .. } = surge;
+        lines.push(format!("{lineages} reports in 24 h, {expected:.1} were to be expected"));
+    }
+    if let Some(revised) = &record.data.revised {
+        lines.push(format!("edited, matches no more; its headline now: {}", revised.title));
+    }
+    let Some(story) = &record.data.story else { return lines };
+    lines.extend(match record.kind.as_str() {
+        catalogue::STORY_CORROBORATED => {
+            let time = story.last_seen.duration_since(story.first_seen);
+            Some(format!("{} independent origins in {}", story.origins.len(), message::span(time)))
+        }
+        catalogue::SEVERITY_RAISED => Some(format!("now {}", record.severitytext.to_lowercase())),
+        catalogue::FIRST_DENIED => Some("the first word of denial in the story".to_owned()),
+        catalogue::FIRST_CONFIRMED => {
+            Some("the first word of confirmation in the story".to_owned())
+        }
+        catalogue::STORY_UPDATED => Some("more of a story that was told".to_owned()),
+        _ => None,
+    });
+    if story.outlets > 1 {
+        let origins = story.origins.iter().map(|seen| &seen.origin);
+        lines.push(origin::count_line(story.outlets, origins));
+    }
+    lines.extend(record.data.claim_cues.as_ref().and_then(cue_line));
+    if story.left_out > 0 {
+        lines.push(format!("and {} more that waited with it", story.left_out));
+    }
+    lines
+}
+
+/// `cues: alleged 4, denied 1 ("Ministry denies…", example.org)`.
+fn cue_line(cues: &Value) -> Option<String> {
+    let counts = message::COUNTED.iter().filter_map(|class| {
+        let count = cues.get(class.as_str())?.as_u64()?;
+        let quoted = |quote: &&Value| quote["class"] == class.as_str();
+        let quote = cues["quotes"].as_array().and_then(|quotes| quotes.iter().find(quoted));
+        let said = quote.and_then(|quote| {
+            let text = shortened(quote["text"].as_str()?, LONGEST_QUOTE);
+            let outlet = quote["outlet"].as_str();
+            let by = outlet.map(|outlet| format!(", {outlet}")).unwrap_or_default();
+            Some(format!(" (“{text}”{by})"))
+        });
+        Some(format!("{} {count}{}", class.as_str(), said.unwrap_or_default()))
+    });
+    let counts: Vec<String> = counts.collect();
+    (!counts.is_empty()).then(|| format!("cues: {}", counts.join(", ")))
+}
+
+/// How often each class of cue stands in a story: `alleged 4, denied 1`.
+pub(crate) fn cue_counts(cues: &Value) -> String {
+    let counts = cues.as_object().into_iter().flatten();
+    let counts = counts.filter_map(|(class, count)| Some(format!("{class} {}", count.as_u64()?)));
+    counts.collect::<Vec<_>>().join(", ")
 }
 
 /// The cues of a story as its record has them.
@@ -150,4 +297,87 @@ fn claim_cues(story: &Story) -> Option<Value> {
     cues.insert("note".to_owned(), json!(claims::NOTE));
     cues.insert("quotes".to_owned(), quotes.into());
     Some(Value::Object(cues))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::decide::Reason;
+    use crate::alert::record::tests::record;
+    use crate::hit::Severity;
+    use crate::story::claims::Class;
+    use crate::story::desk::Quote;
+    use crate::story::origin::Origin;
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(hours)
+    }
+
+    /// A story with everything, and names of the test's choice in it.
+    pub(crate) fn story(name: &str, count: usize) -> Story {
+        let names: Vec<std::sync::Arc<str>> =
+            (0..count).map(|number| format!("{name}{number}").into()).collect();
+        let mut story = Story::new("story-1".into(), Severity::Critical, at(0));
+        story.last_seen = at(5);
+        story.items = count;
+        story.origins = names
+            .iter()
+            .map(|id| SeenOrigin {
+                origin: Origin { id: id.clone(), alignment: Some("state:xx".into()) },
+                since: at(1),
+            })
+            .collect();
+        story.cues = vec![(Class::Denied, 2), (Class::Attributed, 7)];
+        story.quotes = vec![
+            Quote {
+                class: Class::Denied,
+                text: name.chars().take(200).collect(),
+                item: "feed/1".into(),
+                outlet: names[0].clone(),
+                at: at(2),
+            };
+            12
+        ];
+        (story.outlets, story.lineages) = (names.clone(), names.clone());
+        (story.entities, story.languages) = (names.clone(), names);
+        story
+    }
+
+    fn line(kind: Kind) -> Line {
+        let reason = Reason::ToldCorroborated;
+        Line { story: "story-1".into(), item: "feed/1".into(), kind, reason }
+    }
+
+    #[test]
+    fn a_record_of_a_story_says_who_says_so_since_when_and_who_denies_it() {
+        let told =
+            tell(record("Arms shipped"), &story("o", 3), &line(Kind::Corroborated), "o1", 0, at(6));
+        assert_eq!(told.kind, "newswatch.story.corroborated");
+        assert_eq!(
+            told.data.message,
+            "[critical] Arms: 3 outlets, 3 origins (o0; o1; o2) in 5 h: Arms shipped (o1); cues: denied 2"
+        );
+        assert_eq!(
+            (told.severitytext.as_str(), told.correlationid.as_str()),
+            ("CRITICAL", "story-1")
+        );
+        assert_eq!(
+            lines(&told),
+            [
+                "3 independent origins in 5 h",
+                "3 outlets, 3 origins (o0; o1; o2)",
+                "cues: denied 2 (“o”, o0)",
+            ]
+        );
+        assert_eq!(cue_counts(told.data.claim_cues.as_ref().unwrap()), "denied 2, attributed 7");
+    }
+
+    #[test]
+    fn a_record_of_a_huge_story_reads_back_and_stays_small() {
+        let title = "王".repeat(2_000_000);
+        let told = tell(record(&title), &story("王\n", 128), &line(Kind::Opened), "o", 300, at(6));
+        let text = serde_json::to_string(&told).unwrap();
+        assert_eq!(serde_json::from_str::<AlertRecord>(&text).unwrap(), told);
+        assert!(text.len() < 20_000, "{}", text.len());
+    }
 }

@@ -68,6 +68,8 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
 /// How often it is seen whether events wait for a summary, or a heartbeat is to be told.
 const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// How often it is seen whether rules have far more news than usual.
+const SURGES_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// How often old items are emptied.
 const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
@@ -187,8 +189,8 @@ enum Event {
 struct Looked {
     /// Events were told.
     events: bool,
-    /// The rules of the alerts of bulletins.
-    bulletins: Vec<String>,
+    /// The rules of the alerts that were told.
+    told: Vec<String>,
 }
 
 struct Daemon {
@@ -220,6 +222,7 @@ struct Daemon {
     pulse: Pulse,
     /// When it is next seen whether events wait, and the look under way; one at most.
     next_look: Timestamp,
+    next_surges: Timestamp,
     looks: JoinSet<anyhow::Result<Looked>>,
     /// What else works on the store beside the loop.
     chores: JoinSet<()>,
@@ -287,6 +290,7 @@ impl Daemon {
             beats: JoinSet::new(),
             pulse: Pulse::default(),
             next_look: now,
+            next_surges: now,
             looks: JoinSet::new(),
             chores: JoinSet::new(),
             offline_told,
@@ -348,6 +352,7 @@ impl Daemon {
             self.network.set_back(by);
             self.next_prune -= by;
             self.next_look -= by;
+            self.next_surges -= by;
             self.offline_told = self.offline_told.map(|since| since - by);
         }
         self.last_seen = now;
@@ -483,23 +488,35 @@ impl Daemon {
         self.next_look = now + LOOK_EVERY;
         let (teller, store, health) = (self.teller.clone(), self.store.clone(), self.health());
         let config = self.config.clone();
+        let surges = (now >= self.next_surges).then(|| self.share_well());
+        if surges.is_some() {
+            self.next_surges = now + SURGES_EVERY;
+        }
         self.looks.spawn(async move {
             let events = teller.look(&store, health, now).await?;
-            let bulletins =
+            let mut told =
                 store.tell_due(&config, now).await.context("failed to tell bulletins")?;
-            Ok(Looked { events, bulletins })
+            if let Some(health) = surges {
+                let rules = store.look_for_surges(&config, health, now).await;
+                let rules = rules.context("failed to look for surges")?;
+                for rule in &rules {
+                    info!(rule, "{rule} has far more news than usual");
+                }
+                told.extend(rules);
+            }
+            Ok(Looked { events, told })
         });
     }
 
     fn looked(&mut self, looked: Result<anyhow::Result<Looked>, JoinError>) {
         match looked {
-            Ok(Ok(Looked { events, bulletins })) => {
-                self.metrics.alerted(&bulletins);
-                if !bulletins.is_empty() {
-                    let alerts = bulletins.len();
-                    info!(alerts, "told {alerts} stories that had waited for a bulletin");
+            Ok(Ok(Looked { events, told })) => {
+                self.metrics.alerted(&told);
+                if !told.is_empty() {
+                    let alerts = told.len();
+                    info!(alerts, "raised {alerts} alerts that had waited for their time");
                 }
-                if events || !bulletins.is_empty() {
+                if events || !told.is_empty() {
                     self.deliverer.wake();
                 }
             }
@@ -508,12 +525,26 @@ impl Daemon {
         }
     }
 
-    /// Tells the bulletins that are due.
+    /// Tells the bulletins that are due, and surges.
     async fn tell_due(&mut self, now: Timestamp) {
-        match self.store.tell_due(&self.config, now).await {
-            Ok(bulletins) => self.summary.alerts += bulletins.len(),
-            Err(error) => error!("failed to tell bulletins: {:#}", anyhow::Error::from(error)),
+        let health = self.share_well();
+        for told in [
+            self.store.tell_due(&self.config, now).await,
+            self.store.look_for_surges(&self.config, health, now).await,
+        ] {
+            match told {
+                Ok(told) => self.summary.alerts += told.len(),
+                Err(error) => {
+                    error!("failed to tell what waited: {:#}", anyhow::Error::from(error));
+                }
+            }
         }
+    }
+
+    /// The share of the feeds that can be read.
+    fn share_well(&self) -> f64 {
+        let feeds = self.queue.len().max(1);
+        (feeds - self.in_trouble().min(feeds)) as f64 / feeds as f64
     }
 
     /// How we are doing, for a heartbeat.

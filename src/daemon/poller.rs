@@ -345,6 +345,7 @@ impl Poller {
         let batch = Batch {
             items: ingested.items,
             hits: ingested.hits,
+            revised: ingested.revised,
             renamed: ingested.renamed,
             ..Batch::of_state(
                 feed.name.clone(),

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use super::{Delivery, Outgoing};
 use crate::alert::catalogue;
 use crate::alert::record::AlertRecord;
+use crate::alert::story;
 use crate::text::clean::clean;
 
 const SOCKET: &str = "/run/systemd/journal/socket";
@@ -67,6 +68,12 @@ fn datagram(record: &AlertRecord) -> Vec<u8> {
         |item| item.url.as_ref(),
     );
     let rule = record.rule().unwrap_or_default();
+    let trouble_state = operator.map_or("", |operator| operator.state.as_str());
+    let story = data.story.as_ref();
+    let ids = story.map(|story| story.origins.iter().map(|seen| &*seen.origin.id));
+    let origins = ids.map(|ids| ids.collect::<Vec<_>>().join(", ")).unwrap_or_default();
+    let lineages = story.map(|story| story.lineages.to_string()).unwrap_or_default();
+    let cues = data.claim_cues.as_ref().map(story::cue_counts).unwrap_or_default();
     let fields = [
         ("MESSAGE", data.message.as_str()),
         ("MESSAGE_ID", catalogue::message_id(&record.kind).unwrap_or_default()),
@@ -77,7 +84,11 @@ fn datagram(record: &AlertRecord) -> Vec<u8> {
         ("NEWSWATCH_RULE", rule),
         ("NEWSWATCH_RULE_ID", rule),
         ("NEWSWATCH_SEVERITY", &record.severitytext.to_lowercase()),
-        ("NEWSWATCH_STATE", operator.map_or("", |operator| &operator.state)),
+        ("NEWSWATCH_STATE", story.map_or(trouble_state, |story| &story.state)),
+        ("NEWSWATCH_STORY_ID", story.map_or("", |story| &story.id)),
+        ("NEWSWATCH_ORIGINS", &origins),
+        ("NEWSWATCH_LINEAGES", &lineages),
+        ("NEWSWATCH_CLAIM_CUES", &cues),
         ("NEWSWATCH_RECEIVER", operator.and_then(|it| it.receiver.as_deref()).unwrap_or_default()),
         ("NEWSWATCH_FEED_ID", record.feed().unwrap_or_default()),
         ("NEWSWATCH_URL", url.map_or("", |url| &url.full)),

@@ -8,12 +8,15 @@
 //! alert that was sent is never forgotten by a power cut.
 
 mod acks;
+mod evidence;
 mod lists;
 mod outbox;
 mod read;
+mod revised;
 mod schema;
 mod silences;
 mod stories;
+mod surges;
 mod write;
 mod writer;
 
@@ -235,6 +238,19 @@ impl Store {
     ) -> Result<Vec<String>, StoreError> {
         let config = config.clone();
         self.ask(|reply| Command::Commit { batch: Box::new(batch), config, reply }).await
+    }
+
+    /// Looks which rules have far more news than usual, tells where that begins, by the routes of
+    /// `config`, and returns those rules. `health` is the share of the feeds that can be read. To be
+    /// called every hour.
+    pub async fn look_for_surges(
+        &self,
+        config: &Arc<Config>,
+        health: f64,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        let config = config.clone();
+        self.ask(|reply| Command::LookForSurges { config, health, now, reply }).await
     }
 
     /// Tells the bulletins that are due, by the routes of `config`, and returns their rules.

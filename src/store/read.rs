@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use super::{DueDelivery, StoreError, schema};
 use crate::alert::record::AlertRecord;
 use crate::item::{Alias, FeedName, Item, ItemKey, Proof};
-use crate::pipeline::{Fingerprint, KnownItem};
+use crate::pipeline::{Fingerprint, KnownHit, KnownItem};
 use crate::poll::{FailureKind, Hints, Validators};
 use crate::recognition::Namesake;
 use crate::schedule::rate::Arrivals;
@@ -88,9 +88,9 @@ impl Reader {
                     Ok((Fingerprint(row.get(0)?), row.get(1)?))
                 })
                 .optional()?;
-            let rules = self.rules_that_hit(feed, *key)?;
-            if text.is_some() || !rules.is_empty() {
-                known.insert(*key, KnownItem { text, rules });
+            let hits = self.known_hits(feed, *key)?;
+            if text.is_some() || !hits.is_empty() {
+                known.insert(*key, KnownItem { text, hits });
             }
         }
         Ok(known)
@@ -117,7 +117,7 @@ impl Reader {
                 let key = ItemKey::from_bytes(row.get(0)?);
                 let known = KnownItem {
                     text: Some((Fingerprint(row.get(3)?), row.get(4)?)),
-                    rules: self.rules_that_hit(feed, key)?,
+                    hits: self.known_hits(feed, key)?,
                 };
                 let namesake = Namesake {
                     key,
@@ -132,12 +132,15 @@ impl Reader {
         Ok(namesakes)
     }
 
-    fn rules_that_hit(&self, feed: &FeedName, key: ItemKey) -> Result<Vec<String>, StoreError> {
-        let mut hits = self
-            .connection
-            .prepare_cached("SELECT rule FROM hits WHERE feed = ?1 AND item_key = ?2")?;
-        let rules = hits.query_map(params![feed.as_str(), key.as_bytes()], |row| row.get(0))?;
-        Ok(rules.collect::<Result<_, _>>()?)
+    fn known_hits(&self, feed: &FeedName, key: ItemKey) -> Result<Vec<KnownHit>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT rule, rule_version, revised_at IS NOT NULL FROM hits
+             WHERE feed = ?1 AND item_key = ?2",
+        )?;
+        let hits = statement.query_map(params![feed.as_str(), key.as_bytes()], |row| {
+            Ok(KnownHit { rule: row.get(0)?, version: row.get(1)?, revised: row.get(2)? })
+        })?;
+        Ok(hits.collect::<Result<_, _>>()?)
     }
 
     /// What is remembered about every feed that was ever configured.

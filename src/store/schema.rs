@@ -295,6 +295,8 @@ CREATE TABLE watches (
   bulletin_at  INTEGER,
   surge        TEXT NOT NULL DEFAULT '{}'
 ) STRICT, WITHOUT ROWID;
+INSERT INTO watches (rule, since) SELECT rule, min(matched_at) FROM hits
+  WHERE reason NOT IN ('baseline', 'late', 'outage', 'too-old') GROUP BY rule;
 CREATE INDEX watches_bulletin ON watches (bulletin_at) WHERE bulletin_at IS NOT NULL;
 
 -- What stories compare later hits with, as JSON; and the record of a hit that waits to be told. They

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use url::Url;
 
-use super::{StoreError, acks, silences, stories};
+use super::{StoreError, acks, revised, silences, stories};
 use crate::alert::operator::OutgoingEvent;
 use crate::alert::route::LONGEST_HOLD;
 use crate::config::{Config, Feed};
@@ -57,7 +57,8 @@ pub(crate) fn batch(
     for event in &batch.events {
         self::event(connection, event)?;
     }
-    let told = stories::take(connection, desk, batch, config)?;
+    let mut told = revised::take(connection, batch, config)?;
+    told.extend(stories::take(connection, desk, batch, config)?);
     let new_items = u32::try_from(batch.new_items()).unwrap_or(u32::MAX);
     if new_items > 0 {
         connection

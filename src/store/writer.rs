@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use super::outbox::{self, Settled};
-use super::{StoreError, silences, stories, write};
+use super::{StoreError, silences, stories, surges, write};
 use crate::alert::operator::OutgoingEvent;
 use crate::config::Config;
 use crate::item::FeedName;
@@ -29,6 +29,7 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 #[derive(Debug)]
 pub(crate) enum Command {
     Commit { batch: Box<Batch>, config: Arc<Config>, reply: Reply<Vec<String>> },
+    LookForSurges { config: Arc<Config>, health: f64, now: Timestamp, reply: Reply<Vec<String>> },
     TellDue { config: Arc<Config>, now: Timestamp, reply: Reply<Vec<String>> },
     Lease { name: FeedName, url: Url, state: Box<FeedState>, reply: Reply<()> },
     Adopt { config: Arc<Config>, now: Timestamp, reply: Reply<()> },
@@ -112,6 +113,9 @@ fn obey(transaction: &Connection, desk: &mut Desk, command: Command) -> Answer {
             remembering(transaction, desk, reply, |savepoint, desk| {
                 write::batch(savepoint, desk, &batch, &config)
             })
+        }
+        Command::LookForSurges { config, health, now, reply } => {
+            within(transaction, reply, |savepoint| surges::look(savepoint, &config, health, now))
         }
         Command::TellDue { config, now, reply } => {
             remembering(transaction, desk, reply, |savepoint, desk| {
@@ -212,7 +216,9 @@ fn refuse(command: Command) -> Answer {
         })
     }
     match command {
-        Command::Commit { reply, .. } | Command::TellDue { reply, .. } => unsent(reply),
+        Command::Commit { reply, .. }
+        | Command::TellDue { reply, .. }
+        | Command::LookForSurges { reply, .. } => unsent(reply),
         Command::Lease { reply, .. }
         | Command::Adopt { reply, .. }
         | Command::Settle { reply, .. }

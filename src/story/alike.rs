@@ -111,7 +111,7 @@ pub struct Story {
 
 impl Story {
     /// A story without reports.
-    pub(super) fn new(id: Arc<str>, severity: Severity, now: Timestamp) -> Self {
+    pub(crate) fn new(id: Arc<str>, severity: Severity, now: Timestamp) -> Self {
         Self {
             id,
             thread: Arc::from(""),

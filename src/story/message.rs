@@ -13,7 +13,7 @@ use crate::item::Item;
 /// Characters of a headline in a message.
 const LONGEST_HEADLINE: usize = 200;
 /// The classes of claim cues that a message counts.
-const COUNTED: [Class; 3] = [Class::Alleged, Class::Denied, Class::Confirmed];
+pub(crate) const COUNTED: [Class; 3] = [Class::Alleged, Class::Denied, Class::Confirmed];
 
 /// A report in a message.
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +96,7 @@ fn cue_line(story: &Story) -> String {
 }
 
 /// `5 h`, `40 min`.
-fn span(time: SignedDuration) -> String {
+pub(crate) fn span(time: SignedDuration) -> String {
     match time.as_mins() {
         minutes @ ..120 => format!("{} min", minutes.max(1)),
         minutes => format!("{} h", minutes / 60),

@@ -5,16 +5,21 @@
 //! scaled up. Two days before the one in question are left out, so that a surge does not raise its
 //! own bar (the guard of EARS C2).
 
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::rules::SurgeSettings;
+
 /// Days that are looked back on, the guard left out.
 pub const BASELINE: usize = 28;
 /// Days between the baseline and the day in question.
 pub const GUARD: usize = 2;
 /// Days of history below which nothing is said.
 pub const LEARNING: usize = 14;
-/// The probability below which a day is a surge, where a rule sets none.
-pub const UNLIKELY: f64 = 0.001;
 /// The probability above which a surge is over.
 pub const LIKELY_AGAIN: f64 = 0.05;
+/// When it has been so for that long.
+pub const CLEARED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// Days above this share of the baseline's days count as this share: a surge of last week must not
 /// hide one of today.
 const CAP: f64 = 0.95;
@@ -80,6 +85,44 @@ pub fn surge(past: &[Day], today: Day, health: f64) -> Surge {
     Surge::Known { p: tail(expected.max(f64::MIN_POSITIVE), size, today.lineages), expected }
 }
 
+/// Whether a rule has a surge: it begins when a day is unlikely, and is over when days have been likely
+/// again for [`CLEARED_AFTER`]. Without this, 24 looks a day would find many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SurgeState {
+    /// Since when it has one.
+    pub since: Option<Timestamp>,
+    /// Since when its days have been likely again.
+    pub likely_since: Option<Timestamp>,
+}
+
+impl SurgeState {
+    /// What it is after a look at `now` that found so many lineages.
+    pub fn step(
+        self,
+        found: Surge,
+        lineages: u32,
+        settings: &SurgeSettings,
+        now: Timestamp,
+    ) -> Self {
+        let Surge::Known { p, .. } = found else { return Self::default() };
+        match self.since {
+            None if p < settings.p && lineages >= settings.min_count => {
+                Self { since: Some(now), likely_since: None }
+            }
+            None => self,
+            Some(_) if p <= LIKELY_AGAIN => Self { likely_since: None, ..self },
+            Some(_) => {
+                let likely_since = self.likely_since.unwrap_or(now);
+                if now.duration_since(likely_since) >= CLEARED_AFTER {
+                    return Self::default();
+                }
+                Self { likely_since: Some(likely_since), ..self }
+            }
+        }
+    }
+}
+
 /// The count that a share of the days does not exceed, interpolated between neighbours.
 fn quantile(days: &[Day], share: f64) -> f64 {
     let mut counts: Vec<u32> = days.iter().map(|day| day.lineages).collect();
@@ -108,6 +151,9 @@ fn tail(mean: f64, size: f64, count: u32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the simulation takes for unlikely: what rules do by themselves.
+    const UNLIKELY: f64 = 0.001;
 
     /// A small generator of random numbers (SplitMix64): the simulation is the same on every run.
     struct Random(u64);
@@ -179,6 +225,24 @@ mod tests {
             );
             assert!(found >= detection, "{found} of the bursts at {base} a day, size {size}");
         }
+    }
+
+    #[test]
+    fn a_surge_begins_once_and_ends_when_days_have_been_likely_for_long() {
+        let settings = SurgeSettings { p: 0.001, min_count: 5 };
+        let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        let known = |p| Surge::Known { p, expected: 1.0 };
+        let calm = SurgeState::default();
+        assert_eq!(calm.step(known(0.0001), 4, &settings, at(0)), calm, "four are too few");
+        assert_eq!(calm.step(Surge::Learning, 50, &settings, at(0)), calm);
+        let surging = calm.step(known(0.0001), 5, &settings, at(0));
+        assert_eq!(surging.since, Some(at(0)));
+        assert_eq!(surging.step(known(0.0001), 50, &settings, at(1)).since, Some(at(0)));
+        let easing = surging.step(known(0.3), 2, &settings, at(2));
+        assert_eq!(easing.likely_since, Some(at(2)));
+        assert_eq!(easing.step(known(0.04), 4, &settings, at(3)), surging);
+        assert_eq!(easing.step(known(0.3), 2, &settings, at(25)), easing);
+        assert_eq!(easing.step(known(0.3), 2, &settings, at(26)), calm);
     }
 
     #[test]

@@ -42,13 +42,13 @@ CREATE TABLE deliveries (
   UNIQUE (alert, receiver)
 ) STRICT;
 INSERT INTO "deliveries" VALUES(1,1,'log','sent',1,NULL,NULL,1795538540164,NULL);
-INSERT INTO "deliveries" VALUES(2,2,'log','sent',1,NULL,NULL,1795967353001,1795590000000);
+INSERT INTO "deliveries" VALUES(2,2,'log','sent',1,NULL,NULL,1795968488377,1795590000000);
 CREATE TABLE facts (
   name   TEXT PRIMARY KEY,
   value  TEXT NOT NULL,
   at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "facts" VALUES('config','{"event":"once","version":"0.1.0","pid":4377,"feeds":0,"rules":1,"problems":null,"metrics":null}',1795967353001);
+INSERT INTO "facts" VALUES('config','{"event":"once","version":"0.1.0","pid":21105,"feeds":0,"rules":1,"problems":null,"metrics":null}',1795968488380);
 CREATE TABLE feeds (
   id             INTEGER PRIMARY KEY,
   name           TEXT NOT NULL UNIQUE,

@@ -208,3 +208,67 @@ async fn a_daemon_tells_a_bulletin_when_its_time_comes() {
     daemon.stop().await;
     assert_eq!(text(&alerts(&world)[0], "/data/event/reason"), "told-bulletin");
 }
+
+#[tokio::test]
+async fn an_item_that_was_told_and_is_edited_so_that_it_matches_no_more_is_told_once() {
+    let mut world = busy(&["ant"]).await;
+    let story = text(&alerts(&world)[0], "/correlationid");
+    world.show("ant", &[&format!("{CLOCKS}|Bank robbed at night")]);
+    pass(&world, 5).await;
+    let revised = &alerts(&world)[0];
+    assert_eq!(text(revised, "/type"), "newswatch.item.revised");
+    assert_eq!(text(revised, "/correlationid"), story);
+    assert_eq!(
+        text(revised, "/data/message"),
+        format!(
+            "[high] Museums: edited, matches no more: {CLOCKS} (ant), now: Bank robbed at night"
+        )
+    );
+    assert_eq!(text(revised, "/data/revised/title"), "Bank robbed at night");
+    world.show("ant", &[&format!("{CLOCKS}|Bank robbed by night")]);
+    pass(&world, 5).await;
+    assert_eq!(kinds(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn a_rule_that_was_changed_does_not_make_old_items_revised() {
+    let mut world = busy(&["ant"]).await;
+    world.set_rules(&RULE.replace("'museum'", "'gallery'"));
+    world.show("ant", &[&format!("{CLOCKS}|Museum of clocks robbed again")]);
+    pass(&world, 5).await;
+    assert_eq!(kinds(&world).len(), 1);
+}
+
+#[tokio::test]
+async fn far_more_news_than_usual_is_told_once_when_there_are_weeks_to_compare_with() {
+    let mut world = busy(&["ant"]).await;
+    let burst = async |world: &mut World, name: &str| {
+        for number in 0..8 {
+            let title = format!("{name}{number} museum {}", "x".repeat(number));
+            publish(world, "ant", &title).await;
+        }
+    };
+    burst(&mut world, "early").await;
+    for day in 0..20 {
+        pass(&world, 24 * 60).await;
+        // Items of one length have one link in this world, and one link is one text.
+        publish(&mut world, "ant", &format!("Day{day} museum {}", "y".repeat(20 + day))).await;
+    }
+    let surges = |world: &World| {
+        let kinds = kinds(world);
+        kinds.iter().filter(|kind| **kind == "newswatch.story.surge").count()
+    };
+    assert_eq!(surges(&world), 0, "there were no weeks to compare the first day with");
+    burst(&mut world, "late").await;
+    assert_eq!(surges(&world), 1);
+    let all = alerts(&world);
+    let surge = all.iter().find(|record| text(record, "/type").ends_with("surge")).unwrap();
+    let lineages = surge.pointer("/data/surge/lineages").and_then(Value::as_u64).unwrap();
+    assert!(lineages >= 5, "{surge:#?}");
+    let expected = surge.pointer("/data/surge/expected").and_then(Value::as_f64).unwrap();
+    assert!((0.5..1.5).contains(&expected), "{surge:#?}");
+    let says = text(surge, "/data/message");
+    assert!(says.contains(" were to be expected; the newest: late"), "{says}");
+    pass(&world, 60).await;
+    assert_eq!(surges(&world), 1);
+}
