@@ -10,7 +10,7 @@ use super::claims::Class;
 use super::desk::{Kind, Report};
 use super::lineage::Place;
 use super::origin::Origin;
-use super::reading::Reading;
+use super::terms::Terms;
 use crate::hit::Severity;
 use crate::rules::{Corroborate, Distinct};
 
@@ -106,7 +106,7 @@ pub struct Story {
     pub confirmed_at: Option<Timestamp>,
     pub(super) told: Told,
     #[serde(skip)]
-    pub(super) members: VecDeque<(Timestamp, Arc<Reading>)>,
+    pub(super) members: VecDeque<(Timestamp, Terms)>,
 }
 
 impl Story {
@@ -187,7 +187,6 @@ impl Story {
             }
         }
         self.quote(report, now);
-        self.remember(now, &report.reading);
         let mut changes = Vec::new();
         // What copies and commentary say was said before.
         if !copy && !report.reading.commentary {
@@ -208,8 +207,9 @@ impl Story {
         changes
     }
 
-    pub(super) fn remember(&mut self, at: Timestamp, reading: &Arc<Reading>) {
-        self.members.push_back((at, reading.clone()));
+    /// Keeps the terms of a report to compare others with.
+    pub(super) fn remember(&mut self, at: Timestamp, terms: &Terms) {
+        self.members.push_back((at, terms.clone()));
         if self.members.len() > MEMBERS {
             self.members.pop_front();
         }

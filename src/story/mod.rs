@@ -12,6 +12,7 @@ pub mod message;
 pub mod origin;
 pub mod reading;
 pub mod surge;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod watch;

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::alike::{STORY_OPEN, Story, Told, add};
 use super::desk::{Joined, Kind, Line, Mode, Notice, Report, Taken};
 use super::lineage::{Lineages, Place, jaccard};
 use super::reading::Reading;
+use super::terms::{Comparison, Terms, Vocabulary};
 use crate::alert::decide::Reason;
 use crate::alert::id;
 use crate::rules::StoryMode;
@@ -40,6 +40,8 @@ const MOST_TAKEN_ALONG: usize = 1;
 const THREAD_ALIKE: f64 = 0.3;
 /// Threads of a rule at most.
 const MOST_THREADS: usize = 64;
+/// Terms that nothing has any more are dropped when there are so many more than were in use.
+const SPARE_TERMS: usize = 10_000;
 /// Terms that are named as shared with a story at most.
 const MOST_SHARED: usize = 8;
 
@@ -98,9 +100,10 @@ pub(super) struct Watch {
     pub(super) state: WatchState,
     pub(super) stories: Vec<Story>,
     /// Reports of the last [`WORDS_WITHIN`].
-    recent: VecDeque<(Timestamp, Arc<Reading>)>,
-    /// In how many of them each term occurs.
-    counts: FxHashMap<Arc<str>, u32>,
+    recent: VecDeque<(Timestamp, Terms)>,
+    vocabulary: Vocabulary,
+    /// How many terms it had when those that nothing has any more were last dropped.
+    terms_in_use: usize,
     lineages: Lineages,
 }
 
@@ -112,10 +115,11 @@ impl Watch {
             if !report.copied {
                 watch.lineages.remember(&report.item, &report.reading.text, report.at);
             }
+            let terms = watch.vocabulary.terms(&report.reading);
             if let Some(story) = watch.stories.iter_mut().find(|story| story.id == report.story) {
-                story.remember(report.at, &report.reading);
+                story.remember(report.at, &terms);
             }
-            watch.count(&report.reading, report.at);
+            watch.count(terms, report.at);
         }
         watch
     }
@@ -129,14 +133,16 @@ impl Watch {
     pub(super) fn take(&mut self, report: &Report, now: Timestamp) -> Taken {
         self.forget(now);
         let place = self.lineages.take(&report.item, &report.reading.text, now);
-        let (at, joined) = self.find(report, &place, now);
+        let terms = self.vocabulary.terms(&report.reading);
+        let (at, joined) = self.find(&terms, &place, now);
         let at = at.unwrap_or_else(|| self.open(report, now));
         self.thread(report, at, now);
         let copy = matches!(joined, Joined::Copy { .. });
         let changes = self.stories[at].add(report, &place, copy, now);
+        self.stories[at].remember(now, &terms);
         let quiet = self.state.last_hit.is_none_or(|last| now.duration_since(last) >= QUIET_AFTER);
         let (reason, kind) = self.decide(report, at, copy, quiet, &changes, now);
-        self.count(&report.reading, now);
+        self.count(terms, now);
         let notice = kind.map(|kind| {
             let (story, item) = (self.stories[at].id.clone(), report.item.clone());
             // Whoever is told something anyway is told what waits.
@@ -315,72 +321,25 @@ impl Watch {
             && self.state.updates.len() < throttle.max_per_day as usize
     }
 
-    /// The story that a report joins, and why.
-    fn find(&self, report: &Report, place: &Place, now: Timestamp) -> (Option<usize>, Joined) {
+    /// The story that a report of these terms joins, and why.
+    fn find(&self, terms: &Terms, place: &Place, now: Timestamp) -> (Option<usize>, Joined) {
         let holds = |story: &Story| story.lineages.contains(&place.root);
         if let Some(at) = self.stories.iter().rposition(holds) {
             let share = place.copied.unwrap_or(1.0);
             return (Some(at), Joined::Copy { of: place.root.clone(), share });
         }
-        let terms = self.weighed(&report.reading);
+        let mut comparison = self.vocabulary.compare(terms);
         let mut best: Option<(usize, f64)> = None;
         for (at, story) in self.stories.iter().enumerate() {
-            let score = self.likeness(&terms, story, now);
+            let score = likeness(&mut comparison, story, now);
             if score >= ALIKE_FROM && best.is_none_or(|(_, known)| score > known) {
                 best = Some((at, score));
             }
         }
-        match best {
-            None => (None, Joined::Opened),
-            Some((at, score)) => {
-                let shared = self.shared(&terms, &self.stories[at]);
-                (Some(at), Joined::Alike { score, shared })
-            }
-        }
-    }
-
-    fn likeness(&self, terms: &Weighed, story: &Story, now: Timestamp) -> f64 {
-        let (mut first, mut second) = (0.0_f64, 0.0_f64);
-        for (at, member) in &story.members {
-            let age = now.duration_since(*at).as_secs_f64().max(0.0);
-            let aged = 0.5_f64.powf(age / HALF_LIFE.as_secs_f64());
-            let score = terms.cosine(&self.weighed(member)) * aged;
-            if score > first {
-                (first, second) = (score, first);
-            } else if score > second {
-                second = score;
-            }
-        }
-        if story.members.len() < 2 { first } else { (first + second) / 2.0 }
-    }
-
-    /// The terms that count most of those shared with a story.
-    fn shared(&self, terms: &Weighed, story: &Story) -> Vec<Arc<str>> {
-        let mut shared: Vec<&(Arc<str>, f64)> = terms
-            .terms
-            .iter()
-            .filter(|(term, _)| {
-                let known = |reading: &Reading| {
-                    reading.terms.binary_search_by(|(other, _)| other.cmp(term)).is_ok()
-                };
-                story.members.iter().any(|(_, member)| known(member))
-            })
-            .collect();
-        shared.sort_by(|a, b| b.1.total_cmp(&a.1));
-        shared.iter().take(MOST_SHARED).map(|(term, _)| term.clone()).collect()
-    }
-
-    /// The terms of a reading by what they say: often in it, and rarely in the rule's reports.
-    fn weighed(&self, reading: &Reading) -> Weighed {
-        let reports = self.recent.len() as f64;
-        let terms = reading.terms.iter().map(|(term, times)| {
-            let known = f64::from(self.counts.get(term).copied().unwrap_or(0));
-            let rare = ((reports + 1.0) / (known + 1.0)).ln_1p() / (reports + 2.0).ln();
-            (term.clone(), (1.0 + f64::from(*times).ln()) * rare)
-        });
-        let terms: Vec<(Arc<str>, f64)> = terms.collect();
-        let norm = terms.iter().map(|(_, weight)| weight * weight).sum::<f64>().sqrt();
-        Weighed { terms, norm }
+        let Some((at, score)) = best else { return (None, Joined::Opened) };
+        let members = self.stories[at].members.iter().map(|(_, terms)| terms);
+        let shared = comparison.shared(members, MOST_SHARED);
+        (Some(at), Joined::Alike { score, shared })
     }
 
     fn open(&mut self, report: &Report, now: Timestamp) -> usize {
@@ -438,26 +397,32 @@ impl Watch {
         }
     }
 
-    fn count(&mut self, reading: &Arc<Reading>, now: Timestamp) {
-        for (term, _) in &reading.terms {
-            *self.counts.entry(term.clone()).or_default() += 1;
-        }
-        self.recent.push_back((now, reading.clone()));
+    fn count(&mut self, terms: Terms, now: Timestamp) {
+        self.vocabulary.count(&terms);
+        self.recent.push_back((now, terms));
         if self.recent.len() > MOST_COUNTED {
             self.uncount();
         }
     }
 
     fn uncount(&mut self) {
-        let Some((_, reading)) = self.recent.pop_front() else { return };
-        for (term, _) in &reading.terms {
-            if let Some(count) = self.counts.get_mut(term) {
-                *count -= 1;
-                if *count == 0 {
-                    self.counts.remove(term);
-                }
-            }
+        if let Some((_, terms)) = self.recent.pop_front() {
+            self.vocabulary.uncount(&terms);
         }
+    }
+
+    /// Drops the terms that no report has any more.
+    fn tidy(&mut self) {
+        let mut vocabulary = Vocabulary::default();
+        for (_, terms) in &mut self.recent {
+            *terms = vocabulary.taken_over(&self.vocabulary, terms);
+            vocabulary.count(terms);
+        }
+        for (_, terms) in self.stories.iter_mut().flat_map(|story| &mut story.members) {
+            *terms = vocabulary.taken_over(&self.vocabulary, terms);
+        }
+        self.terms_in_use = vocabulary.len();
+        self.vocabulary = vocabulary;
     }
 
     fn forget(&mut self, now: Timestamp) {
@@ -466,33 +431,24 @@ impl Watch {
             self.uncount();
         }
         self.stories.retain(|story| !old(&story.last_seen, STORY_OPEN));
+        if self.vocabulary.len() > 2 * self.terms_in_use + SPARE_TERMS {
+            self.tidy();
+        }
     }
 }
 
-struct Weighed {
-    /// Sorted by term.
-    terms: Vec<(Arc<str>, f64)>,
-    norm: f64,
-}
-
-impl Weighed {
-    fn cosine(&self, other: &Self) -> f64 {
-        let norms = self.norm * other.norm;
-        if norms == 0.0 {
-            return 0.0;
+/// How alike a report is to a story: to its two members that are most like it, as they have aged.
+fn likeness(comparison: &mut Comparison<'_>, story: &Story, now: Timestamp) -> f64 {
+    let (mut first, mut second) = (0.0_f64, 0.0_f64);
+    for (at, member) in &story.members {
+        let age = now.duration_since(*at).as_secs_f64().max(0.0);
+        let aged = 0.5_f64.powf(age / HALF_LIFE.as_secs_f64());
+        let score = comparison.cosine(member) * aged;
+        if score > first {
+            (first, second) = (score, first);
+        } else if score > second {
+            second = score;
         }
-        let (mut left, mut right, mut sum) = (0, 0, 0.0);
-        while let (Some(a), Some(b)) = (self.terms.get(left), other.terms.get(right)) {
-            match a.0.cmp(&b.0) {
-                std::cmp::Ordering::Less => left += 1,
-                std::cmp::Ordering::Greater => right += 1,
-                std::cmp::Ordering::Equal => {
-                    sum += a.1 * b.1;
-                    left += 1;
-                    right += 1;
-                }
-            }
-        }
-        sum / norms
     }
+    if story.members.len() < 2 { first } else { (first + second) / 2.0 }
 }
