@@ -22,7 +22,7 @@ use crate::hit::{Match, Severity, Span};
 use crate::item::{FeedName, Item, ItemKey};
 use crate::recognition::Renamed;
 use crate::rules::{Matcher, Origin};
-use crate::schedule::{Baseline, FeedState};
+use crate::schedule::{Baseline, FeedState, HostState};
 use crate::story::Reading;
 use crate::story::desk::{Publisher, Report};
 use crate::story::lineage::{FEED_ITEMS, Standing};
@@ -185,8 +185,8 @@ pub struct Batch {
     pub url: Url,
     /// What is known about the feed from now on, validators included.
     pub state: FeedState,
-    /// Its host is not to be asked before this.
-    pub host_not_before: Option<(String, Timestamp)>,
+    /// What is known about its host from now on, where that has changed.
+    pub host: Option<(String, HostState)>,
     /// When the poll was taken in.
     pub at: Timestamp,
     /// New and edited items.
@@ -207,11 +207,11 @@ impl Batch {
         feed: FeedName,
         url: Url,
         state: FeedState,
-        host_not_before: Option<(String, Timestamp)>,
+        host: Option<(String, HostState)>,
         at: Timestamp,
     ) -> Self {
         let (items, hits, revised, renamed, events) = Default::default();
-        Self { feed, url, state, host_not_before, at, items, hits, revised, renamed, events }
+        Self { feed, url, state, host, at, items, hits, revised, renamed, events }
     }
 
     /// How many of the items are new, not edited.

@@ -1,6 +1,7 @@
 //! The next poll of a feed: a pure function of what is known about it and how the last one went.
 
 pub mod health;
+mod host;
 mod moved;
 pub mod offline;
 mod pace;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::host::{HostPace, HostState};
 pub use self::moved::Move;
 use self::pace::Overlap;
 use self::pace::{

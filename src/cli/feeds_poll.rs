@@ -106,7 +106,7 @@ fn feed<'a>(config: &'a Config, name: &str) -> anyhow::Result<&'a Feed> {
 
 /// Why it is too early to ask, if it is.
 fn too_early(rehearsal: &Rehearsal, now: Timestamp) -> Option<String> {
-    if let Some(until) = rehearsal.host_not_before.filter(|until| *until > now) {
+    if let Some(until) = rehearsal.host.not_before.filter(|until| *until > now) {
         return Some(format!("its host asked to be left alone until {}", short_time(Some(until))));
     }
     let last = rehearsal.before.last_request.filter(|last| *last <= now)?;

@@ -38,7 +38,7 @@ use crate::item::FeedName;
 use crate::receivers::Receiver;
 use crate::rules::{ITEMS_TO_LEARN_FROM, WORTH_LEARNING};
 use crate::schedule::offline::{Change, Network};
-use crate::schedule::{FeedState, State};
+use crate::schedule::{FeedState, HostState, State};
 use crate::store::{NETWORK, OFFLINE, Store, StoreError};
 
 pub use self::signals::forward as forward_signals;
@@ -59,6 +59,9 @@ const STOP_DELIVERIES: Duration = Duration::from_millis(1_500);
 const STOP_READS: Duration = Duration::from_millis(500);
 /// How long `run --once` waits for deliveries.
 const ONCE_DELIVERIES: Duration = Duration::from_secs(60);
+/// `run --once` waits so long between two requests to a host that is spared; where it would be longer, the
+/// host's other feeds are left for the next run.
+const LONGEST_GAP_OF_ONCE: Duration = Duration::from_secs(30);
 /// When a feed is tried again whose poll could not be committed.
 const AFTER_STORE_FAILURE: SignedDuration = SignedDuration::from_mins(1);
 /// How often the daemon shows that it is alive, where systemd does not ask for more; `status` takes
@@ -574,9 +577,10 @@ impl Daemon {
             Ok((id, report)) => (id, report),
             Err(panic) => (panic.id(), Err(anyhow::anyhow!("the poll failed: {panic}"))),
         };
-        let Some(Poll { feed, mut state, host }) = self.polling.remove(&id) else { return };
+        let Some(Poll { feed, mut state, host, pace }) = self.polling.remove(&id) else { return };
         self.slow.remove(&feed.name);
         let again = self.mode == Mode::Forever;
+        let unchanged = HostState { not_before: None, pace };
         match report {
             Ok(report) => {
                 self.metrics.observe(&report);
@@ -589,22 +593,24 @@ impl Daemon {
                     self.deliverer.wake();
                 }
                 self.notice(&report).await;
-                let Report { feed, state, host_not_before, .. } = report;
-                self.queue.finished(&feed, &host, state, host_not_before, again);
-                if self.mode == Mode::Once && host_not_before.is_some() {
+                let Report { feed, state, host_state, .. } = report;
+                self.queue.finished(&feed, &host, state, host_state, again);
+                let rests = host_state.not_before.is_some()
+                    || host_state.pace.gap(Duration::ZERO) > LONGEST_GAP_OF_ONCE;
+                if self.mode == Mode::Once && rests {
                     self.summary.resting += self.queue.give_up(&host);
                 }
             }
             Err(error) if matches!(error.downcast_ref(), Some(StoreError::Superseded { .. })) => {
                 info!(feed = %feed.name, "the poll of {} is dropped: {error:#}", feed.name);
-                self.queue.finished(&feed, &host, state, None, again);
+                self.queue.finished(&feed, &host, state, unchanged, again);
             }
             Err(error) => {
                 self.summary.failed += 1;
                 state.next_due = self.clock.now() + AFTER_STORE_FAILURE;
                 error!(feed = %feed.name, next_due = %state.next_due,
                     "the poll of {} was not taken in and will be made again: {error:#}", feed.name);
-                self.queue.finished(&feed, &host, state, None, again);
+                self.queue.finished(&feed, &host, state, unchanged, again);
             }
         }
     }
@@ -859,7 +865,6 @@ fn warn_of_impatience(config: &Config) {
 }
 
 fn load_queue(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<Queue> {
-    let (states, delays) =
-        store.read(|reader| Ok((reader.feed_states()?, reader.host_delays(now)?)))?;
-    Ok(Queue::new(&config.feeds, &states, delays, config.poll.host_gap, now))
+    let (states, hosts) = store.read(|reader| Ok((reader.feed_states()?, reader.hosts(now)?)))?;
+    Ok(Queue::new(&config.feeds, &states, hosts, config.poll.host_gap, now))
 }

@@ -21,7 +21,9 @@ use crate::pipeline::{self, Arrival, Batch, Ingested};
 use crate::poll::Hints;
 use crate::recognition;
 use crate::schedule::rate::Limits;
-use crate::schedule::{self, Answer, Baseline, FeedState, Heed, Next, Pace, Polled, Seen};
+use crate::schedule::{
+    self, Answer, Baseline, FeedState, Heed, HostPace, HostState, Next, Pace, Polled, Seen,
+};
 use crate::store::Store;
 use crate::story::lineage::FEED_ITEMS;
 
@@ -63,7 +65,8 @@ pub(crate) struct Report {
     pub(crate) state: FeedState,
     /// The host that was asked.
     pub(crate) host: String,
-    pub(crate) host_not_before: Option<Timestamp>,
+    /// What is known about it from now on: until when it asked now to be left alone.
+    pub(crate) host_state: HostState,
     pub(crate) failed: bool,
     pub(crate) reach: Reach,
     pub(crate) new_items: usize,
@@ -135,6 +138,16 @@ impl Poller {
         let before = schedule::lease(&poll.state, self.pace(&feed), self.clock.now());
         self.store.lease(&feed, before.clone()).await.context("failed to note the poll")?;
         let (mut batch, mut report) = self.ask(&feed, &before).await?;
+        report.host_state.pace = self.pace_of_host(poll.pace, &report);
+        if let Some(until) = &mut report.host_state.not_before {
+            // The feed that was asked may be the first of many that the host refuses.
+            *until = (*until).max(batch.at + report.host_state.pace.rest());
+            batch.state.next_due = batch.state.next_due.max(*until);
+            report.state.next_due = batch.state.next_due;
+        }
+        if report.host_state != (HostState { not_before: None, pace: poll.pace }) {
+            batch.host = Some((report.host.clone(), report.host_state));
+        }
         if !report.postponed {
             self.look(&feed, &before, &mut batch).await?;
             report.state.troubles = batch.state.troubles.clone();
@@ -144,6 +157,7 @@ impl Poller {
         report.sample.alerted = told.context("failed to commit the poll")?;
         report.alerts = report.sample.alerted.len();
         log(&before, &report);
+        log_gap(poll.pace, &report, self.config.poll.host_gap);
         Ok(report)
     }
 
@@ -319,6 +333,16 @@ impl Poller {
         Pace { fixed, limits: Limits { min, max }, local, heed }
     }
 
+    /// How far apart requests to a host lie after a poll of one of its feeds.
+    fn pace_of_host(&self, before: HostPace, report: &Report) -> HostPace {
+        let usual = self.config.poll.host_gap;
+        match report.host_state.not_before {
+            Some(_) => before.refused(usual),
+            None if report.failed => before,
+            None => before.answered(usual),
+        }
+    }
+
     /// Decides what is next for the feed: the batch to commit together with what the poll brought.
     fn finish(
         &self,
@@ -347,19 +371,13 @@ impl Poller {
             hits: ingested.hits,
             revised: ingested.revised,
             renamed: ingested.renamed,
-            ..Batch::of_state(
-                feed.name.clone(),
-                feed.url.clone(),
-                next.feed.clone(),
-                next.host_not_before.map(|until| (queue::host_of(feed, before), until)),
-                now,
-            )
+            ..Batch::of_state(feed.name.clone(), feed.url.clone(), next.feed.clone(), None, now)
         };
         let report = Report {
             feed: feed.clone(),
             state: next.feed,
             host: queue::host_of(feed, before),
-            host_not_before: next.host_not_before,
+            host_state: HostState { not_before: next.host_not_before, ..HostState::default() },
             failed,
             reach,
             new_items: batch.new_items(),
@@ -478,6 +496,15 @@ fn log(before: &FeedState, report: &Report) {
             debug!(%feed, failures, %next_due, "{feed} is still {condition}: {why}")
         }
         _ => debug!(%feed, new, hits, %next_due, "polled {feed}: nothing new"),
+    }
+}
+
+/// Says when requests to a host lie further apart than before, or closer again.
+fn log_gap(before: HostPace, report: &Report, usual: Duration) {
+    let (host, after) = (&report.host, report.host_state.pace);
+    if after.gap != before.gap {
+        let gap_s = after.gap(usual).as_secs();
+        info!(%host, gap_s, "requests to {host} are {gap_s} s apart from now on");
     }
 }
 

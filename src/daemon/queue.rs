@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::config::Feed;
 use crate::item::FeedName;
-use crate::schedule::FeedState;
+use crate::schedule::{FeedState, HostPace, HostState};
 
 /// The feeds to poll and when. Pure: it is told the time and does nothing itself.
 #[derive(Debug, Default)]
@@ -17,7 +17,8 @@ pub(crate) struct Queue {
     feeds: HashMap<FeedName, Entry>,
     due: BTreeSet<(Timestamp, FeedName)>,
     hosts: HashMap<String, Host>,
-    gap: SignedDuration,
+    /// The gap between requests to a host that has nothing against them.
+    gap: Duration,
     /// Nothing is in reach: only files are looked at, until something is tried.
     held: bool,
 }
@@ -30,18 +31,43 @@ struct Entry {
 }
 
 impl Entry {
-    fn poll(&self) -> Poll {
+    fn poll(&self, pace: HostPace) -> Poll {
         let Entry { feed, state, host } = self;
-        Poll { feed: feed.clone(), state: state.clone(), host: host.clone() }
+        Poll { feed: feed.clone(), state: state.clone(), host: host.clone(), pace }
     }
 }
 
 #[derive(Debug, Default)]
 struct Host {
     polling: bool,
+    /// A gap after the last request, or when it may be asked again.
     free_at: Option<Timestamp>,
+    /// Until when it asked to be left alone.
+    not_before: Option<Timestamp>,
+    pace: HostPace,
     /// Feeds that came due while another of this host was being polled.
     waiting: VecDeque<FeedName>,
+}
+
+impl Host {
+    /// A request to it starts now.
+    fn occupy(&mut self, usual: Duration, now: Timestamp) -> HostPace {
+        self.polling = true;
+        self.asked(usual, now);
+        self.pace
+    }
+
+    /// It was asked then, and is free again a gap later.
+    fn asked(&mut self, usual: Duration, at: Timestamp) {
+        let gap = SignedDuration::try_from(self.pace.gap(usual)).unwrap_or(SignedDuration::MAX);
+        self.free_at = self.free_at.max(Some(at.saturating_add(gap).unwrap_or(Timestamp::MAX)));
+    }
+
+    /// It asks to be left alone until then.
+    fn rest(&mut self, until: Option<Timestamp>) {
+        self.not_before = self.not_before.max(until);
+        self.free_at = self.free_at.max(until);
+    }
 }
 
 /// A poll to start now.
@@ -51,29 +77,34 @@ pub(crate) struct Poll {
     pub(crate) state: FeedState,
     /// The host that will be asked.
     pub(crate) host: String,
+    /// How far apart requests to it lie.
+    pub(crate) pace: HostPace,
 }
 
 impl Queue {
     /// A queue of `feeds` in the states that the store remembers; those it does not know are due
-    /// at `now`. `delays` are the hosts that asked to be left alone.
+    /// at `now`. `hosts` are those that asked to be left alone.
     pub(crate) fn new(
         feeds: &[Feed],
         states: &HashMap<FeedName, FeedState>,
-        delays: HashMap<String, Timestamp>,
+        hosts: HashMap<String, HostState>,
         gap: Duration,
         now: Timestamp,
     ) -> Self {
-        let mut queue = Self {
-            gap: SignedDuration::try_from(gap).unwrap_or(SignedDuration::MAX),
-            ..Self::default()
-        };
-        for (host, free_at) in delays {
-            queue.hosts.entry(host).or_default().free_at = Some(free_at);
+        let mut queue = Self { gap, ..Self::default() };
+        for (name, HostState { not_before, pace }) in hosts {
+            let host = queue.hosts.entry(name).or_default();
+            host.pace = pace;
+            host.rest(not_before);
         }
         for feed in feeds.iter().filter(|feed| feed.enabled) {
             let state = states.get(&feed.name).cloned().unwrap_or_else(|| FeedState::new(now, now));
             queue.due.insert((state.next_due, feed.name.clone()));
             let host = host_of(feed, &state);
+            if let Some(last) = state.last_request {
+                // So that a restart keeps the gap, too.
+                queue.hosts.entry(host.clone()).or_default().asked(gap, last.min(now));
+            }
             let entry = Entry { feed: Arc::new(feed.clone()), state, host };
             queue.feeds.insert(feed.name.clone(), entry);
         }
@@ -91,6 +122,7 @@ impl Queue {
         for (name, host) in self.hosts.drain() {
             let slot = fresh.hosts.entry(name).or_default();
             slot.free_at = slot.free_at.max(host.free_at);
+            slot.rest(host.not_before);
         }
         fresh.held = self.held;
         *self = fresh;
@@ -140,7 +172,10 @@ impl Queue {
 
     /// The next of the feeds that are kept back, to see whether something is in reach again.
     pub(crate) fn probe(&mut self, now: Timestamp) -> Option<Poll> {
-        let free = |entry: &Entry| self.hosts.get(&entry.host).is_none_or(|host| !host.polling);
+        let free = |entry: &Entry| {
+            let host = self.hosts.get(&entry.host);
+            host.is_none_or(|host| !host.polling && host.not_before.is_none_or(|at| at <= now))
+        };
         let next = self
             .due
             .iter()
@@ -149,9 +184,7 @@ impl Queue {
         self.due.remove(&next);
         let entry = self.feeds.get(&next.1)?;
         let host = self.hosts.entry(entry.host.clone()).or_default();
-        host.polling = true;
-        host.free_at = Some(now + self.gap);
-        Some(entry.poll())
+        Some(entry.poll(host.occupy(self.gap, now)))
     }
 
     /// Lets the feeds go that were kept back: those that are overdue a second apart, or closer where
@@ -177,6 +210,7 @@ impl Queue {
         }
         for host in self.hosts.values_mut() {
             host.free_at = host.free_at.map(earlier);
+            host.not_before = host.not_before.map(earlier);
         }
     }
 
@@ -202,9 +236,7 @@ impl Queue {
             } else if let Some(free_at) = host.free_at.filter(|free_at| *free_at > now) {
                 self.due.insert((free_at, name));
             } else {
-                host.polling = true;
-                host.free_at = Some(now + self.gap);
-                return Some(entry.poll());
+                return Some(entry.poll(host.occupy(self.gap, now)));
             }
         }
         None
@@ -223,12 +255,13 @@ impl Queue {
         feed: &Feed,
         host: &str,
         state: FeedState,
-        host_not_before: Option<Timestamp>,
+        host_state: HostState,
         again: bool,
     ) {
         let host = self.hosts.entry(host.to_owned()).or_default();
         host.polling = false;
-        host.free_at = host.free_at.max(host_not_before);
+        host.rest(host_state.not_before);
+        host.pace = host_state.pace;
         let waiting = host.waiting.pop_front();
         let free_at = host.free_at;
         if let Some(waiting) = waiting {
@@ -264,7 +297,10 @@ impl Queue {
             .feeds
             .iter()
             .filter(|(_, entry)| {
-                self.hosts.get(&entry.host).and_then(|host| host.free_at).is_some_and(|at| at > now)
+                self.hosts
+                    .get(&entry.host)
+                    .and_then(|host| host.not_before)
+                    .is_some_and(|at| at > now)
             })
             .map(|(name, _)| name.clone())
             .collect();
@@ -332,8 +368,18 @@ mod tests {
         };
         let state = crate::schedule::postpone(&lease(&probe.state, pace, at(30)), at(31));
         assert_eq!((state.failures, state.next_due), (0, at(31)));
-        queue.finished(&probe.feed, &probe.host, state, None, true);
+        queue.finished(&probe.feed, &probe.host, state, HostState::default(), true);
         assert_eq!(taken(&mut queue, at(60)), [""; 0]);
+    }
+
+    #[test]
+    fn a_host_that_asked_to_be_left_alone_is_not_the_one_that_is_tried() {
+        let mut queue = queue(&["https://a.example/", "https://b.example/"]);
+        queue.hosts.entry("a.example:443".to_owned()).or_default().rest(Some(at(600)));
+        queue.hold();
+        assert_eq!(queue.probe(at(30)).unwrap().host, "b.example:443");
+        assert!(queue.probe(at(60)).is_none());
+        assert_eq!(queue.probe(at(600)).unwrap().host, "a.example:443");
     }
 
     #[test]
@@ -351,8 +397,10 @@ mod tests {
     fn a_clock_that_is_set_back_takes_due_times_and_pauses_of_hosts_along() {
         let mut queue = queue(&["https://a.example/1", "https://a.example/2"]);
         assert_eq!(taken(&mut queue, at(0)), ["https://a.example/1"]);
-        let Poll { feed, host, .. } = queue.feeds[&FeedName::new("https://a.example/1")].poll();
-        queue.finished(&feed, &host, FeedState::new(at(0), at(900)), Some(at(600)), true);
+        let Poll { feed, host, .. } =
+            queue.feeds[&FeedName::new("https://a.example/1")].poll(HostPace::default());
+        let rests = HostState { not_before: Some(at(600)), pace: HostPace::default() };
+        queue.finished(&feed, &host, FeedState::new(at(0), at(900)), rests, true);
         queue.set_back(SignedDuration::from_hours(1));
         assert_eq!(taken(&mut queue, at(600 - 3601)), [""; 0]);
         assert_eq!(taken(&mut queue, at(600 - 3600)), ["https://a.example/2"]);
@@ -369,7 +417,7 @@ mod tests {
         old.replace(fresh, &HashSet::from([poll.feed.name.clone()]));
         assert_eq!(taken(&mut old, at(2)), [""; 0]);
         let late = FeedState::new(at(0), at(9_000));
-        old.finished(&poll.feed, &poll.host, late, None, true);
+        old.finished(&poll.feed, &poll.host, late, HostState::default(), true);
         assert_eq!(old.take(at(2)).unwrap().host, "b.example:443");
     }
 

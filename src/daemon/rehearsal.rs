@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use jiff::Timestamp;
 
 use super::poller::{DocumentNote, Poller};
 use super::queue::{self, Poll};
@@ -14,7 +13,7 @@ use crate::config::{Config, Feed};
 use crate::fetch::Fetcher;
 use crate::fetch::transcript::{Recorder, Transcript};
 use crate::pipeline::Batch;
-use crate::schedule::FeedState;
+use crate::schedule::{FeedState, HostState};
 use crate::store::Store;
 
 /// A feed as it stands before a poll.
@@ -24,8 +23,8 @@ pub(crate) struct Rehearsal {
     feed: Arc<Feed>,
     /// What the store remembers of it.
     pub(crate) before: FeedState,
-    /// Until when its host asked to be left alone.
-    pub(crate) host_not_before: Option<Timestamp>,
+    /// What the store remembers of its host.
+    pub(crate) host: HostState,
 }
 
 /// What a poll said and heard, and what would follow.
@@ -48,16 +47,16 @@ impl Rehearsal {
     pub(crate) fn new(config: Config, feed: &Feed, clock: Clock) -> anyhow::Result<Self> {
         let store = Arc::new(Store::look_into(&config.store.path)?);
         let now = clock.now();
-        let (mut states, delays) =
-            store.read(|reader| Ok((reader.feed_states()?, reader.host_delays(now)?)))?;
+        let (mut states, hosts) =
+            store.read(|reader| Ok((reader.feed_states()?, reader.hosts(now)?)))?;
         let before = states.remove(&feed.name).unwrap_or_else(|| FeedState::new(now, now));
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
-        let host_not_before = delays.get(&queue::host_of(feed, &before)).copied();
+        let host = hosts.get(&queue::host_of(feed, &before)).copied().unwrap_or_default();
         let config = Arc::new(config);
         let teller = Teller::new(&config, &store, now)?;
         let offline = Arc::new(AtomicBool::new(false));
         let poller = Poller { store, fetcher, clock, config, teller, offline };
-        Ok(Self { poller, feed: Arc::new(feed.clone()), before, host_not_before })
+        Ok(Self { poller, feed: Arc::new(feed.clone()), before, host })
     }
 
     /// Forgets what the last poll brought, so that the server sends the whole document.
@@ -72,7 +71,7 @@ impl Rehearsal {
         let fetcher = self.poller.fetcher.clone().recorded(recorder.clone());
         let poller = Poller { fetcher, ..self.poller };
         let host = queue::host_of(&self.feed, &self.before);
-        let poll = Poll { feed: self.feed, state: self.before, host };
+        let poll = Poll { feed: self.feed, state: self.before, host, pace: self.host.pace };
         let (batch, report) = poller.rehearse(poll).await?;
         Ok(Rehearsed {
             transcript: recorder.transcript(),

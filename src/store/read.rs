@@ -16,7 +16,7 @@ use crate::poll::{FailureKind, Hints, Validators};
 use crate::recognition::Namesake;
 use crate::schedule::rate::Arrivals;
 use crate::schedule::trouble::Troubles;
-use crate::schedule::{FeedState, Move, State, Trust};
+use crate::schedule::{FeedState, HostPace, HostState, Move, State, Trust};
 use crate::text;
 
 /// Items from which the pauses of a feed are learnt: a month of one that brings a hundred a day.
@@ -163,15 +163,20 @@ impl Reader {
         Ok(states)
     }
 
-    /// The hosts that are not to be asked before a time later than `now`.
-    pub fn host_delays(&self, now: Timestamp) -> Result<HashMap<String, Timestamp>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT host, not_before FROM hosts WHERE not_before > ?1")?;
+    /// The hosts that are treated otherwise than any other: they have asked to be left alone.
+    pub fn hosts(&self, now: Timestamp) -> Result<HashMap<String, HostState>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT host, not_before, gap_ms, answers, refusals FROM hosts
+             WHERE not_before > ?1 OR gap_ms IS NOT NULL",
+        )?;
         let mut rows = statement.query([now.as_millisecond()])?;
         let mut hosts = HashMap::new();
         while let Some(row) = rows.next()? {
-            hosts.insert(row.get(0)?, time(row, 1)?);
+            let not_before = Some(time(row, 1)?).filter(|at| *at > now);
+            let gap = row.get::<_, Option<u32>>(2)?;
+            let gap = gap.map(|millis| Duration::from_millis(millis.into()));
+            let pace = HostPace { gap, answers: row.get(3)?, refusals: row.get(4)? };
+            hosts.insert(row.get(0)?, HostState { not_before, pace });
         }
         Ok(hosts)
     }

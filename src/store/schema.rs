@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 13] = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13];
+const STEPS: [&str; 14] = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -343,6 +343,14 @@ ALTER TABLE hits ADD COLUMN outlet TEXT;
 ALTER TABLE hits ADD COLUMN origin TEXT;
 ALTER TABLE hits ADD COLUMN revised_at INTEGER;
 CREATE INDEX hits_by_story ON hits (story) WHERE story IS NOT NULL;
+";
+
+const V14: &str = "
+-- The gap between requests to a host that has asked to be left alone, and good answers since.
+ALTER TABLE hosts ADD COLUMN gap_ms INTEGER;
+ALTER TABLE hosts ADD COLUMN answers INTEGER NOT NULL DEFAULT 0;
+-- How often in a row it has asked that.
+ALTER TABLE hosts ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

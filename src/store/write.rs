@@ -14,9 +14,9 @@ use crate::item::FeedName;
 use crate::pipeline::{Batch, OutgoingAlert, OutgoingDelivery, StoredItem};
 use crate::poll::FailureKind;
 use crate::recognition::Renamed;
-use crate::schedule::FeedState;
 use crate::schedule::rate::Arrivals;
 use crate::schedule::trouble::Troubles;
+use crate::schedule::{FeedState, HostPace, HostState};
 use crate::story::Desk;
 
 /// Items that one call of [`prune`] empties at most, so that polls need not wait long for it.
@@ -65,16 +65,37 @@ pub(crate) fn batch(
             .prepare_cached("UPDATE feeds SET item_count = item_count + ?2 WHERE id = ?1")?
             .execute(params![feed, new_items])?;
     }
-    if let Some((host, not_before)) = &batch.host_not_before {
-        connection
-            .prepare_cached(
-                "INSERT INTO hosts (host, not_before) VALUES (?1, ?2)
-                 ON CONFLICT (host) DO UPDATE SET not_before = max(not_before, excluded.not_before)",
-            )?
-            .execute(params![host, millis(*not_before)])?;
+    if let Some((host, state)) = &batch.host {
+        self::host(connection, host, state, batch.at)?;
     }
     feed_state(connection, &batch.feed, &batch.url, &batch.state)?;
     Ok(told)
+}
+
+/// Remembers how a host is treated; nothing, when it is treated as any other.
+fn host(
+    connection: &Connection,
+    host: &str,
+    state: &HostState,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let HostState { not_before, pace: HostPace { gap, answers, refusals } } = state;
+    let gap = gap.map(|gap| u32::try_from(gap.as_millis()).unwrap_or(u32::MAX));
+    connection
+        .prepare_cached(
+            "INSERT INTO hosts (host, not_before, gap_ms, answers, refusals)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (host) DO UPDATE SET not_before = max(not_before, excluded.not_before),
+               gap_ms = excluded.gap_ms, answers = excluded.answers,
+               refusals = excluded.refusals",
+        )?
+        .execute(params![host, not_before.map_or(0, millis), gap, answers, refusals])?;
+    if gap.is_none() {
+        connection
+            .prepare_cached("DELETE FROM hosts WHERE host = ?1 AND not_before <= ?2")?
+            .execute(params![host, millis(now)])?;
+    }
+    Ok(())
 }
 
 fn feed_id(connection: &Connection, name: &FeedName) -> Result<i64, StoreError> {

@@ -2,6 +2,7 @@
 //! must come of it. docs/operations.md has the same as a table.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
@@ -655,34 +656,117 @@ async fn a_304_that_nobody_asked_for_is_a_failure() {
     assert_eq!(world.feed("alpha").state, "active");
 }
 
+/// When a host was asked, and how many of the requests lay upon each other at most.
+#[derive(Debug, Default)]
+struct Visits {
+    times: Mutex<Vec<Timestamp>>,
+    in_flight: AtomicUsize,
+    most_in_flight: AtomicUsize,
+}
+
+impl Visits {
+    /// A feed of the world's server whose requests are counted, and who answers them with that.
+    fn of(self: &Arc<Self>, world: &mut World, feed: &str, answer: Vec<u8>) {
+        world.add_feed(feed, "");
+        let script = self.counting(world, answer);
+        world.server.set(&path(feed), script);
+    }
+
+    fn counting(self: &Arc<Self>, world: &World, answer: Vec<u8>) -> Answer {
+        let (visits, clock) = (self.clone(), world.clock.clone());
+        Answer::slowly(move || {
+            let (visits, clock, answer) = (visits.clone(), clock.clone(), answer.clone());
+            async move {
+                let in_flight = visits.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+                visits.most_in_flight.fetch_max(in_flight, Ordering::SeqCst);
+                visits.times.lock().unwrap().push(clock.now());
+                // A second request would come in between.
+                for _ in 0..10 {
+                    tokio::task::yield_now().await;
+                }
+                visits.in_flight.fetch_sub(1, Ordering::SeqCst);
+                answer
+            }
+        })
+    }
+
+    fn count(&self) -> usize {
+        self.times.lock().unwrap().len()
+    }
+
+    /// The seconds between two requests, in their order.
+    fn gaps(&self) -> Vec<i64> {
+        let times = self.times.lock().unwrap();
+        times.windows(2).map(|pair| pair[1].duration_since(pair[0]).as_secs()).collect()
+    }
+}
+
 #[tokio::test]
 async fn five_hundred_feeds_of_one_host_are_asked_one_after_the_other() {
     const FEEDS: usize = 500;
     let mut world = World::new().await;
     world.edit_main("host_gap = \"0s\"", "host_gap = \"2s\"");
-    let times = Arc::new(Mutex::new(Vec::<Timestamp>::new()));
+    world.edit_main("interval = \"10m\"", "interval = \"1h\"");
+    let visits = Arc::<Visits>::default();
     let document = rss(&[entry("1", "Rain in Oslo")]);
     for feed in 0..FEEDS {
-        let feed = format!("feed-{feed}");
-        world.add_feed(&feed, "");
-        let (times, clock) = (times.clone(), world.clock.clone());
         let answer = response("200 OK", RSS, document.as_bytes());
-        let script = move |_: &super::server::Request| {
-            times.lock().unwrap().push(clock.now());
-            answer.clone()
-        };
-        world.server.set(&path(&feed), Answer::by(script));
+        visits.of(&mut world, &format!("feed-{feed}"), answer);
     }
-    let daemon = world.start();
-    for asked in 1..=FEEDS {
-        world.server.asked_in_all(asked).await;
-        world.advance(SignedDuration::from_secs(2));
+    // Each is asked twice, and the daemon is restarted in between.
+    for minutes in [10, 30, 60] {
+        world.live(SignedDuration::from_mins(minutes)).await;
     }
-    daemon.stop().await;
-    let times = times.lock().unwrap();
-    assert_eq!(times.len(), FEEDS);
-    let gaps = times.windows(2).map(|pair| pair[1].duration_since(pair[0]).as_secs());
-    assert!(gaps.clone().all(|gap| gap >= 2), "{:?}", gaps.collect::<Vec<_>>());
+    assert_eq!(visits.count(), 2 * FEEDS);
+    let gaps = visits.gaps();
+    assert!(gaps.iter().all(|gap| *gap >= 2), "{gaps:?}");
+    assert_eq!(gaps[..FEEDS - 1], [2; FEEDS - 1], "no time is lost");
+    assert_eq!(visits.most_in_flight.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn feeds_of_a_host_that_refused_are_asked_further_apart_until_it_has_answered_often() {
+    const FEEDS: usize = 50;
+    let mut world = World::new().await;
+    world.edit_main("host_gap = \"0s\"", "host_gap = \"2s\"");
+    world.edit_main("interval = \"10m\"", "interval = \"6h\"");
+    let visits = Arc::<Visits>::default();
+    let document = rss(&[entry("1", "Rain in Oslo")]);
+    for feed in 0..FEEDS {
+        let feed = format!("feed-{feed:02}");
+        visits.of(&mut world, &feed, response("200 OK", RSS, document.as_bytes()));
+        if feed == "feed-00" {
+            let refusal = response("429 Too Many Requests", "Retry-After: 3600\r\n", b"");
+            world.server.once(&path(&feed), visits.counting(&world, refusal));
+        }
+    }
+    world.live(SignedDuration::from_mins(1)).await;
+    assert_eq!(visits.count(), 1, "all feeds of the host rest");
+    // Restarts keep what is known of the host: before it is asked again, and while it is.
+    for seconds in [3500, 70, 20, 7200] {
+        world.live(SignedDuration::from_secs(seconds)).await;
+    }
+    let gaps = visits.gaps();
+    assert_eq!(visits.count(), FEEDS + 1);
+    assert_eq!(gaps[0], 3600);
+    assert_eq!(gaps[1..=20], [4; 20], "{gaps:?}");
+    assert_eq!(gaps[21..FEEDS - 1], [2; FEEDS - 22], "{gaps:?}");
+    assert_eq!(visits.most_in_flight.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_host_that_refuses_whatever_it_is_asked_for_is_asked_less_and_less() {
+    let mut world = World::new().await;
+    let visits = Arc::<Visits>::default();
+    for feed in 0..6 {
+        let refusal = response("429 Too Many Requests", "", b"");
+        visits.of(&mut world, &format!("feed-{feed}"), refusal);
+    }
+    for hours in [2, 6, 40] {
+        world.live(SignedDuration::from_hours(hours)).await;
+    }
+    let hours: Vec<i64> = visits.gaps().iter().map(|gap| gap / 3600).collect();
+    assert_eq!(hours, [1, 2, 4, 8, 16]);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -11,6 +12,10 @@ use tokio::sync::watch;
 
 /// Bytes for a request, and then the end of the connection.
 pub(crate) type Script = dyn Fn(&Request) -> Vec<u8> + Send + Sync;
+
+/// Bytes that take a while.
+pub(crate) type SlowScript =
+    dyn Fn() -> Pin<Box<dyn Future<Output = Vec<u8>> + Send>> + Send + Sync;
 
 /// What a request gets.
 #[derive(Clone)]
@@ -21,6 +26,8 @@ pub(crate) enum Answer {
     Raw(Vec<u8>),
     /// What this makes of the request.
     By(Arc<Script>),
+    /// What this makes in its own time.
+    Slowly(Arc<SlowScript>),
     /// Headers that promise a body, and then nothing for as long as the client stays.
     Hang,
     /// Not a byte for as long as the client stays.
@@ -36,6 +43,14 @@ impl Answer {
     /// An answer that depends on the request.
     pub(crate) fn by(script: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self::By(Arc::new(script))
+    }
+
+    /// An answer that is made in its own time.
+    pub(crate) fn slowly<F>(script: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Vec<u8>> + Send + 'static,
+    {
+        Self::Slowly(Arc::new(move || Box::pin(script())))
     }
 }
 
@@ -142,12 +157,6 @@ impl Server {
         self.shared.requests.lock().unwrap().len()
     }
 
-    /// Waits until there were so many.
-    pub(crate) async fn asked_in_all(&self, count: usize) {
-        let mut all = self.shared.count.subscribe();
-        all.wait_for(|all| *all >= count).await.unwrap();
-    }
-
     /// Waits until `path` was asked for `count` times.
     pub(crate) async fn asked(&self, path: &str, count: usize) {
         let mut all = self.shared.count.subscribe();
@@ -172,6 +181,7 @@ async fn serve(mut connection: TcpStream, shared: &Shared) -> std::io::Result<()
         None => connection.write_all(&response("404 Not Found", "", b"")).await?,
         Some(Answer::Raw(bytes)) => connection.write_all(&bytes).await?,
         Some(Answer::By(script)) => connection.write_all(&script(&request)).await?,
+        Some(Answer::Slowly(script)) => connection.write_all(&script().await).await?,
         Some(Answer::Feed { document, version }) => {
             connection.write_all(feed(&document, version, not_modified).as_bytes()).await?;
         }

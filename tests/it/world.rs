@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use jiff::SignedDuration;
 use newswatch::clock::{Clock, ManualClock};
 use newswatch::config::{self, Config, Directories, Files};
-use newswatch::daemon::{self, Control, Setup, Summary};
+use newswatch::daemon::{self, Control, Idle, Setup, Summary};
 use newswatch::diagnostic::{Gravity, SourceFile};
 use newswatch::store::{AlertFilter, DeliveryRow, FeedRow, HitRow, ItemFilter, ItemRow, Reader};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::server::{Answer, Server};
@@ -183,6 +183,28 @@ impl World {
     pub(crate) fn start(&self) -> Running {
         let (setup, control) = self.setup();
         Running { control, daemon: tokio::spawn(daemon::run(setup)) }
+    }
+
+    /// Runs the daemon for so long by the world's clock, which jumps from one due poll to the next.
+    pub(crate) async fn live(&self, by: SignedDuration) {
+        let (mut setup, control) = self.setup();
+        let (idle, mut idles) = watch::channel(None);
+        setup.idle = Some(idle);
+        let daemon = Running { control, daemon: tokio::spawn(daemon::run(setup)) };
+        let end = self.clock.now() + by;
+        loop {
+            let now = self.clock.now();
+            let settled = |idle: &Option<Idle>| idle.is_some_and(|idle| idle.at >= now);
+            let idle = *idles.wait_for(settled).await.expect("the daemon runs");
+            if now >= end {
+                break;
+            }
+            let next = idle.and_then(|idle| idle.next_due).unwrap_or(end).min(end);
+            self.clock.advance(next.duration_since(now).max(SignedDuration::from_millis(1)));
+            // Something harmless, so that it looks at the clock where nothing is due.
+            daemon.tell(Control::Reopen).await;
+        }
+        daemon.stop().await;
     }
 
     /// The alerts that the webhook has had, in their order.
