@@ -20,6 +20,7 @@ use crate::alert::route::{self, Due, Held, Subject};
 use crate::config::{Config, Feed};
 use crate::hit::{Match, Severity, Span};
 use crate::item::{FeedName, Item, ItemKey};
+use crate::poll::PollNote;
 use crate::recognition::Renamed;
 use crate::rules::{Matcher, Origin};
 use crate::schedule::{Baseline, FeedState, HostState};
@@ -199,6 +200,8 @@ pub struct Batch {
     pub renamed: Vec<Renamed>,
     /// What is told of the feed itself.
     pub events: Vec<operator::OutgoingEvent>,
+    /// The poll, as it is remembered for a person.
+    pub note: Option<PollNote>,
 }
 
 impl Batch {
@@ -210,8 +213,8 @@ impl Batch {
         host: Option<(String, HostState)>,
         at: Timestamp,
     ) -> Self {
-        let (items, hits, revised, renamed, events) = Default::default();
-        Self { feed, url, state, host, at, items, hits, revised, renamed, events }
+        let (items, hits, revised, renamed, events, note) = Default::default();
+        Self { feed, url, state, host, at, items, hits, revised, renamed, events, note }
     }
 
     /// How many of the items are new, not edited.

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// What a server gave us to ask "has it changed?" with, byte for byte (RFC 9110 section 8.8).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Validators {
@@ -43,11 +45,81 @@ pub struct Hints {
     pub skip_days: u8,
 }
 
+/// What decided when a feed is asked next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DueBy {
+    /// An interval that the configuration fixes.
+    Interval,
+    /// Too little is known of it.
+    New,
+    /// How often it brings something.
+    Rate,
+    /// How much it shows: what is new must not push out what was not seen.
+    Gap,
+    /// Its server sends the whole document each time.
+    Unconditional,
+    /// The answer stays fresh until then.
+    Fresh,
+    /// The document asks to be left alone until then.
+    Asked,
+    /// The document names hours or days without news.
+    Skip,
+    /// The pause after so many failures, or damaged documents, in a row.
+    Backoff,
+    /// The host asked to be left alone until then.
+    RetryAfter,
+    /// Nothing is in reach.
+    Offline,
+}
+
+impl DueBy {
+    /// The word that the store and the lists use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DueBy::Interval => "interval",
+            DueBy::New => "new",
+            DueBy::Rate => "rate",
+            DueBy::Gap => "gap",
+            DueBy::Unconditional => "unconditional",
+            DueBy::Fresh => "fresh",
+            DueBy::Asked => "asked",
+            DueBy::Skip => "skip",
+            DueBy::Backoff => "backoff",
+            DueBy::RetryAfter => "retry-after",
+            DueBy::Offline => "offline",
+        }
+    }
+}
+
+/// A poll as it is remembered for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PollNote {
+    /// When the request was started.
+    pub at: Timestamp,
+    /// The status of the answer; absent where no server gave one.
+    pub status: Option<u16>,
+    /// How it went, in a word: `changed`, `damaged`, `same-body`, `not-modified`, or the kind of
+    /// the failure.
+    pub result: &'static str,
+    /// Bytes of a body on the wire.
+    pub received_bytes: u64,
+    /// Items that the document showed.
+    pub items: usize,
+    /// How many of those were new.
+    pub new_items: usize,
+    /// From the request to the end of matching.
+    pub took: Duration,
+    /// What decided when the next poll is.
+    pub due_by: DueBy,
+}
+
 /// Why a poll brought nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Which kind, for the schedule.
     pub kind: FailureKind,
+    /// The status of the answer, where there was one.
+    pub status: Option<u16>,
     /// What happened, for a person, with every cause.
     pub message: String,
     /// When to come back, where the server said.

@@ -24,7 +24,7 @@ pub use self::pace::{Heed, Pace};
 use self::rate::Arrivals;
 use self::trouble::Troubles;
 pub use self::trust::{Trust, conditions};
-use crate::poll::{Failure, FailureKind, Freshness, Hints, Validators};
+use crate::poll::{DueBy, Failure, FailureKind, Freshness, Hints, Validators};
 
 /// The condition a feed is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -238,6 +238,8 @@ pub struct Next {
     pub feed: FeedState,
     /// The whole host is not to be asked before this.
     pub host_not_before: Option<Timestamp>,
+    /// What decided when the feed is asked next.
+    pub due_by: DueBy,
 }
 
 /// How much longer than usual a feed must not have been polled before that is an outage.
@@ -425,7 +427,8 @@ fn has_failed(
     feed.next_due = now + jittered(pause, seed);
     let throttled = state == State::Throttled;
     let host_not_before = throttled.then(|| now + SignedDuration::from_secs(pause));
-    Next { feed, host_not_before }
+    let due_by = if throttled { DueBy::RetryAfter } else { DueBy::Backoff };
+    Next { feed, host_not_before, due_by }
 }
 
 /// Counts what was new, and notices when nothing else was there.
@@ -484,12 +487,16 @@ fn went_well(
     feed.baseline_at = feed.baseline_at.or(Some(now));
     // Intervals are counted from request to request, or slow answers would stretch them.
     let start = feed.last_request.unwrap_or(now).min(now);
-    let pause = pause(&feed, overlap, pace, now);
+    let (pause, by) = pause(&feed, overlap, pace, now);
     feed.interval = Some(pause);
-    let wait = seconds(pause).max(pace.floor(&feed));
+    let (wait, by) = match pace.floor(&feed) {
+        (floor, by) if floor > seconds(pause) => (floor, by),
+        _ => (seconds(pause), by),
+    };
     let due = (start + jittered(wait, seed)).max(now);
     feed.next_due = pace.skip(&feed, due);
-    Next { feed, host_not_before: None }
+    let due_by = if feed.next_due > due { DueBy::Skip } else { by };
+    Next { feed, host_not_before: None, due_by }
 }
 
 fn was_damaged(mut feed: FeedState, why: &str, pace: Pace, now: Timestamp, seed: u64) -> Next {
@@ -508,7 +515,7 @@ fn was_damaged(mut feed: FeedState, why: &str, pace: Pace, now: Timestamp, seed:
         _ => pause,
     };
     feed.next_due = now + jittered(pause, seed);
-    Next { feed, host_not_before: None }
+    Next { feed, host_not_before: None, due_by: DueBy::Backoff }
 }
 
 fn enter(feed: &mut FeedState, state: State, now: Timestamp) {

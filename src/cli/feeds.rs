@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::list::{self, Column, Format, Output, short_time};
-use super::{Exit, Global, feeds_add, feeds_opml, feeds_parse, feeds_poll};
+use super::{Exit, Global, feeds_add, feeds_log, feeds_opml, feeds_parse, feeds_poll};
 use crate::clock::Clock;
 use crate::config;
 use crate::schedule::health::Health;
@@ -39,6 +39,8 @@ enum Command {
     Parse(feeds_parse::Arguments),
     /// Ask for a feed now and show all that passes; nothing is stored
     Poll(feeds_poll::Arguments),
+    /// List the last polls of a feed: what the server answered, what came, when and why next
+    Log(feeds_log::Arguments),
     /// Add a feed to the configuration, by its address or by that of a web page
     Add(feeds_add::Arguments),
     /// Write the feeds of an OPML document as TOML, to review
@@ -94,6 +96,7 @@ fn every(row: &FeedRow) -> String {
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
     match &arguments.command {
         Some(Command::Parse(arguments)) => return feeds_parse::run(arguments),
+        Some(Command::Log(arguments)) => return feeds_log::run(global, arguments),
         Some(Command::Add(arguments)) => return feeds_add::run(global, arguments),
         Some(Command::Poll(arguments)) => return feeds_poll::run(global, arguments),
         Some(Command::Import(arguments)) => return feeds_opml::import(global, arguments),

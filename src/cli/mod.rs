@@ -13,6 +13,7 @@ mod deliveries;
 mod explain;
 mod feeds;
 mod feeds_add;
+mod feeds_log;
 mod feeds_opml;
 mod feeds_parse;
 mod feeds_poll;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ use crate::feed::{self, Document, ParseError, ParsedFeed, Repairs};
 use crate::fetch::{Body, Failure, FailureKind, Fetcher, Freshness, Outcome, Request};
 use crate::item::ItemKey;
 use crate::pipeline::{self, Arrival, Batch, Ingested};
-use crate::poll::Hints;
+use crate::poll::{DueBy, Hints, PollNote};
 use crate::recognition;
 use crate::schedule::rate::Limits;
 use crate::schedule::{
@@ -111,6 +111,8 @@ struct Brought {
     ingested: Ingested,
     document: Option<DocumentNote>,
     received_bytes: u64,
+    /// The status of the answer, where a server gave one.
+    status: Option<u16>,
 }
 
 /// What a document was like that could be read.
@@ -137,7 +139,11 @@ impl Poller {
         let feed = poll.feed;
         let before = schedule::lease(&poll.state, self.pace(&feed), self.clock.now());
         self.store.lease(&feed, before.clone()).await.context("failed to note the poll")?;
+        let started = Instant::now();
         let (mut batch, mut report) = self.ask(&feed, &before).await?;
+        if let Some(note) = &mut batch.note {
+            note.took = started.elapsed();
+        }
         report.host_state.pace = self.pace_of_host(poll.pace, &report);
         if let Some(until) = &mut report.host_state.not_before {
             // The feed that was asked may be the first of many that the host refuses.
@@ -180,10 +186,13 @@ impl Poller {
             Outcome::NotModified { validators, freshness, moved_to } => {
                 let moved_to = moved_to.as_ref().map(Url::as_str);
                 let answer = Answer { validators: &validators, freshness, moved_to };
-                Ok(self.finish(feed, before, Polled::NotModified(answer), Brought::default()))
+                let status = feed.url.host().map(|_| 304);
+                let nothing = Brought { status, ..Brought::default() };
+                Ok(self.finish(feed, before, Polled::NotModified(answer), nothing))
             }
             Outcome::Failed(failure) => {
-                Ok(self.finish(feed, before, Polled::Failed(&failure), Brought::default()))
+                let nothing = Brought { status: failure.status, ..Brought::default() };
+                Ok(self.finish(feed, before, Polled::Failed(&failure), nothing))
             }
             Outcome::Modified(body) => self.take_body(feed, before, body).await,
         }
@@ -201,7 +210,8 @@ impl Poller {
         let answer = Answer { validators: &validators, freshness, moved_to };
         let hash = *blake3::hash(&body.bytes).as_bytes();
         let received_bytes = body.wire_bytes;
-        let nothing = Brought { received_bytes, ..Brought::default() };
+        let status = feed.url.host().map(|_| body.status);
+        let nothing = Brought { received_bytes, status, ..Brought::default() };
         let taken = if body.complete && before.body_hash == Some(hash) {
             Ok(Taken::Same)
         } else {
@@ -219,7 +229,7 @@ impl Poller {
                     None => Polled::Changed { answer, body_hash: hash, seen: &seen },
                 };
                 let document = Some(document);
-                let brought = Brought { ingested: *ingested, document, received_bytes };
+                let brought = Brought { ingested: *ingested, document, ..nothing };
                 Ok(self.finish(feed, before, polled, brought))
             }
             Err(failure) => {
@@ -351,7 +361,7 @@ impl Poller {
         polled: Polled<'_>,
         brought: Brought,
     ) -> (Batch, Report) {
-        let Brought { ingested, document, received_bytes } = brought;
+        let Brought { ingested, document, received_bytes, status } = brought;
         let now = self.clock.now();
         let reach = match reach(feed, &polled) {
             Reach::Unreachable if feed.access.has_own_proxy(&self.config.poll.access) => {
@@ -361,18 +371,30 @@ impl Poller {
         };
         let postponed = reach == Reach::Unreachable && self.offline.load(Ordering::Relaxed);
         let next = if postponed {
-            Next { feed: schedule::postpone(before, now), host_not_before: None }
+            let feed = schedule::postpone(before, now);
+            Next { feed, host_not_before: None, due_by: DueBy::Offline }
         } else {
             schedule::advance(before, polled, self.pace(feed), now, seed(feed, now))
         };
         let failed = matches!(polled, Polled::Failed(_));
-        let batch = Batch {
+        let mut batch = Batch {
             items: ingested.items,
             hits: ingested.hits,
             revised: ingested.revised,
             renamed: ingested.renamed,
             ..Batch::of_state(feed.name.clone(), feed.url.clone(), next.feed.clone(), None, now)
         };
+        let sample = Sample { received_bytes, ..sample(feed, before, &polled, &batch, now) };
+        batch.note = Some(PollNote {
+            at: before.last_request.unwrap_or(now),
+            status,
+            result: sample.result,
+            received_bytes,
+            items: document.as_ref().map_or(0, |document| document.items),
+            new_items: batch.new_items(),
+            took: Duration::ZERO,
+            due_by: next.due_by,
+        });
         let report = Report {
             feed: feed.clone(),
             state: next.feed,
@@ -383,7 +405,7 @@ impl Poller {
             new_items: batch.new_items(),
             hits: batch.hits.len(),
             alerts: 0,
-            sample: Sample { received_bytes, ..sample(feed, before, &polled, &batch, now) },
+            sample,
             document,
             events: 0,
             postponed,
@@ -551,7 +573,7 @@ fn parse_failure(error: &ParseError) -> Failure {
 }
 
 fn unreadable(message: String) -> Failure {
-    Failure { kind: FailureKind::Parse, message, freshness: Freshness::default() }
+    Failure { kind: FailureKind::Parse, status: None, message, freshness: Freshness::default() }
 }
 
 /// Decides a poll's jitter: the same feed at the same moment always waits the same time.

@@ -278,10 +278,9 @@ impl Fetcher {
                 return Ok(Outcome::NotModified { validators, freshness, moved_to });
             }
             304 => {
-                return Err(failure(
-                    FailureKind::Protocol,
-                    "304 to a request without conditions".to_owned(),
-                ));
+                let why = "304 to a request without conditions".to_owned();
+                let failure = *failure(FailureKind::Protocol, why);
+                return Err(Box::new(Failure { status: Some(304), ..failure }));
             }
             200..=299 => {}
             _ => return Err(Box::new(refused(status, freshness))),
@@ -451,7 +450,7 @@ struct Wire {
 }
 
 fn failure(kind: FailureKind, message: String) -> Box<Failure> {
-    Box::new(Failure { kind, message, freshness: Freshness::default() })
+    Box::new(Failure { kind, status: None, message, freshness: Freshness::default() })
 }
 
 /// Whether two addresses are of one host and port.
@@ -505,7 +504,8 @@ fn refused(status: StatusCode, freshness: Freshness) -> Failure {
         _ => FailureKind::NotFound,
     };
     let reason = status.canonical_reason().unwrap_or("unknown status");
-    Failure { kind, message: format!("{} {reason}", status.as_u16()), freshness }
+    let code = status.as_u16();
+    Failure { kind, status: Some(code), message: format!("{code} {reason}"), freshness }
 }
 
 /// Why a server could not be asked: the causes tell DNS, certificates and the rest apart.

@@ -62,5 +62,5 @@ fn read_now(request: &Request) -> Outcome {
 }
 
 fn failed(kind: FailureKind, message: String) -> Outcome {
-    Outcome::Failed(Failure { kind, message, freshness: Freshness::default() })
+    Outcome::Failed(Failure { kind, status: None, message, freshness: Freshness::default() })
 }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::rate::{self, Limits};
 use super::{FeedState, Seen};
+use crate::poll::DueBy;
 
 /// What the configuration says about one feed's schedule.
 #[derive(Debug, Clone, Copy)]
@@ -59,13 +60,16 @@ impl Pace {
         self.fixed.or(feed.interval).unwrap_or(self.limits.min)
     }
 
-    /// Seconds for which a feed is not asked again whatever else speaks for it.
-    pub(super) fn floor(self, feed: &FeedState) -> i64 {
+    /// Seconds for which a feed is not asked again whatever else speaks for it, and what decides
+    /// that.
+    pub(super) fn floor(self, feed: &FeedState) -> (i64, DueBy) {
         let fresh = feed.lifetime.map_or(0, seconds).min(LONGEST_FRESH);
         match self.heed {
-            Heed::Nobody => SHORTEST_UNHEARD,
-            Heed::All if self.fixed.is_none() => fresh.max(seconds(feed.hints.pause)),
-            Heed::All | Heed::Server => fresh,
+            Heed::Nobody => (SHORTEST_UNHEARD, DueBy::Interval),
+            Heed::All if self.fixed.is_none() && seconds(feed.hints.pause) > fresh => {
+                (seconds(feed.hints.pause), DueBy::Asked)
+            }
+            Heed::All | Heed::Server => (fresh, DueBy::Fresh),
         }
     }
 
@@ -134,27 +138,35 @@ pub(super) const SMALLEST_WINDOW: usize = 5;
 /// Jitter adds up to this part of a pause, in per mille. It only ever delays.
 const JITTER: i64 = 100;
 
-/// The time until the next poll of a feed that is well.
-pub(super) fn pause(feed: &FeedState, overlap: Overlap, pace: Pace, now: Timestamp) -> Duration {
+/// The time until the next poll of a feed that is well, and what decides that.
+pub(super) fn pause(
+    feed: &FeedState,
+    overlap: Overlap,
+    pace: Pace,
+    now: Timestamp,
+) -> (Duration, DueBy) {
     if let Some(fixed) = pace.fixed {
-        return fixed;
+        return (fixed, DueBy::Interval);
     }
-    let Some(arrivals) = &feed.arrivals else { return pace.limits.min };
-    let mut pause = rate::interval(arrivals, feed.window, pace.limits, now);
+    let Some(arrivals) = &feed.arrivals else { return (pace.limits.min, DueBy::New) };
+    let (mut pause, mut by) = rate::interval(arrivals, feed.window, pace.limits, now);
     if overlap == Overlap::Small {
         let before = feed.interval.unwrap_or(pause).min(pause);
-        pause = (before / 2).max(pace.limits.min);
+        (pause, by) = ((before / 2).max(pace.limits.min), DueBy::Gap);
     } else if feed.fruitless >= FRUITLESS {
         pause = (pause * 3 / 2).min(pace.limits.max);
     }
     if !feed.validators.is_conditional() {
-        pause = pause.max(WITHOUT_VALIDATORS);
+        if pause < WITHOUT_VALIDATORS {
+            (pause, by) = (WITHOUT_VALIDATORS, DueBy::Unconditional);
+        }
         if feed.same_bodies >= SAME_BODIES {
             let doublings = (feed.same_bodies / SAME_BODIES).min(5);
             pause = (pause * 2_u32.pow(doublings)).min(LONGEST_SAME.max(pause));
+            by = DueBy::Unconditional;
         }
     }
-    pause
+    (pause, by)
 }
 
 /// The pause after so many failures in a row.

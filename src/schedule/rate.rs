@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::poll::DueBy;
+
 /// Hours that are remembered: a week.
 const HOURS: usize = 7 * 24;
 /// After so many hours an arrival counts half.
@@ -129,16 +131,24 @@ impl Arrivals {
     }
 }
 
-/// How long to wait between two polls of a feed that shows `window` items.
-pub fn interval(arrivals: &Arrivals, window: u32, limits: Limits, now: Timestamp) -> Duration {
-    let Some(rate) = arrivals.rate(now) else { return UNKNOWN.clamp(limits.min, limits.max) };
+/// How long to wait between two polls of a feed that shows `window` items, and what decides that.
+pub fn interval(
+    arrivals: &Arrivals,
+    window: u32,
+    limits: Limits,
+    now: Timestamp,
+) -> (Duration, DueBy) {
+    let Some(rate) = arrivals.rate(now) else {
+        return (UNKNOWN.clamp(limits.min, limits.max), DueBy::New);
+    };
     let usual = OF_THE_USUAL_TIME / rate.max(1e-6);
     let gap = match arrivals.busiest() {
         0 => f64::INFINITY,
         busiest => OF_THE_WINDOW * f64::from(window) / f64::from(busiest),
     };
     let hours = usual.min(gap).min(24.0 * 365.0);
-    Duration::from_secs_f64(hours * HOUR as f64).clamp(limits.min, limits.max)
+    let pause = Duration::from_secs_f64(hours * HOUR as f64).clamp(limits.min, limits.max);
+    (pause, if gap < usual { DueBy::Gap } else { DueBy::Rate })
 }
 
 fn hour(time: Timestamp) -> i64 {
@@ -175,7 +185,7 @@ mod tests {
 
     #[track_caller]
     fn check(arrivals: &Arrivals, window: u32, minutes: u64) {
-        let found = interval(arrivals, window, LIMITS, at(7 * 24 - 1));
+        let (found, _) = interval(arrivals, window, LIMITS, at(7 * 24 - 1));
         assert_eq!(found.as_secs().div_ceil(60), minutes, "{found:?}");
     }
 
@@ -198,13 +208,13 @@ mod tests {
         let mut arrivals = Arrivals::new(at(0));
         (0..50).for_each(|_| arrivals.record(None, at(1)));
         assert_eq!(arrivals.rate(at(5)), None);
-        assert_eq!(interval(&arrivals, 30, LIMITS, at(5)), UNKNOWN);
+        assert_eq!(interval(&arrivals, 30, LIMITS, at(5)), (UNKNOWN, DueBy::New));
     }
 
     #[test]
     fn a_quiet_feed_is_asked_less_and_less() {
         let arrivals = week(2, 1);
-        let after = |hours: i64| interval(&arrivals, 100, LIMITS, at(7 * 24 + hours));
+        let after = |hours: i64| interval(&arrivals, 100, LIMITS, at(7 * 24 + hours)).0;
         assert!(after(24) > after(0));
         assert_eq!(after(30 * 24), LIMITS.max, "the week has passed without a new item");
     }

@@ -9,7 +9,7 @@ fn time(seconds: i64) -> Timestamp {
 fn failure(kind: FailureKind, retry_after: Option<u64>) -> Failure {
     let retry_after = retry_after.map(Duration::from_secs);
     let freshness = Freshness { lifetime: None, retry_after };
-    Failure { kind, message: "why".to_owned(), freshness }
+    Failure { kind, status: None, message: "why".to_owned(), freshness }
 }
 
 /// An answer that says nothing but its validators.
@@ -372,4 +372,36 @@ fn what_a_clock_that_was_ahead_has_dated_begins_when_it_is_right_again() {
     assert_eq!((leased.state_since, leased.failure_since), (now, Some(now)));
     assert_eq!((leased.distrusted_at, leased.checked_at), (Some(now), None));
     assert_eq!(leased.troubles.failing_since, Some(now));
+}
+
+/// What decides when a feed that has been watched for a week is asked after a good poll.
+#[track_caller]
+fn check_due_by(pace: Pace, change: impl Fn(&mut FeedState), freshness: Freshness, by: DueBy) {
+    let validators = Validators { etag: Some(b"\"v1\"".to_vec()), ..Validators::default() };
+    let now = time(7 * DAY);
+    let mut arrivals = Arrivals::new(time(0));
+    (0..7 * 24).for_each(|hour| arrivals.record(Some(time(hour * HOUR)), now));
+    let mut feed = FeedState::new(time(0), now);
+    (feed.arrivals, feed.window) = (Some(arrivals), 30);
+    change(&mut feed);
+    let answer = Answer { freshness, ..answer(&validators) };
+    let next = advance(&lease(&feed, pace, now), Polled::NotModified(answer), pace, now, 0);
+    assert_eq!(next.due_by, by, "{}", next.feed.next_due.duration_since(now));
+}
+
+#[test]
+fn what_decides_the_next_poll_has_a_name() {
+    let silent = Freshness::default();
+    let fresh = Freshness { lifetime: Some(Duration::from_secs(7200)), retry_after: None };
+    let nothing = |_: &mut FeedState| {};
+    check_due_by(PACE, nothing, silent, DueBy::Interval);
+    check_due_by(PACE, nothing, fresh, DueBy::Fresh);
+    check_due_by(LEARNT, nothing, silent, DueBy::Rate);
+    check_due_by(LEARNT, |feed| feed.window = 1, silent, DueBy::Gap);
+    check_due_by(LEARNT, |feed| feed.arrivals = None, silent, DueBy::New);
+    check_due_by(LEARNT, |feed| feed.hints.pause = Duration::from_secs(7200), silent, DueBy::Asked);
+    let every_hour = |feed: &mut FeedState| {
+        (feed.hints.skip_hours, feed.arrivals) = (0xff_ffff, Some(Arrivals::new(time(0))));
+    };
+    check_due_by(LEARNT, every_hour, silent, DueBy::Skip);
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 14] = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14];
+const STEPS: [&str; 15] = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -351,6 +351,24 @@ ALTER TABLE hosts ADD COLUMN gap_ms INTEGER;
 ALTER TABLE hosts ADD COLUMN answers INTEGER NOT NULL DEFAULT 0;
 -- How often in a row it has asked that.
 ALTER TABLE hosts ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
+";
+
+const V15: &str = "
+-- The last polls of each feed, numbered in their order.
+CREATE TABLE polls (
+  feed      INTEGER NOT NULL,
+  number    INTEGER NOT NULL,
+  at        INTEGER NOT NULL,
+  status    INTEGER,
+  result    TEXT NOT NULL,
+  bytes     INTEGER NOT NULL,
+  items     INTEGER NOT NULL,
+  new       INTEGER NOT NULL,
+  ms        INTEGER NOT NULL,
+  next_due  INTEGER NOT NULL,
+  reason    TEXT NOT NULL,
+  PRIMARY KEY (feed, number)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

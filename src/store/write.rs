@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use url::Url;
 
-use super::{StoreError, acks, revised, silences, stories};
+use super::{StoreError, acks, polls, revised, silences, stories};
 use crate::alert::operator::OutgoingEvent;
 use crate::alert::route::LONGEST_HOLD;
 use crate::config::{Config, Feed};
@@ -67,6 +67,9 @@ pub(crate) fn batch(
     }
     if let Some((host, state)) = &batch.host {
         self::host(connection, host, state, batch.at)?;
+    }
+    if let Some(note) = &batch.note {
+        polls::add(connection, feed, note, batch.state.next_due)?;
     }
     feed_state(connection, &batch.feed, &batch.url, &batch.state)?;
     Ok(told)

@@ -1,4 +1,4 @@
-//! `feeds poll` and `feeds add`: what they show, write, and leave alone.
+//! `feeds poll`, `feeds log` and `feeds add`: what they show, write, and leave alone.
 
 use serde_json::Value;
 
@@ -65,6 +65,28 @@ async fn a_poll_on_demand_shows_all_that_passed_and_keeps_nothing() {
     assert_eq!(again["exchanges"][0]["status"], 302);
     assert_eq!(again["items"][0]["hits"][0]["rule"], "wang-yi-lavrov");
     assert!(!again.to_string().contains("s3cret"), "{again}");
+}
+
+#[tokio::test]
+async fn the_last_polls_of_a_feed_are_listed() {
+    let server = Server::start().await;
+    server.set("/desk.xml", Answer::Feed { document: DOCUMENT.to_owned(), version: 1 });
+    let url = server.url("/desk.xml");
+    let demo = with_feed(&format!("url = \"{url}\"\nallow_private = true"));
+    for _ in 0..2 {
+        out(&demo, 0, &["run", "--once"]).await;
+    }
+    let table = out(&demo, 0, &["feeds", "log", "desk", "--format", "table"]).await;
+    assert!(table.contains("STATUS") && table.contains("not-modified"), "{table}");
+    let lines = out(&demo, 0, &["feeds", "log", "desk"]).await;
+    let polls: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let statuses: Vec<_> = polls.iter().map(|poll| poll["status"].as_u64().unwrap()).collect();
+    assert_eq!(statuses, [304, 200]);
+    let fields: Vec<&str> = polls[0].as_object().unwrap().keys().map(String::as_str).collect();
+    let csv = out(&demo, 0, &["feeds", "log", "desk", "--format", "csv"]).await;
+    assert_eq!(csv.lines().next().unwrap(), fields.join(","));
+    let unknown = out(&demo, 2, &["feeds", "log", "disk"]).await;
+    assert!(unknown.contains("did you mean \"desk\"?"), "{unknown}");
 }
 
 #[tokio::test]

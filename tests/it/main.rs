@@ -14,6 +14,7 @@ mod metrics;
 mod names;
 mod old_stores;
 mod operator;
+mod poll_log;
 mod polling;
 mod program;
 mod proxy;
