@@ -14,6 +14,7 @@ pub mod poll;
 
 // The core: pure and synchronous; the time is an argument.
 pub mod alert;
+pub mod backfill;
 pub mod config;
 pub mod feed;
 pub mod opml;

@@ -51,6 +51,8 @@ pub enum Reason {
     Cooldown,
     /// Not told: the item was there when the feed was first polled.
     Baseline,
+    /// Not told: the rule was added after the item had been stored.
+    Backfill,
     /// Not told: the item was published more than [`LATE_AFTER`] before it was seen.
     Late,
     /// Not told: the item was published more than [`NEWS_AFTER_OUTAGE`] before it was found, after a
@@ -62,7 +64,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 20] = [
+    pub const ALL: [Reason; 21] = [
         Reason::FirstHit,
         Reason::ToldQuiet,
         Reason::ToldOutlets,
@@ -80,6 +82,7 @@ impl Reason {
         Reason::Commentary,
         Reason::Cooldown,
         Reason::Baseline,
+        Reason::Backfill,
         Reason::Late,
         Reason::Outage,
         Reason::TooOld,
@@ -105,6 +108,7 @@ impl Reason {
             Reason::Commentary => "commentary",
             Reason::Cooldown => "cooldown",
             Reason::Baseline => "baseline",
+            Reason::Backfill => "backfill",
             Reason::Late => "late",
             Reason::Outage => "outage",
             Reason::TooOld => "too-old",

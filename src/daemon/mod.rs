@@ -1,6 +1,7 @@
 //! The daemon: one event loop that starts polls when they are due, wakes the deliverer, reloads,
 //! tells systemd that it is well, and stops in order.
 
+mod backfill;
 mod deliverer;
 mod exporter;
 mod metrics;
@@ -23,6 +24,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{error, info, warn};
 
+use self::backfill::Backfill;
 use self::deliverer::Deliverer;
 use self::exporter::Exporter;
 use self::metrics::Metrics;
@@ -146,7 +148,14 @@ pub async fn run(setup: Setup) -> anyhow::Result<()> {
 pub async fn run_once(setup: Setup) -> anyhow::Result<Summary> {
     let mut daemon = Daemon::start(setup, Mode::Once).await?;
     daemon.summary.resting = daemon.queue.all_due(daemon.clock.now());
-    daemon.serve().await;
+    let finished = daemon.serve().await;
+    if finished {
+        daemon.match_stored_items();
+        tokio::select! {
+            () = daemon.backfill.finish() => {}
+            _ = daemon.control.recv() => {}
+        }
+    }
     let now = daemon.clock.now();
     if let Err(error) = daemon.teller.look(&daemon.store, daemon.health(), now).await {
         error!("failed to sum up events: {error:#}");
@@ -229,6 +238,8 @@ struct Daemon {
     looks: JoinSet<anyhow::Result<Looked>>,
     /// What else works on the store beside the loop.
     chores: JoinSet<()>,
+    /// The matching of stored items against new rules.
+    backfill: Backfill,
     /// Since when nothing has been in reach, if the operator was told so and not yet of the end.
     offline_told: Option<Timestamp>,
     next_prune: Timestamp,
@@ -247,6 +258,8 @@ impl Daemon {
         let store = Arc::new(Store::open(&config.store.path)?);
         let config = Arc::new(learnt(config, &store)?);
         store.adopt(&config, now).await?;
+        let mut backfill = Backfill::default();
+        backfill.want(store.adopt_rules(rule_ids(&config), now).await?, std::iter::empty());
         warn_of_impatience(&config);
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
         let receivers = open_receivers(&config)?;
@@ -296,6 +309,7 @@ impl Daemon {
             next_surges: now,
             looks: JoinSet::new(),
             chores: JoinSet::new(),
+            backfill,
             offline_told,
             next_prune: now,
             last_seen,
@@ -308,7 +322,8 @@ impl Daemon {
         Ok(daemon)
     }
 
-    async fn serve(&mut self) {
+    /// Does what comes until it is told to stop, which is false, or nothing is left to do.
+    async fn serve(&mut self) -> bool {
         loop {
             self.follow_clock().await;
             self.start_polls();
@@ -322,11 +337,11 @@ impl Daemon {
                 Event::Slow(name) => self.mark_slow(name),
                 Event::Control(Some(Control::Reload)) => self.reload().await,
                 Event::Control(Some(Control::Reopen)) => self.deliverer.reopen(),
-                Event::Control(Some(Control::Stop) | None) => return,
+                Event::Control(Some(Control::Stop) | None) => return false,
                 Event::Heartbeat => self.beat(),
                 Event::Beaten(Ok(result)) => self.beaten(result),
                 Event::Beaten(Err(panic)) => error!("the heartbeat failed: {panic}"),
-                Event::Finished => return,
+                Event::Finished => return true,
             }
         }
     }
@@ -579,6 +594,7 @@ impl Daemon {
         };
         let Some(Poll { feed, mut state, host, pace }) = self.polling.remove(&id) else { return };
         self.slow.remove(&feed.name);
+        self.match_stored_items();
         let again = self.mode == Mode::Forever;
         let unchanged = HostState { not_before: None, pace };
         match report {
@@ -663,6 +679,10 @@ impl Daemon {
         let config = Arc::new(learnt(config, &self.store)?);
         let now = self.clock.now();
         self.store.adopt(&config, now).await?;
+        // It works with the rules that are replaced.
+        self.backfill.stop().await;
+        let new_rules = self.store.adopt_rules(rule_ids(&config), now).await?;
+        self.backfill.want(new_rules, self.polling.keys().copied());
         warn_of_impatience(&config);
         let mut queue = load_queue(&self.store, &config, now)?;
         queue.try_changed(&self.config.feeds, now);
@@ -675,6 +695,7 @@ impl Daemon {
             self.exporter = exporter;
         }
         (self.config, self.fetcher) = (config, fetcher);
+        self.match_stored_items();
         Ok(())
     }
 
@@ -713,6 +734,7 @@ impl Daemon {
     fn beat(&mut self) {
         let (store, now) = (self.store.clone(), self.clock.now());
         self.prune(now);
+        self.match_stored_items();
         if self.mode == Mode::Once {
             return;
         }
@@ -743,6 +765,12 @@ impl Daemon {
             Beat::Alive => systemd::alive(&self.status_line()),
             Beat::Broken => systemd::status(&self.status_line()),
         }
+    }
+
+    /// Has stored items matched against rules that are new.
+    fn match_stored_items(&mut self) {
+        let polling = &self.polling;
+        self.backfill.go_on(&self.store, &self.config, &self.clock, |id| polling.contains_key(id));
     }
 
     /// Empties old items, once in a while.
@@ -801,6 +829,7 @@ impl Daemon {
             self.polls.shutdown().await;
         }
         // What still works on the database keeps it open.
+        self.backfill.stop().await;
         self.chores.shutdown().await;
         while self.looks.join_next().await.is_some() {}
         self.deliverer.drain(deliveries).await;
@@ -854,6 +883,10 @@ fn learnt(mut config: Config, store: &Store) -> anyhow::Result<Config> {
         }
     }
     Ok(config)
+}
+
+fn rule_ids(config: &Config) -> Vec<String> {
+    config.rules.rules().iter().map(|rule| rule.id.to_string()).collect()
 }
 
 /// Names the feeds that are asked sooner than their servers want.

@@ -680,10 +680,10 @@ impl Reader {
 }
 
 /// What [`item_row`] reads, in its order: by number, as names are looked up for every row.
-const ITEM_COLUMNS: &str = "feeds.name, items.key, given_id, items.title, summary, content, link, lang, \
+pub(super) const ITEM_COLUMNS: &str = "feeds.name, items.key, given_id, items.title, summary, content, link, lang, \
      authors, tags, published, first_seen, revision, baseline, late, outage";
 
-fn item_row(row: &Row<'_>) -> Result<ItemRow, StoreError> {
+pub(super) fn item_row(row: &Row<'_>) -> Result<ItemRow, StoreError> {
     let feed: String = row.get(0)?;
     let authors: Vec<String> = strings(row.get(8)?)?;
     let flags = [("baseline", row.get(13)?), ("late", row.get(14)?), ("outage", row.get(15)?)];

@@ -8,6 +8,7 @@
 //! alert that was sent is never forgotten by a power cut.
 
 mod acks;
+mod backfill;
 mod evidence;
 mod lists;
 mod outbox;
@@ -30,6 +31,7 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 use tokio::sync::oneshot;
 
 pub use acks::Acked;
+pub(crate) use backfill::Step;
 pub use lists::{AlertFilter, DeliveryRow, FeedRow, HitRow, ItemFilter, ItemRow, Totals};
 pub(crate) use lists::{Census, NETWORK, OFFLINE};
 pub use outbox::{DueDelivery, Retried, Settled};
@@ -40,6 +42,7 @@ pub use silences::{Ended, MOST_SILENCES, NewSilence, SilenceRow};
 pub(crate) use writer::Command;
 
 use crate::alert::operator::OutgoingEvent;
+use crate::backfill::PastHit;
 use crate::config::{Config, Feed};
 use crate::item::FeedName;
 use crate::pipeline::Batch;
@@ -276,6 +279,27 @@ impl Store {
     pub async fn adopt(&self, config: &Arc<Config>, now: Timestamp) -> Result<(), StoreError> {
         let config = config.clone();
         self.ask(|reply| Command::Adopt { config, now, reply }).await
+    }
+
+    /// Makes the list of rules the configuration's, and says how many there are that stored items
+    /// have not all been matched against.
+    pub async fn adopt_rules(
+        &self,
+        rules: Vec<String>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        self.ask(|reply| Command::AdoptRules { rules, now, reply }).await
+    }
+
+    /// Writes what a [`Step`] found, and says how many of the hits were new.
+    pub(crate) async fn backfill(
+        &self,
+        hits: Vec<PastHit>,
+        rules: Vec<String>,
+        below: Option<i64>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        self.ask(|reply| Command::Backfill { hits, rules, below, now, reply }).await
     }
 
     /// Writes down how an attempt to deliver went, of all that was in one message.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 15] = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15];
+const STEPS: [&str; 16] = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15, V16];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -369,6 +369,18 @@ CREATE TABLE polls (
   reason    TEXT NOT NULL,
   PRIMARY KEY (feed, number)
 ) STRICT, WITHOUT ROWID;
+";
+
+const V16: &str = "
+-- The rules that are in force, so that new ones are seen. Items with an id below `below` have not
+-- been matched against the rule yet; null when all have.
+CREATE TABLE rules (
+  id     TEXT PRIMARY KEY,
+  added  INTEGER NOT NULL,
+  below  INTEGER
+) STRICT, WITHOUT ROWID;
+-- A rule that has hit something is not new.
+INSERT INTO rules (id, added, below) SELECT rule, min(matched_at), NULL FROM hits GROUP BY rule;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

@@ -91,7 +91,7 @@ fn counts(
     let mut statement = connection.prepare_cached(
         "SELECT rule, (?1 - matched_at) / ?2 AS ago, count(*) FROM hits
          WHERE matched_at > ?1 - ?2 * ?3 AND matched_at <= ?1
-           AND reason NOT IN ('baseline', 'late', 'outage', 'too-old')
+           AND reason NOT IN ('baseline', 'backfill', 'late', 'outage', 'too-old')
            AND coalesce(joined ->> '$.how', '') <> 'copy'
          GROUP BY rule, ago",
     )?;

@@ -9,8 +9,9 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use super::outbox::{self, Settled};
-use super::{StoreError, silences, stories, surges, write};
+use super::{StoreError, backfill, silences, stories, surges, write};
 use crate::alert::operator::OutgoingEvent;
+use crate::backfill::PastHit;
 use crate::config::Config;
 use crate::item::FeedName;
 use crate::pipeline::Batch;
@@ -28,17 +29,78 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// What the writer is asked to do; each is answered when it is on the disk.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Commit { batch: Box<Batch>, config: Arc<Config>, reply: Reply<Vec<String>> },
-    LookForSurges { config: Arc<Config>, health: f64, now: Timestamp, reply: Reply<Vec<String>> },
-    TellDue { config: Arc<Config>, now: Timestamp, reply: Reply<Vec<String>> },
-    Lease { name: FeedName, url: Url, state: Box<FeedState>, reply: Reply<()> },
-    Adopt { config: Arc<Config>, now: Timestamp, reply: Reply<()> },
-    Settle { deliveries: Vec<i64>, settled: Settled, event: Option<Event>, reply: Reply<()> },
-    Raise { events: Vec<OutgoingEvent>, note: Option<Note>, now: Timestamp, reply: Reply<()> },
-    Note { name: String, value: String, now: Timestamp, reply: Reply<()> },
-    SetBack { by: SignedDuration, now: Timestamp, reply: Reply<()> },
-    SumUpSilences { config: Arc<Config>, now: Timestamp, reply: Reply<usize> },
-    Prune { before: Timestamp, now: Timestamp, reply: Reply<usize> },
+    Commit {
+        batch: Box<Batch>,
+        config: Arc<Config>,
+        reply: Reply<Vec<String>>,
+    },
+    LookForSurges {
+        config: Arc<Config>,
+        health: f64,
+        now: Timestamp,
+        reply: Reply<Vec<String>>,
+    },
+    TellDue {
+        config: Arc<Config>,
+        now: Timestamp,
+        reply: Reply<Vec<String>>,
+    },
+    Lease {
+        name: FeedName,
+        url: Url,
+        state: Box<FeedState>,
+        reply: Reply<()>,
+    },
+    Adopt {
+        config: Arc<Config>,
+        now: Timestamp,
+        reply: Reply<()>,
+    },
+    AdoptRules {
+        rules: Vec<String>,
+        now: Timestamp,
+        reply: Reply<usize>,
+    },
+    Backfill {
+        hits: Vec<PastHit>,
+        rules: Vec<String>,
+        below: Option<i64>,
+        now: Timestamp,
+        reply: Reply<usize>,
+    },
+    Settle {
+        deliveries: Vec<i64>,
+        settled: Settled,
+        event: Option<Event>,
+        reply: Reply<()>,
+    },
+    Raise {
+        events: Vec<OutgoingEvent>,
+        note: Option<Note>,
+        now: Timestamp,
+        reply: Reply<()>,
+    },
+    Note {
+        name: String,
+        value: String,
+        now: Timestamp,
+        reply: Reply<()>,
+    },
+    SetBack {
+        by: SignedDuration,
+        now: Timestamp,
+        reply: Reply<()>,
+    },
+    SumUpSilences {
+        config: Arc<Config>,
+        now: Timestamp,
+        reply: Reply<usize>,
+    },
+    Prune {
+        before: Timestamp,
+        now: Timestamp,
+        reply: Reply<usize>,
+    },
 }
 
 /// An answer to give once the transaction is committed, or the news that it was not.
@@ -129,6 +191,14 @@ fn obey(transaction: &Connection, desk: &mut Desk, command: Command) -> Answer {
             write::adopt_feeds(savepoint, &config.feeds, now)?;
             stories::watch(savepoint, config.rules.rules(), now)
         }),
+        Command::AdoptRules { rules, now, reply } => {
+            within(transaction, reply, |savepoint| backfill::adopt_rules(savepoint, &rules, now))
+        }
+        Command::Backfill { hits, rules, below, now, reply } => {
+            within(transaction, reply, |savepoint| {
+                backfill::backfill(savepoint, &hits, &rules, below, now)
+            })
+        }
         Command::Settle { deliveries, settled, event, reply } => {
             within(transaction, reply, |savepoint| {
                 deliveries.iter().try_for_each(|id| outbox::settle(savepoint, *id, &settled))?;
@@ -225,7 +295,10 @@ fn refuse(command: Command) -> Answer {
         | Command::Raise { reply, .. }
         | Command::Note { reply, .. }
         | Command::SetBack { reply, .. } => unsent(reply),
-        Command::SumUpSilences { reply, .. } | Command::Prune { reply, .. } => unsent(reply),
+        Command::AdoptRules { reply, .. }
+        | Command::Backfill { reply, .. }
+        | Command::SumUpSilences { reply, .. }
+        | Command::Prune { reply, .. } => unsent(reply),
     }
 }
 

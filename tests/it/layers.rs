@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The pure core.
-const CORE: [&str; 15] = [
+const CORE: [&str; 16] = [
     "item.rs",
     "hit.rs",
     "poll.rs",
@@ -11,6 +11,7 @@ const CORE: [&str; 15] = [
     "schedule.rs",
     "schedule",
     "pipeline.rs",
+    "backfill.rs",
     "recognition.rs",
     "feed",
     "opml",

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod access;
+mod backfill;
 mod crash;
 mod daemon;
 mod delivery;
