@@ -13,6 +13,9 @@ const RATIO_COUNTS_FROM: usize = 1 << 20;
 /// 3.1.1.1.2 recommends at least this).
 const ZSTD_WINDOW: u32 = 23;
 
+/// Bytes that are unpacked at a time.
+const CHUNK: usize = 16 << 10;
+
 /// What came out.
 #[derive(Debug)]
 pub(crate) struct Decoded {
@@ -49,34 +52,44 @@ pub(crate) fn decode(
     for coding in codings.rsplit(',').take(2) {
         let (input, complete) =
             decoded.as_ref().map_or((body, complete), |before| (&before.bytes, before.complete));
-        let (bytes, ended) = match coding.trim().to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" if !input.starts_with(&[0x1f, 0x8b]) => continue,
-            "gzip" | "x-gzip" => read(flate2::read::MultiGzDecoder::new(input), input, most)?,
-            // RFC 9110 section 8.4.1.2: zlib, though some send bare deflate.
-            "deflate" if input.first().is_some_and(|byte| byte & 0x0f == 8) => {
-                read(flate2::read::ZlibDecoder::new(input), input, most)?
-            }
-            "deflate" => read(flate2::read::DeflateDecoder::new(input), input, most)?,
-            "br" => read(brotli_decompressor::Decompressor::new(input, 4096), input, most)?,
-            "zstd" => match zstd::stream::read::Decoder::new(input) {
-                Ok(mut decoder) => {
-                    // The setting fails only when the linked library lacks it.
-                    let _ = decoder.window_log_max(ZSTD_WINDOW);
-                    read(decoder, input, most)?
-                }
-                Err(_) => (Vec::new(), false),
-            },
-            _ => continue,
-        };
+        let Some(decoder) = decoder(coding.trim(), input) else { continue };
+        let (bytes, ended) = decoder
+            .map_or_else(|_| Ok((Vec::new(), false)), |decoder| read(decoder, input.len(), most))?;
         decoded = Some(Decoded { bytes, complete: complete && ended });
     }
     Ok(decoded)
 }
 
-fn read(mut decoder: impl Read, input: &[u8], most: usize) -> Result<(Vec<u8>, bool), TooLarge> {
-    let limit = DECODED_LIMIT.min(RATIO_COUNTS_FROM.max(input.len().saturating_mul(LARGEST_RATIO)));
+/// What takes a coding off `input`; `None` when it is unknown or not there.
+fn decoder<'a>(coding: &str, input: &'a [u8]) -> Option<io::Result<Box<dyn Read + 'a>>> {
+    let decoder: Box<dyn Read + 'a> = match coding.to_ascii_lowercase().as_str() {
+        "gzip" | "x-gzip" if !input.starts_with(&[0x1f, 0x8b]) => return None,
+        "gzip" | "x-gzip" => Box::new(flate2::read::MultiGzDecoder::new(input)),
+        // RFC 9110 section 8.4.1.2: zlib, though some send bare deflate.
+        "deflate" if input.first().is_some_and(|byte| byte & 0x0f == 8) => {
+            Box::new(flate2::read::ZlibDecoder::new(input))
+        }
+        "deflate" => Box::new(flate2::read::DeflateDecoder::new(input)),
+        "br" => Box::new(brotli_decompressor::Decompressor::new(input, 4096)),
+        "zstd" => match zstd::stream::read::Decoder::new(input) {
+            Ok(mut decoder) => {
+                // The setting fails only when the linked library lacks it.
+                let _ = decoder.window_log_max(ZSTD_WINDOW);
+                Box::new(decoder)
+            }
+            Err(error) => return Some(Err(error)),
+        },
+        _ => return None,
+    };
+    Some(Ok(decoder))
+}
+
+/// Reads all that comes out of `packed` bytes, within the limits; no more is ever kept than these and
+/// one chunk.
+fn read(mut decoder: impl Read, packed: usize, most: usize) -> Result<(Vec<u8>, bool), TooLarge> {
+    let limit = DECODED_LIMIT.min(RATIO_COUNTS_FROM.max(packed.saturating_mul(LARGEST_RATIO)));
     let mut bytes = Blocks::default();
-    let mut chunk = [0; 16 * 1024];
+    let mut chunk = [0; CHUNK];
     loop {
         match decoder.read(&mut chunk) {
             Ok(0) => return Ok((bytes.into_vec(), true)),
@@ -132,11 +145,52 @@ mod tests {
         assert!(!decoded.bytes.is_empty() && text.starts_with(&decoded.bytes));
     }
 
+    /// Counts what comes out of a decoder: more cannot be kept.
+    struct Counted<'a>(Box<dyn Read + 'a>, usize);
+
+    impl Read for Counted<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = self.0.read(buffer)?;
+            self.1 += length;
+            Ok(length)
+        }
+    }
+
+    /// Unpacks what would become many times the limit; how much came out before it was given up.
+    #[track_caller]
+    fn kept(coding: &str, bomb: &[u8], most: usize, refusal: TooLarge) -> usize {
+        let mut counted = Counted(decoder(coding, bomb).unwrap().unwrap(), 0);
+        assert_eq!(read(&mut counted, bomb.len(), most).unwrap_err(), refusal, "{coding}");
+        counted.1
+    }
+
     #[test]
-    fn a_bomb_is_not_unpacked() {
-        let bomb = gzip(&vec![b' '; 64 << 20]);
-        assert!(bomb.len() < 100_000);
-        assert_eq!(unpacked(&bomb, "gzip").unwrap_err(), TooLarge::Never);
+    fn of_a_bomb_no_more_is_kept_than_the_limit_whatever_it_is_packed_with() {
+        let spaces = vec![b' '; 1 << 20];
+        let brotli: &[u8] = include_bytes!("../../tests/data/bomb.br");
+        let gzip = gzip(&spaces);
+        // Each half a gigabyte, brotli 64 MiB; by its size the ratio or the limit ends it.
+        let zstd = zstd::stream::encode_all(spaces.as_slice(), 1).unwrap().repeat(512);
+        for (coding, bomb) in [("gzip", &*gzip.repeat(512)), ("zstd", &*zstd), ("br", brotli)] {
+            let limit = DECODED_LIMIT.min(RATIO_COUNTS_FROM.max(bomb.len() * LARGEST_RATIO));
+            let kept_at_most = |most| limit.min(most) + CHUNK;
+            let all = kept(coding, bomb, DECODED_LIMIT, TooLarge::Never);
+            assert!((limit..=kept_at_most(DECODED_LIMIT)).contains(&all), "{coding}: {all}");
+            let small = kept(coding, bomb, 512 << 10, TooLarge::ForNow);
+            assert!(small <= kept_at_most(512 << 10), "{coding}: {small}");
+            assert_eq!(unpacked(bomb, coding).unwrap_err(), TooLarge::Never);
+        }
+        // What the ratio lets through ends at the limit.
+        assert!(gzip.repeat(512).len() * LARGEST_RATIO > DECODED_LIMIT);
+    }
+
+    #[test]
+    fn a_stream_that_asks_for_a_window_of_gigabytes_is_not_unpacked() {
+        let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(27).unwrap();
+        encoder.write_all(&vec![b' '; 1 << 20]).unwrap();
+        let decoded = unpacked(&encoder.finish().unwrap(), "zstd").unwrap().unwrap();
+        assert_eq!((decoded.bytes.len(), decoded.complete), (0, false));
     }
 
     #[test]
