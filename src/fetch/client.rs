@@ -1,14 +1,14 @@
 //! One conditional GET, redirects and all.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::access::{self, Authorities, Clients, Ready, Users};
@@ -77,10 +77,7 @@ pub struct Fetcher {
 impl Fetcher {
     /// Sets HTTP up. An error is not about any feed.
     pub fn new(settings: &PollSettings) -> anyhow::Result<Self> {
-        Self::with_limits(settings, Limits::DEFAULT)
-    }
-
-    pub(crate) fn with_limits(settings: &PollSettings, limits: Limits) -> anyhow::Result<Self> {
+        let limits = Limits::DEFAULT;
         let authorities = Authorities::of_system();
         let tls = authorities.with(None).map_err(anyhow::Error::msg)?;
         let way = Way { tls: &tls, proxy: None, connect_timeout: limits.connect };
@@ -545,9 +542,9 @@ mod tests {
     use super::*;
     use crate::config::access::Access;
 
-    /// S10 of the scenarios, in short: the limits are milliseconds.
-    #[tokio::test]
-    async fn a_body_that_comes_byte_by_byte_for_ever_is_given_up_within_the_whole_time() {
+    /// A server that answers with a head and the beginning of a feed, and then with so many spaces
+    /// each time that `pause` has passed.
+    async fn dripping(pause: Duration, spaces: usize) -> Request {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
@@ -555,23 +552,52 @@ mod tests {
             connection.read_buf(&mut Vec::new()).await.unwrap();
             let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\n\r\n<rss>";
             connection.write_all(head).await.unwrap();
-            let mut tick = tokio::time::interval(Duration::from_millis(5));
-            while connection.write_all(b" ").await.is_ok() {
+            let mut tick = tokio::time::interval(pause);
+            while connection.write_all(&vec![b' '; spaces]).await.is_ok() {
                 tick.tick().await;
             }
         });
-        let limits = Limits { total: Duration::from_millis(200), ..Limits::DEFAULT };
-        let fetcher = Fetcher::with_limits(&PollSettings::default(), limits).unwrap();
-        let request = Request {
+        Request {
             url: format!("http://{address}/").parse().unwrap(),
             moved_to: None,
             validators: Validators::default(),
             allow_private: true,
             access: Access::default(),
-        };
+        }
+    }
+
+    /// How long a poll of that took by the runtime's clock, which jumps while all wait, and why it
+    /// was given up.
+    async fn patience(pause: Duration, spaces: usize) -> (u64, String) {
+        let fetcher = Fetcher::new(&PollSettings::default()).unwrap();
+        let request = dripping(pause, spaces).await;
+        let started = Instant::now();
         match fetcher.fetch(&request, Timestamp::UNIX_EPOCH).await {
-            Outcome::Failed(failure) => assert_eq!(failure.kind, FailureKind::Timeout),
+            Outcome::Failed(Failure { kind: FailureKind::Timeout, message, .. }) => {
+                (started.elapsed().as_secs(), message)
+            }
             other => panic!("{other:?}"),
         }
+    }
+
+    /// S10 of the scenarios.
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_comes_byte_by_byte_for_ever_is_given_up_as_too_slow() {
+        let (seconds, why) = patience(Duration::from_secs(1), 1).await;
+        assert!((10..=12).contains(&seconds), "{seconds} s: {why}");
+        assert!(why.ends_with("s are too slow"), "{why}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_given_up_within_the_whole_time() {
+        // Fast enough, but for ever.
+        let (seconds, why) = patience(Duration::from_secs(1), 2 << 10).await;
+        assert_eq!((seconds, why.as_str()), (60, "no whole answer within 60 s"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_falls_silent_is_given_up() {
+        let (seconds, why) = patience(Duration::from_secs(3600), 1).await;
+        assert_eq!((seconds, why.as_str()), (15, "nothing came for 15 s"));
     }
 }
