@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use newswatch::daemon::Control;
 use serde_json::Value;
 
+use super::proxy::Tls;
 use super::server::{Answer, Server};
 use super::world::{HOOK, World, path};
 
@@ -55,6 +56,48 @@ async fn a_feed_that_fails_for_a_day_is_told_once_whatever_is_restarted_and_once
     assert_eq!(last(&world, "why"), "it failed for 2 d 1 h");
     assert_eq!(world.stored_events(), 2);
     assert_eq!((world.stored_alerts(), world.hits().len()), (0, 0), "rules are not disturbed");
+}
+
+/// A feed `alpha` behind TLS on loopback, with further lines.
+fn behind_tls(world: &mut World, tls: &Tls, lines: &str) {
+    let url = format!("https://127.0.0.1:{}{}", tls.address.port(), path("alpha"));
+    world.add_feed_elsewhere("alpha", &format!("url = \"{url}\"\nallow_private = true\n{lines}"));
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_told_at_once_and_once() {
+    let mut world = World::with_operator().await;
+    world.publish("alpha", "Rain in Oslo");
+    let tls = Tls::start("127.0.0.1", world.server.address()).await;
+    let ca = world.write("ca.pem", &tls.ca);
+    behind_tls(&mut world, &tls, "");
+    after(&world, 0).await;
+    assert_eq!(world.told(), ["feed.certificate"]);
+    assert!(last(&world, "why").contains("UnknownIssuer"), "{}", last(&world, "why"));
+    assert!(last(&world, "advice").contains("ca_file"), "{}", last(&world, "advice"));
+    let row = world.feed("alpha");
+    assert_eq!((row.health.as_str(), row.failure.as_deref()), ("broken", Some("certificate")));
+    assert!(world.server.requests(&path("alpha")).is_empty(), "nothing was asked");
+    after(&world, 1).await;
+    after(&world, 48).await;
+    assert_eq!(world.told(), ["feed.certificate"], "also not as broken, a day later");
+    behind_tls(&mut world, &tls, &format!("ca_file = \"{ca}\""));
+    after(&world, 1).await;
+    assert_eq!(world.told(), ["feed.certificate", "feed.recovered"]);
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_out_of_date_is_told_though_its_authority_is_believed() {
+    let mut world = World::with_operator().await;
+    world.publish("alpha", "Rain in Oslo");
+    let tls = Tls::start_expired("127.0.0.1", world.server.address()).await;
+    let ca = world.write("ca.pem", &tls.ca);
+    behind_tls(&mut world, &tls, &format!("ca_file = \"{ca}\""));
+    after(&world, 0).await;
+    after(&world, 1).await;
+    assert_eq!(world.told(), ["feed.certificate"]);
+    assert!(last(&world, "why").contains("certificate expired"), "{}", last(&world, "why"));
+    assert_eq!(world.feed("alpha").failure.as_deref(), Some("certificate"));
 }
 
 #[tokio::test]

@@ -169,15 +169,31 @@ pub(crate) struct Tls {
 impl Tls {
     /// A front for the server at `target` under the name `host`.
     pub(crate) async fn start(host: &str, target: SocketAddr) -> Self {
+        Self::start_with(host, target, |_| {}).await
+    }
+
+    /// The same, with a certificate that is not valid any more.
+    pub(crate) async fn start_expired(host: &str, target: SocketAddr) -> Self {
+        Self::start_with(host, target, |certificate| {
+            certificate.not_before = rcgen::date_time_ymd(2020, 1, 1);
+            certificate.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        })
+        .await
+    }
+
+    async fn start_with(
+        host: &str,
+        target: SocketAddr,
+        change: impl Fn(&mut CertificateParams),
+    ) -> Self {
         let ca_key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = params.self_signed(&ca_key).unwrap().pem();
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new([host.to_owned()])
-            .unwrap()
-            .signed_by(&key, &Issuer::new(params, ca_key))
-            .unwrap();
+        let mut certificate = CertificateParams::new([host.to_owned()]).unwrap();
+        change(&mut certificate);
+        let certificate = certificate.signed_by(&key, &Issuer::new(params, ca_key)).unwrap();
         let provider = tokio_rustls::rustls::crypto::ring::default_provider();
         let config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
