@@ -18,9 +18,9 @@ pub use self::moved::Move;
 use self::pace::Overlap;
 use self::pace::{
     BLOCKED, DAMAGED, DAY, GONE, LONG_NOT_FOUND, LONG_TRANSIENT, LONGEST_WISH, MINUTE, NOT_FOUND,
-    SMALLEST_WINDOW, THROTTLED, TRANSIENT, jittered, pause, seconds, step,
+    THROTTLED, TRANSIENT, jittered, pause, seconds, step,
 };
-pub use self::pace::{Heed, Pace};
+pub use self::pace::{Heed, Pace, SMALLEST_WINDOW};
 use self::rate::Arrivals;
 use self::trouble::Troubles;
 pub use self::trust::{Trust, conditions};
@@ -227,8 +227,17 @@ pub struct Seen {
     pub new: Vec<Option<Timestamp>>,
     /// Most of them came under other ids than before.
     pub migrated: bool,
+    /// What fell out of the feed between two polls was found on its older pages: nothing was missed.
+    pub filled: bool,
     /// When the feed wants to be asked.
     pub hints: Hints,
+}
+
+impl Seen {
+    /// Whether nothing of it was known, so that others may have come and gone.
+    pub fn is_gap(&self) -> bool {
+        self.shown >= SMALLEST_WINDOW && self.new.len() >= self.shown
+    }
 }
 
 /// What follows from a poll.
@@ -449,7 +458,7 @@ fn take_note(feed: &mut FeedState, seen: &Seen, whole: bool, now: Timestamp) {
     seen.new.iter().for_each(|published| arrivals.record(*published, now));
     if whole {
         feed.window = window;
-        if seen.shown >= SMALLEST_WINDOW && seen.new.len() == seen.shown {
+        if seen.is_gap() && !seen.filled {
             feed.gap_at = Some(now);
         }
     }

@@ -379,6 +379,7 @@ pub(crate) mod tests {
             utc_offset: None,
             wire: false,
             ignore_cache_lifetime: false,
+            fill_gaps: false,
             allow_private: false,
             access: crate::config::access::Access::default(),
             expected_every: None,

@@ -281,6 +281,9 @@ fn feed(feed: &Feed, config: &Config) -> Table {
     if feed.ignore_cache_lifetime {
         table.insert("ignore_cache_lifetime".to_owned(), Value::Boolean(true));
     }
+    if feed.fill_gaps {
+        table.insert("fill_gaps".to_owned(), Value::Boolean(true));
+    }
     table.insert("allow_private".to_owned(), Value::Boolean(feed.allow_private));
     table.insert("enabled".to_owned(), Value::Boolean(feed.enabled));
     set_access(&mut table, &feed.access);

@@ -656,6 +656,7 @@ fn feed(
         priority.text == "wire"
     });
     let ignore_cache_lifetime = section.boolean("ignore_cache_lifetime").unwrap_or(false);
+    let fill_gaps = section.boolean("fill_gaps").unwrap_or(false);
     let place = source.as_ref().zip(url.as_ref());
     let access = access::feed(&mut section, name.as_ref(), place, defaults, places);
     let mut expected_every = Duration::ZERO;
@@ -681,6 +682,7 @@ fn feed(
         allow_private,
         wire,
         ignore_cache_lifetime,
+        fill_gaps,
         access,
         expected_every,
     };

@@ -224,6 +224,8 @@ pub struct Feed {
     pub wire: bool,
     /// Whether it is asked however long its answers say that they stay fresh.
     pub ignore_cache_lifetime: bool,
+    /// Whether what fell out of it between two polls is looked for on its older pages.
+    pub fill_gaps: bool,
     /// How its server is reached and what it is told.
     pub access: Access,
     /// The longest time without a new item that is no cause for worry; learnt when absent.

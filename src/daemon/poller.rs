@@ -1,5 +1,7 @@
 //! One poll, from the lease to the commit.
 
+mod gaps;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,14 +11,15 @@ use jiff::Timestamp;
 use tracing::{Level, debug, enabled, info, warn};
 use url::Url;
 
+use self::gaps::Page;
 use super::queue::{self, Poll};
 use super::teller::Teller;
 use crate::alert::operator::{self, Look};
 use crate::clock::Clock;
 use crate::config::{Config, Feed};
 use crate::feed::{self, Document, ParseError, ParsedFeed, Repairs};
-use crate::fetch::{Body, Failure, FailureKind, Fetcher, Freshness, Outcome, Request};
-use crate::item::ItemKey;
+use crate::fetch::{Body, Failure, FailureKind, Fetcher, Freshness, Outcome, Request, Validators};
+use crate::item::{Item, ItemKey};
 use crate::pipeline::{self, Arrival, Batch, Ingested};
 use crate::poll::{DueBy, Hints, PollNote};
 use crate::recognition;
@@ -101,8 +104,28 @@ pub(crate) struct Sample {
 enum Taken {
     /// The same as last time.
     Same,
-    /// Items, what the document was like, and what was wrong with it.
-    Items { ingested: Box<Ingested>, document: DocumentNote, damage: Option<String> },
+    /// Items, what the document was like, what was wrong with it, and what fell out before.
+    Items {
+        ingested: Box<Ingested>,
+        document: DocumentNote,
+        damage: Option<String>,
+        gap: Option<Box<Gap>>,
+    },
+}
+
+/// Items of which none was known, of a feed whose older pages may be asked for.
+struct Gap {
+    items: Vec<Item>,
+    title: Option<String>,
+    page: Page,
+}
+
+/// How the items of a poll are taken in.
+#[derive(Debug, Clone, Copy)]
+struct Taking {
+    baseline: Baseline,
+    outage: Option<Timestamp>,
+    now: Timestamp,
 }
 
 /// What a poll brought.
@@ -140,7 +163,7 @@ impl Poller {
         let before = schedule::lease(&poll.state, self.pace(&feed), self.clock.now());
         self.store.lease(&feed, before.clone()).await.context("failed to note the poll")?;
         let started = Instant::now();
-        let (mut batch, mut report) = self.ask(&feed, &before).await?;
+        let (mut batch, mut report) = self.ask(&feed, &before, poll.pace).await?;
         if let Some(note) = &mut batch.note {
             note.took = started.elapsed();
         }
@@ -170,18 +193,18 @@ impl Poller {
     /// Polls a feed and commits nothing: what would have been committed, and what came of it.
     pub(super) async fn rehearse(&self, poll: Poll) -> anyhow::Result<(Batch, Report)> {
         let before = schedule::lease(&poll.state, self.pace(&poll.feed), self.clock.now());
-        self.ask(&poll.feed, &before).await
+        self.ask(&poll.feed, &before, poll.pace).await
     }
 
     /// Asks for a feed and works out all that follows.
-    async fn ask(&self, feed: &Arc<Feed>, before: &FeedState) -> anyhow::Result<(Batch, Report)> {
-        let request = Request {
-            url: feed.url.clone(),
-            moved_to: before.effective_url.as_deref().and_then(|url| url.parse().ok()),
-            validators: schedule::conditions(before),
-            allow_private: feed.allow_private,
-            access: feed.access.clone(),
-        };
+    async fn ask(
+        &self,
+        feed: &Arc<Feed>,
+        before: &FeedState,
+        pace: HostPace,
+    ) -> anyhow::Result<(Batch, Report)> {
+        let moved_to = before.effective_url.as_deref().and_then(|url| url.parse().ok());
+        let request = request(feed, moved_to, schedule::conditions(before));
         match self.fetcher.fetch(&request, self.clock.now()).await {
             Outcome::NotModified { validators, freshness, moved_to } => {
                 let moved_to = moved_to.as_ref().map(Url::as_str);
@@ -194,7 +217,7 @@ impl Poller {
                 let nothing = Brought { status: failure.status, ..Brought::default() };
                 Ok(self.finish(feed, before, Polled::Failed(&failure), nothing))
             }
-            Outcome::Modified(body) => self.take_body(feed, before, body).await,
+            Outcome::Modified(body) => self.take_body(feed, before, pace, body).await,
         }
     }
 
@@ -202,6 +225,7 @@ impl Poller {
         &self,
         feed: &Arc<Feed>,
         before: &FeedState,
+        pace: HostPace,
         body: Box<Body>,
     ) -> anyhow::Result<(Batch, Report)> {
         let (validators, freshness) = (body.validators.clone(), body.freshness);
@@ -212,18 +236,25 @@ impl Poller {
         let received_bytes = body.wire_bytes;
         let status = feed.url.host().map(|_| body.status);
         let nothing = Brought { received_bytes, status, ..Brought::default() };
+        let now = self.clock.now();
+        let taking =
+            Taking { baseline: Baseline::of(before), outage: schedule::outage(before, now), now };
         let taken = if body.complete && before.body_hash == Some(hash) {
             Ok(Taken::Same)
         } else {
-            self.read_body(feed, before, body).await?
+            self.read_body(feed, taking, body).await?
         };
         match taken {
             Ok(Taken::Same) => Ok(self.finish(feed, before, Polled::SameBody(answer), nothing)),
-            Ok(Taken::Items { ingested, document, damage }) => {
+            Ok(Taken::Items { mut ingested, document, damage, gap }) => {
+                let mut filled = false;
+                if let Some(gap) = gap {
+                    (*ingested, filled) = self.fill(feed, taking, pace, *gap).await?;
+                }
                 let new = ingested.items.iter().filter(|item| item.revision == 1);
                 let new = new.map(|item| item.item.published).collect();
                 let (shown, migrated, hints) = (document.items, ingested.migrated, document.hints);
-                let seen = Seen { shown, new, migrated, hints };
+                let seen = Seen { shown, new, migrated, filled, hints };
                 let polled = match &damage {
                     Some(why) => Polled::Damaged { why, seen: &seen },
                     None => Polled::Changed { answer, body_hash: hash, seen: &seen },
@@ -243,16 +274,11 @@ impl Poller {
     async fn read_body(
         &self,
         feed: &Arc<Feed>,
-        before: &FeedState,
+        taking: Taking,
         body: Box<Body>,
     ) -> anyhow::Result<Result<Taken, Failure>> {
         let (poller, feed) = (self.clone(), feed.clone());
-        let baseline = Baseline::of(before);
-        let outage = schedule::outage(before, self.clock.now());
-        let now = self.clock.now();
-        let work = tokio::task::spawn_blocking(move || {
-            poller.ingest_body(&feed, baseline, outage, now, *body)
-        });
+        let work = tokio::task::spawn_blocking(move || poller.ingest_body(&feed, taking, *body));
         match tokio::time::timeout(PARSE_BUDGET, work).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => Ok(Err(unreadable(format!("reading the body failed: {panic}")))),
@@ -266,25 +292,16 @@ impl Poller {
     fn ingest_body(
         &self,
         feed: &Feed,
-        baseline: Baseline,
-        outage: Option<Timestamp>,
-        now: Timestamp,
+        taking: Taking,
         body: Body,
     ) -> anyhow::Result<Result<Taken, Failure>> {
-        let document = Document {
-            bytes: &body.bytes,
-            charset: body.charset.as_deref(),
-            encoding: feed.encoding.as_deref(),
-            base: Some(&body.final_url),
-            utc_offset: feed.utc_offset,
-            now,
-        };
-        let mut parsed = match feed::parse(&document) {
+        let mut parsed = match feed::parse(&document(feed, &body, taking.now)) {
             Ok(parsed) => parsed,
             Err(error) => return Ok(Err(parse_failure(&error))),
         };
         let whole = body.complete && parsed.complete;
         let part = matches!(body.status, 206 | 226).then_some(body.status);
+        let page = gaps::first(&parsed.feed, &body.final_url);
         drop(body);
         // It comes with the next poll, and would count as another item then.
         parsed.items.retain(|item| Some(item.key) != parsed.unidentified);
@@ -304,26 +321,46 @@ impl Poller {
             repairs: std::mem::take(&mut parsed.repairs),
             warnings: std::mem::take(&mut parsed.warnings),
         };
-        let title = feed.title.as_deref().or(parsed.feed.title.as_deref());
-        let arrival = Arrival { feed, feed_title: title, baseline, outage, now };
-        let keys: Vec<ItemKey> = parsed.items.iter().map(|item| item.key).collect();
+        let may_fill = feed.fill_gaps && whole && taking.baseline == Baseline::Nothing;
+        let items = if may_fill { parsed.items.clone() } else { Vec::new() };
+        let title = parsed.feed.title.take();
+        let ingested = self.ingest_items(feed, title.as_deref(), taking, parsed.items)?;
+        let new = ingested.items.iter().filter(|item| item.revision == 1).count();
+        let shows_gap = may_fill && !ingested.migrated && new >= items.len();
+        let gap = page
+            .filter(|_| shows_gap && items.len() >= schedule::SMALLEST_WINDOW)
+            .map(|page| Box::new(Gap { items, title, page }));
+        Ok(Ok(Taken::Items { ingested: Box::new(ingested), document, damage, gap }))
+    }
+
+    /// Finds out which of these items are known, and takes the others in.
+    fn ingest_items(
+        &self,
+        feed: &Feed,
+        title: Option<&str>,
+        taking: Taking,
+        mut items: Vec<Item>,
+    ) -> anyhow::Result<Ingested> {
+        let Taking { baseline, outage, now } = taking;
+        let feed_title = feed.title.as_deref().or(title);
+        let arrival = Arrival { feed, feed_title, baseline, outage, now };
+        let keys: Vec<ItemKey> = items.iter().map(|item| item.key).collect();
         let looked_up = self.store.read(|reader| {
             let known = reader.known(&feed.name, &keys)?;
-            let unknown = parsed.items.iter().filter(|item| !known.contains_key(&item.key));
+            let unknown = items.iter().filter(|item| !known.contains_key(&item.key));
             // Before the first poll nothing is there to be recognised.
             let unknown = unknown.take(if baseline == Baseline::All { 0 } else { keys.len() });
             let namesakes = reader.namesakes(&feed.name, unknown)?;
             Ok((known, namesakes))
         });
         let (mut known, namesakes) = looked_up.context("failed to look items up")?;
-        let (renamed, migrated) = recognition::recognise(&mut parsed.items, &mut known, &namesakes);
+        let (renamed, migrated) = recognition::recognise(&mut items, &mut known, &namesakes);
         let mut matcher = self.config.rules.matcher();
         let earlier = || self.store.read(|reader| reader.items_of(&feed.name, FEED_ITEMS));
         let ingested =
-            pipeline::ingest(arrival, parsed.items, &known, &self.config, &mut matcher, earlier)
+            pipeline::ingest(arrival, items, &known, &self.config, &mut matcher, earlier)
                 .context("failed to look items up")?;
-        let ingested = Ingested { renamed, migrated, ..ingested };
-        Ok(Ok(Taken::Items { ingested: Box::new(ingested), document, damage }))
+        Ok(Ingested { renamed, migrated, ..ingested })
     }
 
     fn pace(&self, feed: &Feed) -> Pace {
@@ -434,6 +471,29 @@ impl Poller {
         batch.state.troubles = troubles;
         batch.events = events.iter().filter_map(|event| self.teller.tell(event, now)).collect();
         Ok(())
+    }
+}
+
+/// What is asked for a feed.
+fn request(feed: &Feed, moved_to: Option<Url>, validators: Validators) -> Request {
+    Request {
+        url: feed.url.clone(),
+        moved_to,
+        validators,
+        allow_private: feed.allow_private,
+        access: feed.access.clone(),
+    }
+}
+
+/// A body as a document of a feed.
+fn document<'a>(feed: &'a Feed, body: &'a Body, now: Timestamp) -> Document<'a> {
+    Document {
+        bytes: &body.bytes,
+        charset: body.charset.as_deref(),
+        encoding: feed.encoding.as_deref(),
+        base: Some(&body.final_url),
+        utc_offset: feed.utc_offset,
+        now,
     }
 }
 

@@ -77,6 +77,9 @@ pub struct FeedInfo {
     /// When it wants to be asked.
     #[serde(skip)]
     pub hints: Hints,
+    /// Where its older items are, by its own account.
+    #[serde(skip)]
+    pub older: Option<Url>,
 }
 
 /// Why nothing could be read.
@@ -199,6 +202,7 @@ fn info(
         encoding,
         lang: head.lang.clone(),
         hints: head.hints.hints(),
+        older: head.older(),
     }
 }
 

@@ -582,3 +582,27 @@ fn a_document_that_does_not_reach_its_end_says_so() {
         "the document does not reach its end, and its last item comes whole with the next poll";
     assert_eq!(feed.warnings, [end]);
 }
+
+/// Where the older items of a feed are that says this of itself.
+#[track_caller]
+fn check_older(document: &str, older: Option<&str>) {
+    assert_eq!(read(document).feed.older.as_ref().map(Url::as_str), older, "{document}");
+}
+
+#[test]
+fn a_feed_says_where_its_older_items_are() {
+    let atom = |links: &str| format!("<feed xmlns='http://www.w3.org/2005/Atom'>{links}</feed>");
+    let next = "<link rel='next' href='https://e.org/2'/>";
+    let archive = "<link rel='prev-archive' href='https://e.org/2023-08'/>";
+    check_older(&atom(next), Some("https://e.org/2"));
+    check_older(&atom(&format!("{next}{archive}")), Some("https://e.org/2023-08"));
+    let item = format!("<entry><title>a</title>{next}</entry>");
+    check_older(&atom(&item), None);
+    check_older(&atom("<link rel='next' href='ftp://e.org/2'/>"), None);
+    check_older(&atom("<link rel='self' href='https://e.org/1'/>"), None);
+    let link = "<a:link xmlns:a='http://www.w3.org/2005/Atom' rel='next' href='https://e.org/2'/>";
+    check_older(&rss(link), Some("https://e.org/2"));
+    let json = "{\"version\":\"https://jsonfeed.org/version/1.1\",\"items\":[],\
+                \"next_url\":\"https://e.org/2\"}";
+    check_older(json, Some("https://e.org/2"));
+}

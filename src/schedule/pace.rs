@@ -134,7 +134,7 @@ const LONGEST_SKIP: i64 = 23;
 /// Bodies in a row that brought nothing after which a feed is asked less often.
 const FRUITLESS: u32 = 5;
 /// Items below which a feed that shows only new ones may just be small.
-pub(super) const SMALLEST_WINDOW: usize = 5;
+pub const SMALLEST_WINDOW: usize = 5;
 /// Jitter adds up to this part of a pause, in per mille. It only ever delays.
 const JITTER: i64 = 100;
 

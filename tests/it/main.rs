@@ -9,6 +9,7 @@ mod crash;
 mod daemon;
 mod delivery;
 mod feeds_commands;
+mod gaps;
 mod kills;
 mod layers;
 mod metrics;

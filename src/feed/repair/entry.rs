@@ -43,6 +43,8 @@ impl<T> Best<T> {
 pub(in crate::feed) struct Head {
     pub(super) title: Best<String>,
     pub(super) link: Best<String>,
+    /// The page with what comes before.
+    older: Best<String>,
     pub(in crate::feed) lang: Option<String>,
     pub(in crate::feed) hints: Collector,
 }
@@ -56,6 +58,19 @@ impl Head {
         if !link.trim().is_empty() {
             self.link.offer(0, absolute(link, base));
         }
+    }
+
+    /// A page with older items (RFC 5005 sections 3 and 4, JSON Feed's `next_url`).
+    pub(super) fn offer_older(&mut self, rank: u8, link: &str, base: Option<&Url>) {
+        if !link.trim().is_empty() {
+            self.older.offer(rank, absolute(link, base));
+        }
+    }
+
+    /// The page with what comes before, where there is one on the web.
+    pub(in crate::feed) fn older(&self) -> Option<Url> {
+        let url = self.older.get().filter(|url| url.len() <= LONGEST_LINK)?;
+        Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
     }
 
     /// A feed of Atom without entries.

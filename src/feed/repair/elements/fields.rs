@@ -68,6 +68,12 @@ impl<'t> Reader<'t> {
     fn link_attribute(&mut self, tag: &Tag<'t>, rank: u8) {
         let Some(href) = tag.attribute("href").or_else(|| tag.attribute("url")) else { return };
         let rel = tag.attribute("rel").unwrap_or("alternate").to_ascii_lowercase();
+        if self.item.is_none() {
+            let older = ["prev-archive", "next"].iter().position(|older| *older == rel);
+            if let Some(rank) = older {
+                return self.out.head.offer_older(rank as u8, href, self.scope.base());
+            }
+        }
         let is_page = tag.attribute("type").is_none_or(|kind| kind.contains("html"));
         let rank = match rel.rsplit('/').next().unwrap_or(&rel) {
             "alternate" if is_page => rank,
