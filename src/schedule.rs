@@ -67,6 +67,8 @@ pub struct FeedState {
     pub moved_at: Option<Timestamp>,
     /// An address that permanent redirects lead to and that has not proven itself yet.
     pub moving: Option<Move>,
+    /// A digest of the id that the feed gives itself, at its own address.
+    pub identity: Option<[u8; 16]>,
     /// What to send with the next poll.
     pub validators: Validators,
     /// Which of those are believed, and therefore sent; see [`conditions`].
@@ -154,6 +156,7 @@ impl FeedState {
             effective_url: None,
             moved_at: None,
             moving: None,
+            identity: None,
             validators: Validators::default(),
             trust: Trust::All,
             distrusted_at: None,
@@ -231,6 +234,8 @@ pub struct Seen {
     pub filled: bool,
     /// When the feed wants to be asked.
     pub hints: Hints,
+    /// A digest of the id that the feed gives itself.
+    pub identity: Option<[u8; 16]>,
 }
 
 impl Seen {
@@ -349,7 +354,8 @@ pub fn advance(
             let overlap = pace::overlap(before, seen);
             feed.fruitless = if seen.new.is_empty() { feed.fruitless.saturating_add(1) } else { 0 };
             take_note(&mut feed, seen, true, now);
-            moved::took(&mut feed, answer.moved_to, seen.new.len() < seen.shown, now);
+            let known = seen.new.len() < seen.shown;
+            moved::took(&mut feed, answer.moved_to, known, seen.identity, now);
             went_well(feed, answer, overlap, pace, now, seed)
         }
         Polled::SameBody(answer) => {
@@ -358,14 +364,14 @@ pub fn advance(
             feed.last_body = Some(now);
             feed.lifetime = answer.freshness.lifetime;
             feed.fruitless = feed.fruitless.saturating_add(1);
-            moved::took(&mut feed, answer.moved_to, true, now);
+            moved::took(&mut feed, answer.moved_to, true, None, now);
             went_well(feed, answer, Overlap::Usual, pace, now, seed)
         }
         Polled::NotModified(answer) => {
             // RFC 9111 section 4.3.4: what a 304 does not say is as the stored answer said.
             feed.lifetime = answer.freshness.lifetime.or(feed.lifetime);
             feed.fruitless = 0;
-            moved::took(&mut feed, answer.moved_to, true, now);
+            moved::took(&mut feed, answer.moved_to, true, None, now);
             went_well(feed, answer, Overlap::Usual, pace, now, seed)
         }
         Polled::Damaged { why, seen } => {

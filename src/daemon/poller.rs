@@ -149,6 +149,8 @@ pub(crate) struct DocumentNote {
     pub(crate) items: usize,
     /// When the feed wants to be asked.
     pub(crate) hints: Hints,
+    /// A digest of the id that it gives itself.
+    identity: Option<[u8; 16]>,
     /// What had to be mended, each kind once.
     pub(crate) repairs: Repairs,
     /// What a person should know about it.
@@ -253,8 +255,9 @@ impl Poller {
                 }
                 let new = ingested.items.iter().filter(|item| item.revision == 1);
                 let new = new.map(|item| item.item.published).collect();
-                let (shown, migrated, hints) = (document.items, ingested.migrated, document.hints);
-                let seen = Seen { shown, new, migrated, filled, hints };
+                let (shown, migrated) = (document.items, ingested.migrated);
+                let (hints, identity) = (document.hints, document.identity);
+                let seen = Seen { shown, new, migrated, filled, hints, identity };
                 let polled = match &damage {
                     Some(why) => Polled::Damaged { why, seen: &seen },
                     None => Polled::Changed { answer, body_hash: hash, seen: &seen },
@@ -318,6 +321,7 @@ impl Poller {
             encoding: parsed.feed.encoding,
             items: parsed.items.len(),
             hints: parsed.feed.hints,
+            identity: parsed.feed.identity,
             repairs: std::mem::take(&mut parsed.repairs),
             warnings: std::mem::take(&mut parsed.warnings),
         };

@@ -77,6 +77,9 @@ pub struct FeedInfo {
     /// When it wants to be asked.
     #[serde(skip)]
     pub hints: Hints,
+    /// A digest of the id that it gives itself.
+    #[serde(skip)]
+    pub identity: Option<[u8; 16]>,
     /// Where its older items are, by its own account.
     #[serde(skip)]
     pub older: Option<Url>,
@@ -202,6 +205,7 @@ fn info(
         encoding,
         lang: head.lang.clone(),
         hints: head.hints.hints(),
+        identity: head.id.as_ref().map(|id| *ItemKey::of("feed", &[id]).as_bytes()),
         older: head.older(),
     }
 }

@@ -606,3 +606,18 @@ fn a_feed_says_where_its_older_items_are() {
                 \"next_url\":\"https://e.org/2\"}";
     check_older(json, Some("https://e.org/2"));
 }
+
+#[test]
+fn a_feed_is_known_by_the_id_that_it_gives_itself() {
+    let atom = |id: &str, entry: &str| {
+        let text = format!(
+            "<feed xmlns='http://www.w3.org/2005/Atom'><id>{id}</id>\
+             <entry><id>{entry}</id><title>{entry}</title></entry></feed>"
+        );
+        read(&text).feed.identity
+    };
+    assert_eq!(atom("urn:wire", "a"), atom(" urn:wire\n", "b"));
+    assert_ne!(atom("urn:wire", "a"), atom("urn:other", "a"));
+    assert_eq!(atom("", "a"), None);
+    assert_eq!(read(&rss("<item><guid>1</guid><title>a</title></item>")).feed.identity, None);
+}

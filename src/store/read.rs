@@ -149,7 +149,8 @@ impl Reader {
             "SELECT name, state, state_since, why, failures, validator_url, etag, last_modified,
                body_hash, last_request, last_ok, last_new_item, baseline_at, next_due,
                interval_s, arrivals, item_window, same_bodies, gap_at, failure, failure_since,
-               effective_url, moved_at, moving_url, moving_since, moving_polls, trust,
+               effective_url, moved_at, moving_url, moving_since, moving_polls, moving_proven,
+               identity, trust,
                distrusted_at, checked_at, last_body, lifetime_s, migrated_at, troubles,
                hint_pause_s, skip_hours, skip_days, fruitless
              FROM feeds",
@@ -382,6 +383,7 @@ fn feed_state(row: &Row<'_>) -> Result<FeedState, StoreError> {
         effective_url: row.get("effective_url")?,
         moved_at: maybe_time(row, "moved_at")?,
         moving: moving(row)?,
+        identity: row.get("identity")?,
         trust: Trust::from_name(&row.get::<_, String>("trust")?).unwrap_or_default(),
         distrusted_at: maybe_time(row, "distrusted_at")?,
         checked_at: maybe_time(row, "checked_at")?,
@@ -403,6 +405,7 @@ fn moving(row: &Row<'_>) -> Result<Option<Move>, StoreError> {
         url,
         since,
         polls: row.get("moving_polls").unwrap_or_default(),
+        proven: row.get("moving_proven").unwrap_or_default(),
     }))
 }
 

@@ -9,7 +9,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 16] = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15, V16];
+const STEPS: [&str; 17] =
+    [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15, V16, V17];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -381,6 +382,14 @@ CREATE TABLE rules (
 ) STRICT, WITHOUT ROWID;
 -- A rule that has hit something is not new.
 INSERT INTO rules (id, added, below) SELECT rule, min(matched_at), NULL FROM hits GROUP BY rule;
+";
+
+const V17: &str = "
+-- Whether the address has shown to be the same feed; those that stand here were judged at each poll.
+ALTER TABLE feeds ADD COLUMN moving_proven INTEGER;
+UPDATE feeds SET moving_proven = 1 WHERE moving_url IS NOT NULL;
+-- A digest of the id that the feed gives itself, at its own address.
+ALTER TABLE feeds ADD COLUMN identity BLOB;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

@@ -278,8 +278,9 @@ pub(crate) fn feed_state(
                effective_url = ?22, moved_at = ?23, moving_url = ?24, moving_since = ?25,
                moving_polls = ?26, trust = ?27, distrusted_at = ?28, checked_at = ?29,
                last_body = ?30, lifetime_s = ?31, migrated_at = ?32, troubles = ?33,
-               hint_pause_s = ?34, skip_hours = ?35, skip_days = ?36, fruitless = ?37
-             WHERE name = ?1 AND url = ?38",
+               hint_pause_s = ?34, skip_hours = ?35, skip_days = ?36, fruitless = ?37,
+               moving_proven = ?38, identity = ?39
+             WHERE name = ?1 AND url = ?40",
         )?
         .execute(params![
             name.as_str(),
@@ -319,6 +320,8 @@ pub(crate) fn feed_state(
             state.hints.skip_hours,
             state.hints.skip_days,
             state.fruitless,
+            state.moving.as_ref().map(|moving| moving.proven),
+            state.identity,
             url.as_str(),
         ])?;
     if updated == 0 {

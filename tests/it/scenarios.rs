@@ -303,6 +303,38 @@ async fn s7_a_permanent_redirect_is_adopted_when_it_has_proven_itself() {
     assert_eq!(world.alerted(), [NEWS, "Lavrov rings Wang Yi"]);
 }
 
+/// A feed whose address redirects for good, a day after it was first polled, to a document of other items;
+/// where it is asked in the end.
+async fn led_to(before: &str, after: &str) -> String {
+    let world = world().await;
+    serve(&world, "alpha", "", before);
+    world.tick().await;
+    let location = format!("location: {}\r\n", world.server.url("/new.xml"));
+    world.server.set(&path("alpha"), Answer::status("301 Moved Permanently", &location, ""));
+    world.server.set("/new.xml", Answer::Feed { document: after.to_owned(), version: 1 });
+    for _ in 0..5 {
+        world.advance(SignedDuration::from_hours(24));
+        world.tick().await;
+    }
+    let asked = world.feed("alpha").effective_url;
+    if asked == world.server.url("/new.xml") { "new".to_owned() } else { "old".to_owned() }
+}
+
+#[tokio::test]
+async fn s7_an_address_with_other_items_is_adopted_only_when_it_shows_the_feeds_own_id() {
+    let atom = |id: &str, entry: &str| {
+        format!(
+            "<feed xmlns=\"http://www.w3.org/2005/Atom\"><id>{id}</id><title>Wire</title>\
+             <entry><id>{entry}</id><title>{entry}</title></entry></feed>"
+        )
+    };
+    assert_eq!(led_to(&atom("urn:wire", "a"), &atom("urn:wire", "b")).await, "new");
+    assert_eq!(led_to(&atom("urn:wire", "a"), &atom("urn:parked", "b")).await, "old");
+    assert_eq!(led_to(&rss(&[entry("1", NEWS)]), &rss(&[entry("2", "Buy this")])).await, "old");
+    let both = rss(&[entry("2", "Rain"), entry("1", NEWS)]);
+    assert_eq!(led_to(&rss(&[entry("1", NEWS)]), &both).await, "new");
+}
+
 #[tokio::test]
 async fn a_temporary_redirect_is_followed_and_never_adopted() {
     for status in ["302 Found", "303 See Other", "307 Temporary Redirect"] {

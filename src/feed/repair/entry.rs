@@ -43,6 +43,8 @@ impl<T> Best<T> {
 pub(in crate::feed) struct Head {
     pub(super) title: Best<String>,
     pub(super) link: Best<String>,
+    /// What the feed calls itself for ever: Atom's `id`, JSON Feed's `feed_url`.
+    pub(in crate::feed) id: Option<String>,
     /// The page with what comes before.
     older: Best<String>,
     pub(in crate::feed) lang: Option<String>,
@@ -58,6 +60,11 @@ impl Head {
         if !link.trim().is_empty() {
             self.link.offer(0, absolute(link, base));
         }
+    }
+
+    pub(super) fn offer_id(&mut self, id: &str) {
+        let id = Some(id.trim()).filter(|id| !id.is_empty() && id.len() <= LONGEST_LINK);
+        self.id = self.id.take().or(id.map(str::to_owned));
     }
 
     /// A page with older items (RFC 5005 sections 3 and 4, JSON Feed's `next_url`).

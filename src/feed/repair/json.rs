@@ -158,6 +158,7 @@ fn field_of_feed(out: &mut Repaired, key: &str, text: &str, base: Option<&Url>) 
         "version" if text.contains("jsonfeed") => out.format = "json",
         "title" => out.head.offer_title(text),
         "home_page_url" => out.head.offer_link(text, base),
+        "feed_url" => out.head.offer_id(text),
         "next_url" => out.head.offer_older(0, text, base),
         "language" => out.head.lang = language(text),
         _ => {}

@@ -127,6 +127,7 @@ impl<'t> Reader<'t> {
             Field::Title => head.offer_title(text),
             Field::Link => head.offer_link(&plain(text), self.scope.base()),
             Field::Language => head.lang = language(&plain(text)).or(head.lang.take()),
+            Field::Id if self.out.format == "atom" => head.offer_id(&plain(text)),
             Field::Ttl => head.hints.ttl(text),
             Field::UpdatePeriod => head.hints.update_period(text),
             Field::UpdateFrequency => head.hints.update_frequency(text),
