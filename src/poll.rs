@@ -73,6 +73,31 @@ pub enum DueBy {
 }
 
 impl DueBy {
+    /// The store keeps places in this list: it grows at its end only.
+    const ALL: [DueBy; 11] = [
+        DueBy::Interval,
+        DueBy::New,
+        DueBy::Rate,
+        DueBy::Gap,
+        DueBy::Unconditional,
+        DueBy::Fresh,
+        DueBy::Asked,
+        DueBy::Skip,
+        DueBy::Backoff,
+        DueBy::RetryAfter,
+        DueBy::Offline,
+    ];
+
+    /// The number that the store keeps.
+    pub fn code(self) -> u8 {
+        place(&Self::ALL, self)
+    }
+
+    /// What has that number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
     /// The word that the store and the lists use.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -91,6 +116,67 @@ impl DueBy {
     }
 }
 
+fn place<T: PartialEq>(all: &[T], one: T) -> u8 {
+    let place = all.iter().position(|other| *other == one);
+    place.and_then(|place| u8::try_from(place).ok()).expect("the list holds all there are")
+}
+
+/// How a poll went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PollResult {
+    /// A body was taken in.
+    Changed,
+    /// What could be read of a damaged body was taken in.
+    Damaged,
+    /// The same body again.
+    SameBody,
+    /// 304.
+    NotModified,
+    /// Nothing usable came.
+    Failed(FailureKind),
+}
+
+impl PollResult {
+    /// Failures are numbered from here on.
+    const FAILURES: u8 = 16;
+
+    /// The number that the store keeps.
+    pub fn code(self) -> u8 {
+        match self {
+            PollResult::Changed => 0,
+            PollResult::Damaged => 1,
+            PollResult::SameBody => 2,
+            PollResult::NotModified => 3,
+            PollResult::Failed(kind) => Self::FAILURES + place(&FailureKind::ALL, kind),
+        }
+    }
+
+    /// What has that number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => PollResult::Changed,
+            1 => PollResult::Damaged,
+            2 => PollResult::SameBody,
+            3 => PollResult::NotModified,
+            _ => {
+                let failure = code.checked_sub(Self::FAILURES)?;
+                PollResult::Failed(*FailureKind::ALL.get(usize::from(failure))?)
+            }
+        })
+    }
+
+    /// The word that lists and metrics use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PollResult::Changed => "changed",
+            PollResult::Damaged => "damaged",
+            PollResult::SameBody => "same-body",
+            PollResult::NotModified => "not-modified",
+            PollResult::Failed(kind) => kind.as_str(),
+        }
+    }
+}
+
 /// A poll as it is remembered for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PollNote {
@@ -98,9 +184,8 @@ pub struct PollNote {
     pub at: Timestamp,
     /// The status of the answer; absent where no server gave one.
     pub status: Option<u16>,
-    /// How it went, in a word: `changed`, `damaged`, `same-body`, `not-modified`, or the kind of
-    /// the failure.
-    pub result: &'static str,
+    /// How it went.
+    pub result: PollResult,
     /// Bytes of a body on the wire.
     pub received_bytes: u64,
     /// Items that the document showed.
@@ -165,6 +250,7 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// The store keeps places in this list: it grows at its end only.
     const ALL: [FailureKind; 16] = [
         FailureKind::Dns,
         FailureKind::Connect,
@@ -209,5 +295,29 @@ impl FailureKind {
     /// The kind of that word.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_store_keeps_as_a_number_is_read_back() {
+        for due_by in DueBy::ALL {
+            assert_eq!(DueBy::from_code(due_by.code()), Some(due_by));
+        }
+        let failures = FailureKind::ALL.into_iter().map(PollResult::Failed);
+        let others = [
+            PollResult::Changed,
+            PollResult::Damaged,
+            PollResult::SameBody,
+            PollResult::NotModified,
+        ];
+        for result in others.into_iter().chain(failures) {
+            assert_eq!(PollResult::from_code(result.code()), Some(result));
+        }
+        assert_eq!((PollResult::from_code(15), PollResult::from_code(200)), (None, None));
+        assert_eq!(DueBy::from_code(200), None);
     }
 }

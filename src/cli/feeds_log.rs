@@ -34,13 +34,13 @@ const COLUMNS: &[Column<PollRow>] = &[
         heading: "STATUS",
         cell: |row| row.status.map_or_else(|| "-".to_owned(), |status| status.to_string()),
     },
-    Column { heading: "RESULT", cell: |row| row.result.clone() },
+    Column { heading: "RESULT", cell: |row| row.result.to_owned() },
     Column { heading: "BYTES", cell: |row| row.bytes.to_string() },
     Column { heading: "ITEMS", cell: |row| row.items.to_string() },
     Column { heading: "NEW", cell: |row| row.new.to_string() },
     Column { heading: "MS", cell: |row| row.ms.to_string() },
     Column { heading: "NEXT", cell: |row| short_time(Some(row.next_due)) },
-    Column { heading: "REASON", cell: |row| row.reason.clone() },
+    Column { heading: "REASON", cell: |row| row.reason.to_owned() },
 ];
 
 /// Lists the last polls of a feed, newest first.

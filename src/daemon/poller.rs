@@ -21,7 +21,7 @@ use crate::feed::{self, Document, ParseError, ParsedFeed, Repairs};
 use crate::fetch::{Body, Failure, FailureKind, Fetcher, Freshness, Outcome, Request, Validators};
 use crate::item::{Item, ItemKey};
 use crate::pipeline::{self, Arrival, Batch, Ingested};
-use crate::poll::{DueBy, Hints, PollNote};
+use crate::poll::{DueBy, Hints, PollNote, PollResult};
 use crate::recognition;
 use crate::schedule::rate::Limits;
 use crate::schedule::{
@@ -429,7 +429,7 @@ impl Poller {
         batch.note = Some(PollNote {
             at: before.last_request.unwrap_or(now),
             status,
-            result: sample.result,
+            result: result(&polled),
             received_bytes,
             items: document.as_ref().map_or(0, |document| document.items),
             new_items: batch.new_items(),
@@ -518,13 +518,7 @@ fn sample(
     let fresh = batch.items.iter().filter(|stored| stored.revision == 1 && !stored.baseline);
     let published = fresh.filter_map(|stored| stored.item.published);
     Sample {
-        result: match polled {
-            Polled::Changed { .. } => "changed",
-            Polled::Damaged { .. } => "damaged",
-            Polled::SameBody(_) => "same-body",
-            Polled::NotModified(_) => "not-modified",
-            Polled::Failed(failure) => failure.kind.as_str(),
-        },
+        result: result(polled).as_str(),
         unconditional: asked
             && feed.url.host().is_some()
             && !schedule::conditions(before).is_conditional(),
@@ -533,6 +527,16 @@ fn sample(
             .filter_map(|published| Duration::try_from(now.duration_since(published)).ok())
             .collect(),
         alerted: Vec::new(),
+    }
+}
+
+fn result(polled: &Polled<'_>) -> PollResult {
+    match polled {
+        Polled::Changed { .. } => PollResult::Changed,
+        Polled::Damaged { .. } => PollResult::Damaged,
+        Polled::SameBody(_) => PollResult::SameBody,
+        Polled::NotModified(_) => PollResult::NotModified,
+        Polled::Failed(failure) => PollResult::Failed(failure.kind),
     }
 }
 

@@ -1,17 +1,25 @@
-//! The last polls of each feed, for a person who wants to know how it has been doing.
+//! The last polls of each feed, for a person who wants to know how it has been doing: a list of fixed
+//! entries in the feed's own row, newest first, so that a poll costs no further row.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::OptionalExtension as _;
 use serde::Serialize;
 
 use super::write::millis;
-use super::{Reader, StoreError, read};
-use crate::poll::PollNote;
+use super::{Reader, StoreError};
+use crate::poll::{DueBy, PollNote, PollResult};
 
 /// Polls of a feed that are kept.
-const KEPT: i64 = 30;
+const KEPT: usize = 30;
+/// Bytes of a poll.
+const LENGTH: usize = 32;
+/// Bytes of all that are kept.
+pub(super) const MOST_BYTES: i64 = (KEPT * LENGTH) as i64;
+
+/// A poll as it is stored.
+pub(super) type Entry = [u8; LENGTH];
 
 /// A poll of a feed, as the lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,91 +29,76 @@ pub struct PollRow {
     /// The status of the answer; absent where no server gave one.
     pub status: Option<u16>,
     /// How it went, in a word.
-    pub result: String,
+    pub result: &'static str,
     /// Bytes of a body on the wire.
-    pub bytes: u64,
+    pub bytes: u32,
     /// Items that the document showed.
-    pub items: u64,
-    /// How many of those were new.
-    pub new: u64,
+    pub items: u16,
+    /// How many were new, those of older pages included.
+    pub new: u16,
     /// How long it took.
-    pub ms: u64,
+    pub ms: u32,
     /// When the feed was to be asked next.
     pub next_due: Timestamp,
     /// What decided that, in a word.
-    pub reason: String,
+    pub reason: &'static str,
 }
 
-/// Keeps a poll, and drops the one that is too many.
-pub(super) fn add(
-    connection: &Connection,
-    feed: i64,
-    note: &PollNote,
-    next_due: Timestamp,
-) -> Result<(), StoreError> {
-    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let number: i64 = connection
-        .prepare_cached(
-            "INSERT INTO polls (feed, number, at, status, result, bytes, items, new, ms, next_due,
-               reason)
-             VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM polls WHERE feed = ?1), ?2, ?3,
-               ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-             RETURNING number",
-        )?
-        .query_row(
-            params![
-                feed,
-                millis(note.at),
-                note.status,
-                note.result,
-                i64::try_from(note.received_bytes).unwrap_or(i64::MAX),
-                count(note.items),
-                count(note.new_items),
-                whole_millis(note.took),
-                millis(next_due),
-                note.due_by.as_str(),
-            ],
-            |row| row.get(0),
-        )?;
-    connection
-        .prepare_cached("DELETE FROM polls WHERE feed = ?1 AND number <= ?2")?
-        .execute(params![feed, number - KEPT])?;
-    Ok(())
+/// The bytes of a poll.
+pub(super) fn entry(note: &PollNote, next_due: Timestamp) -> Entry {
+    let count = |count: usize| u16::try_from(count).unwrap_or(u16::MAX).to_le_bytes();
+    let mut entry = [0; LENGTH];
+    entry[..8].copy_from_slice(&millis(note.at).to_le_bytes());
+    entry[8..16].copy_from_slice(&millis(next_due).to_le_bytes());
+    entry[16..20].copy_from_slice(&whole_millis(note.took).to_le_bytes());
+    let bytes = u32::try_from(note.received_bytes).unwrap_or(u32::MAX);
+    entry[20..24].copy_from_slice(&bytes.to_le_bytes());
+    entry[24..26].copy_from_slice(&count(note.items));
+    entry[26..28].copy_from_slice(&count(note.new_items));
+    entry[28..30].copy_from_slice(&note.status.unwrap_or(0).to_le_bytes());
+    entry[30..].copy_from_slice(&[note.result.code(), note.due_by.code()]);
+    entry
 }
 
-fn whole_millis(took: Duration) -> i64 {
-    i64::try_from(took.as_millis()).unwrap_or(i64::MAX)
+fn whole_millis(took: Duration) -> u32 {
+    u32::try_from(took.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// Reads back what [`entry`] wrote.
+fn row(entry: &Entry) -> Option<PollRow> {
+    let time = |at: usize| {
+        let millis = i64::from_le_bytes(entry[at..at + 8].try_into().ok()?);
+        Timestamp::from_millisecond(millis).ok()
+    };
+    let long = |at: usize| Some(u32::from_le_bytes(entry[at..at + 4].try_into().ok()?));
+    let short = |at: usize| Some(u16::from_le_bytes(entry[at..at + 2].try_into().ok()?));
+    Some(PollRow {
+        time: time(0)?,
+        status: Some(short(28)?).filter(|status| *status > 0),
+        result: PollResult::from_code(entry[30])?.as_str(),
+        bytes: long(20)?,
+        items: short(24)?,
+        new: short(26)?,
+        ms: long(16)?,
+        next_due: time(8)?,
+        reason: DueBy::from_code(entry[31])?.as_str(),
+    })
 }
 
 impl Reader {
     /// The polls of a feed that are remembered, newest first; nothing when there is no such feed.
     pub fn polls(&self, feed: &str) -> Result<Option<Vec<PollRow>>, StoreError> {
-        let id: Option<i64> = self
+        let polls: Option<Option<Vec<u8>>> = self
             .connection
-            .prepare_cached("SELECT id FROM feeds WHERE name = ?1")?
+            .prepare_cached("SELECT polls FROM feeds WHERE name = ?1")?
             .query_row([feed], |row| row.get(0))
             .optional()?;
-        let Some(id) = id else { return Ok(None) };
-        let mut statement = self.connection.prepare_cached(
-            "SELECT at, status, result, bytes, items, new, ms, next_due, reason FROM polls
-             WHERE feed = ?1 ORDER BY number DESC",
-        )?;
-        let mut rows = statement.query([id])?;
-        let mut polls = Vec::new();
-        while let Some(row) = rows.next()? {
-            let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
-            polls.push(PollRow {
-                time: read::time(row, 0)?,
-                status: row.get(1)?,
-                result: row.get(2)?,
-                bytes: count(3)?,
-                items: count(4)?,
-                new: count(5)?,
-                ms: count(6)?,
-                next_due: read::time(row, 7)?,
-                reason: row.get(8)?,
-            });
+        let Some(polls) = polls.map(Option::unwrap_or_default) else { return Ok(None) };
+        let (entries, rest) = polls.as_chunks();
+        let rows: Option<Vec<PollRow>> = entries.iter().map(row).collect();
+        match rows.filter(|_| rest.is_empty()) {
+            Some(rows) => Ok(Some(rows)),
+            None => Err(StoreError::Corrupt { what: "list of polls", value: format!("{polls:?}") }),
         }
-        Ok(Some(polls))
     }
 }

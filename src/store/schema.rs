@@ -355,21 +355,8 @@ ALTER TABLE hosts ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
 ";
 
 const V15: &str = "
--- The last polls of each feed, numbered in their order.
-CREATE TABLE polls (
-  feed      INTEGER NOT NULL,
-  number    INTEGER NOT NULL,
-  at        INTEGER NOT NULL,
-  status    INTEGER,
-  result    TEXT NOT NULL,
-  bytes     INTEGER NOT NULL,
-  items     INTEGER NOT NULL,
-  new       INTEGER NOT NULL,
-  ms        INTEGER NOT NULL,
-  next_due  INTEGER NOT NULL,
-  reason    TEXT NOT NULL,
-  PRIMARY KEY (feed, number)
-) STRICT, WITHOUT ROWID;
+-- The last polls of a feed, as store::polls writes them.
+ALTER TABLE feeds ADD COLUMN polls BLOB;
 ";
 
 const V16: &str = "

@@ -68,10 +68,8 @@ pub(crate) fn batch(
     if let Some((host, state)) = &batch.host {
         self::host(connection, host, state, batch.at)?;
     }
-    if let Some(note) = &batch.note {
-        polls::add(connection, feed, note, batch.state.next_due)?;
-    }
-    feed_state(connection, &batch.feed, &batch.url, &batch.state)?;
+    let poll = batch.note.map(|note| polls::entry(&note, batch.state.next_due));
+    feed_state(connection, &batch.feed, &batch.url, &batch.state, poll.as_ref())?;
     Ok(told)
 }
 
@@ -261,12 +259,13 @@ pub(crate) fn alert(
     Ok(sequence)
 }
 
-/// Writes what is known about a feed that has that address.
+/// Writes what is known about a feed that has that address, and the poll that says so, if it was one.
 pub(crate) fn feed_state(
     connection: &Connection,
     name: &FeedName,
     url: &Url,
     state: &FeedState,
+    poll: Option<&polls::Entry>,
 ) -> Result<(), StoreError> {
     let updated = connection
         .prepare_cached(
@@ -279,8 +278,10 @@ pub(crate) fn feed_state(
                moving_polls = ?26, trust = ?27, distrusted_at = ?28, checked_at = ?29,
                last_body = ?30, lifetime_s = ?31, migrated_at = ?32, troubles = ?33,
                hint_pause_s = ?34, skip_hours = ?35, skip_days = ?36, fruitless = ?37,
-               moving_proven = ?38, identity = ?39
-             WHERE name = ?1 AND url = ?40",
+               moving_proven = ?38, identity = ?39,
+               polls = CASE WHEN ?40 IS NULL THEN polls
+                 ELSE substr(CAST(?40 || coalesce(polls, x'') AS BLOB), 1, ?41) END
+             WHERE name = ?1 AND url = ?42",
         )?
         .execute(params![
             name.as_str(),
@@ -322,6 +323,8 @@ pub(crate) fn feed_state(
             state.fruitless,
             state.moving.as_ref().map(|moving| moving.proven),
             state.identity,
+            poll,
+            polls::MOST_BYTES,
             url.as_str(),
         ])?;
     if updated == 0 {
@@ -368,7 +371,7 @@ pub(crate) fn adopt_feeds(
             if adopted.as_deref() == Some(url) || is_same_site(&before, &feed.url) {
                 fresh.baseline_at = baseline_at.and_then(|at| Timestamp::from_millisecond(at).ok());
             }
-            feed_state(connection, &feed.name, &feed.url, &fresh)?;
+            feed_state(connection, &feed.name, &feed.url, &fresh, None)?;
         }
     }
     Ok(())

@@ -185,7 +185,7 @@ fn obey(transaction: &Connection, desk: &mut Desk, command: Command) -> Answer {
             })
         }
         Command::Lease { name, url, state, reply } => within(transaction, reply, |savepoint| {
-            write::feed_state(savepoint, &name, &url, &state)
+            write::feed_state(savepoint, &name, &url, &state, None)
         }),
         Command::Adopt { config, now, reply } => within(transaction, reply, |savepoint| {
             write::adopt_feeds(savepoint, &config.feeds, now)?;
