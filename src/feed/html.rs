@@ -43,6 +43,8 @@ const INLINE: &[&str] = &[
 ];
 /// Elements whose content is no text.
 const HIDDEN: &[&str] = &["script", "style", "template", "noscript", "iframe", "svg", "head"];
+/// How much of the name of an element is looked at, in bytes.
+const LONGEST_TAG_NAME: usize = 32;
 
 /// The text of a fragment of HTML: mark-up gone, blocks as lines, entities as characters. Text
 /// that was escaped twice, as feeds often have it, is unescaped twice.
@@ -50,7 +52,7 @@ pub(super) fn to_text(html: &str) -> String {
     let html = mojibake::repaired(html);
     let stripped = strip(&html, |_| true);
     let once = unescape(&stripped);
-    if !once.contains(['&', '<']) {
+    if memchr::memchr2(b'&', b'<', once.as_bytes()).is_none() {
         return tidy(&once);
     }
     // What was escaped may be mark-up or speak of it: `Vec<u8>` is no element.
@@ -69,6 +71,7 @@ fn strip(html: &str, is_element: fn(&str) -> bool) -> Cow<'_, str> {
     let mut out = String::with_capacity(html.len());
     let mut rest = html;
     let (mut comments_end, mut sections) = (true, false);
+    let mut buffer = [0; LONGEST_TAG_NAME];
     while let Some(open) = rest.find('<') {
         out.push_str(&rest[..open]);
         rest = &rest[open..];
@@ -84,8 +87,8 @@ fn strip(html: &str, is_element: fn(&str) -> bool) -> Cow<'_, str> {
             rest = data;
             continue;
         }
-        let name = tag_name(rest);
-        if name.is_empty() || !is_element(&name) {
+        let name = tag_name(rest, &mut buffer);
+        if name.is_empty() || !is_element(name) {
             // No tag: a sign that somebody forgot to escape.
             out.push('<');
             rest = &rest[1..];
@@ -100,11 +103,11 @@ fn strip(html: &str, is_element: fn(&str) -> bool) -> Cow<'_, str> {
             break;
         };
         rest = &rest[end..];
-        if BLOCKS.contains(&name.as_str()) {
+        if BLOCKS.contains(&name) {
             out.push(BLOCK_END);
         }
-        if !closing && HIDDEN.contains(&name.as_str()) {
-            rest = after_element(rest, &name);
+        if !closing && HIDDEN.contains(&name) {
+            rest = after_element(rest, name);
         }
     }
     out.push_str(rest);
@@ -119,17 +122,21 @@ fn is_element(name: &str) -> bool {
         || name.contains(['-', ':', '!'])
 }
 
-/// The lower-case name of the tag that `rest` starts with; empty when it is none.
-fn tag_name(rest: &str) -> String {
+/// The lower-case name of the tag that `rest` starts with, in `buffer`; empty when it is none.
+fn tag_name<'b>(rest: &str, buffer: &'b mut [u8; LONGEST_TAG_NAME]) -> &'b str {
     let after = rest.strip_prefix("</").or_else(|| rest.strip_prefix('<')).unwrap_or(rest);
-    if after.starts_with('!') || after.starts_with('?') {
-        return "!".to_owned();
-    }
-    if !after.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        return String::new();
-    }
-    let name = after.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '-'));
-    name.take(32).collect::<String>().to_ascii_lowercase()
+    let after = after.as_bytes();
+    let length = match after.first() {
+        Some(b'!' | b'?') => return "!",
+        Some(first) if first.is_ascii_alphabetic() => {
+            let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-');
+            after.iter().take(LONGEST_TAG_NAME).take_while(of_name).count()
+        }
+        _ => 0,
+    };
+    buffer[..length].copy_from_slice(&after[..length]);
+    buffer[..length].make_ascii_lowercase();
+    std::str::from_utf8(&buffer[..length]).expect("it is ASCII")
 }
 
 /// Where the tag that `rest` starts with ends; a quoted attribute may hold `>`.
@@ -172,34 +179,72 @@ pub(super) fn unescape(text: &str) -> Cow<'_, str> {
 /// Lines without white space at their ends, no empty ones, single spaces within.
 fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    // Where there is no mark-up, an empty line parts paragraphs.
-    let blocks = text.split([BLOCK_END]).flat_map(|block| block.split("\n\n"));
-    for line in blocks.flat_map(|block| block.split("\r\n\r\n")) {
-        let mut first = true;
-        for word in line.split(|c: char| c.is_whitespace() || c.is_control()) {
-            if word.is_empty() {
-                continue;
-            }
-            if !out.is_empty() {
-                out.push(if first { '\n' } else { ' ' });
-            }
-            out.push_str(word);
-            first = false;
+    let is_gap = |c: char| c.is_whitespace() || c.is_control();
+    let mut rest = text;
+    loop {
+        let after = rest.trim_start_matches(is_gap);
+        if after.is_empty() {
+            return out;
+        }
+        if !out.is_empty() {
+            out.push(if ends_line(&rest[..rest.len() - after.len()]) { '\n' } else { ' ' });
+        }
+        let (words, after) = after.split_at(length_of_words(after, is_gap));
+        out.push_str(words);
+        rest = after;
+    }
+}
+
+/// Whether what stands between two words ends a line. Where there is no mark-up, an empty line
+/// parts paragraphs.
+fn ends_line(gap: &str) -> bool {
+    gap.len() > 1 && (gap.contains([BLOCK_END]) || gap.contains("\n\n") || gap.contains("\r\n\r\n"))
+}
+
+/// The length of the words that a text starts with, as far as they are parted by single spaces.
+fn length_of_words(text: &str, is_gap: impl Fn(char) -> bool) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    loop {
+        match bytes[at..] {
+            [b'!'..=b'~', ..] => at += 1,
+            [b' ', b'!'..=b'~', ..] => at += 2,
+            [0x80..=0xff, ..] => match text[at..].chars().next() {
+                Some(character) if !is_gap(character) => at += character.len_utf8(),
+                _ => return at,
+            },
+            _ => return at,
         }
     }
-    out
 }
 
 /// A headline: its text on one line.
 pub(super) fn to_line(html: &str) -> String {
-    to_text(html).replace('\n', " ")
+    let text = to_text(html);
+    if text.contains('\n') { text.replace('\n', " ") } else { text }
 }
 
 /// Whether no text is left of a fragment of HTML.
 pub(super) fn is_blank(html: &str) -> bool {
     let html = html.trim();
     // Most texts show it by their first letter.
-    html.is_empty() || (html.starts_with(['<', '&']) && to_text(html).is_empty())
+    html.is_empty()
+        || (html.starts_with(['<', '&']) && !shows_text(html) && to_text(html).is_empty())
+}
+
+/// Whether a letter or digit that nothing takes away follows the tags that a text starts with.
+fn shows_text(html: &str) -> bool {
+    let mut buffer = [0; LONGEST_TAG_NAME];
+    let mut rest = html;
+    while rest.starts_with('<') {
+        let name = tag_name(rest, &mut buffer);
+        if name.is_empty() || name == "!" || HIDDEN.contains(&name) {
+            return false;
+        }
+        let Some(end) = tag_end(rest) else { return false };
+        rest = rest[end..].trim_start();
+    }
+    rest.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
@@ -219,6 +264,7 @@ mod tests {
         );
         check("Xi\nJinping went\n\nNext", "Xi Jinping went\nNext");
         check("one<br>two", "one\ntwo");
+        check("one\r\n\r\ntwo\u{85}\u{3000}三 \u{7f} four  5 \u{e9} \n", "one\ntwo 三 four 5 é");
     }
 
     #[track_caller]
@@ -259,13 +305,34 @@ mod tests {
     }
 
     #[test]
+    fn a_fragment_is_blank_when_no_text_is_left_of_it() {
+        for (html, blank) in [
+            ("", true),
+            (" <p>\n<br/></p> ", true),
+            ("<p><b>1</b>", false),
+            ("<p> Wang", false),
+            ("<script>a</script>", true),
+            ("<p><!-- a --></p>", true),
+            ("&nbsp;", true),
+            ("&lt;p&gt;", true),
+            ("<p title=\"a > b\"></p>", true),
+            ("<a b", false),
+        ] {
+            assert_eq!(is_blank(html), blank, "{html}");
+            assert_eq!(is_blank(html), to_text(html).is_empty(), "{html}");
+        }
+    }
+
+    #[test]
     fn hostile_text_takes_linear_time() {
         for text in [
             "<a \"".repeat(200_000),
             "<".repeat(500_000),
             "<script>".repeat(100_000),
             "<!--".repeat(500_000),
+            "<b>".repeat(500_000),
         ] {
+            is_blank(&text);
             to_text(&text);
         }
     }
