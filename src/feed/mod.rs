@@ -20,7 +20,7 @@ use url::Url;
 pub use self::links::{FeedLink, links};
 use self::parser::Parser;
 pub use self::repair::Repairs;
-use self::repair::{Aside, Head, MOST_ITEMS};
+use self::repair::{Aside, Head, MOST_ITEMS, Written};
 use crate::item::{Item, ItemKey, ItemSource};
 use crate::poll::Hints;
 
@@ -158,15 +158,16 @@ pub fn parse(document: &Document<'_>) -> Result<ParsedFeed, ParseError> {
     let feed = info(head, &repaired.head, repaired.format, decoded.encoding);
     let found = repaired.entries.len();
     let mut items = Vec::with_capacity(found);
-    let mut unidentified = false;
-    for (at, entry) in repaired.entries.into_iter().enumerate() {
-        let (xml, aside) = entry.into_atom();
-        let parsed = parser.parse(&xml).map(|feed| feed.entries.into_iter().next());
-        if let Ok(Some(entry)) = parsed {
-            items.push(item(entry, aside, feed.lang.as_deref()));
-            unidentified = repaired.unidentified && at + 1 == found;
+    let mut entries = repaired.entries.into_iter();
+    let mut last_is_read = false;
+    while entries.len() > 0 {
+        let written = Written::of(&mut entries);
+        for (entry, aside) in parser.entries(&written).into_iter().zip(written.asides) {
+            last_is_read = entry.is_some();
+            items.extend(entry.map(|entry| item(entry, aside, feed.lang.as_deref())));
         }
     }
+    let unidentified = repaired.unidentified && last_is_read;
     if items.len() < found {
         warnings.push(format!("{} of {found} items could be read", items.len()));
     }

@@ -35,6 +35,28 @@ fn check_titles(text: &str, titles: &[&str]) {
 }
 
 #[test]
+fn what_ends_a_section_of_xml_stands_in_a_text_like_any_other_signs() {
+    let item = "<item><title>a ]]&gt; &amp;amp; b]]&gt;</title><description>]]&gt;&lt;p&gt;c</description></item>";
+    let feed = read(&rss(item));
+    assert_eq!((&*feed.items[0].title, &*feed.items[0].summary), ("a ]]> & b]]>", "]]>\nc"));
+}
+
+#[test]
+fn many_items_are_as_each_of_them_alone() {
+    let item = |n: usize| {
+        let text = "&lt;p&gt;Talks &amp;amp; treaties.&lt;/p&gt;".repeat(60);
+        format!(
+            "<item><title>Number {n}</title><guid>{n}</guid><description>{text}</description></item>"
+        )
+    };
+    let feed = read(&rss(&(0..100).map(item).collect::<String>()));
+    assert_eq!(feed.items.len(), 100);
+    for (n, read_together) in feed.items.iter().enumerate() {
+        assert_eq!(read_together, &read(&rss(&item(n))).items[0]);
+    }
+}
+
+#[test]
 fn an_item_of_rss_is_read_in_full() {
     let feed = read(&rss(
         "<item><title>Wang Yi &amp; Lavrov</title><link>https://e.org/1</link><guid isPermaLink=\"false\"> g1 </guid>\

@@ -4,6 +4,8 @@
 
 mod fields;
 
+use std::borrow::Cow;
+
 use url::Url;
 
 use super::entry::Entry;
@@ -81,9 +83,9 @@ enum Coding {
 
 /// An element that is open.
 #[derive(Debug)]
-struct Open {
+struct Open<'t> {
     /// The name as written, lower case.
-    name: String,
+    name: Cow<'t, str>,
     role: Role,
     text: String,
     coding: Coding,
@@ -98,7 +100,7 @@ struct Reader<'t> {
     tokens: Tokens<'t>,
     dates: date::Reader,
     out: Repaired,
-    open: Vec<Open>,
+    open: Vec<Open<'t>>,
     scope: Scope,
     /// The item that is open.
     item: Option<Entry>,
@@ -164,7 +166,7 @@ impl<'t> Reader<'t> {
     }
 
     fn start(&mut self, tag: &Tag<'t>) {
-        let name = tag.name.to_ascii_lowercase();
+        let name = lower_case(tag.name);
         let before = self.scope.enter(tag);
         let (vocabulary, local) = self.scope.resolve(&name, &mut self.out.repairs);
         let is_item = matches!(local, "item" | "entry");
@@ -303,7 +305,7 @@ impl<'t> Reader<'t> {
     }
 
     fn end(&mut self, name: &str, written: &str) {
-        let name = name.to_ascii_lowercase();
+        let name = lower_case(name);
         if let Some(open) = self.open.last_mut().filter(|open| open.role.is_text())
             && open.name == name
         {
@@ -345,7 +347,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn close(&mut self, mut open: Open) {
+    fn close(&mut self, mut open: Open<'t>) {
         if open.coding == Coding::Base64
             && let Some(bytes) = base64::decode(&open.text)
         {
@@ -371,7 +373,7 @@ impl<'t> Reader<'t> {
                 }
             }
             Role::Field(field, rank) if self.item.is_some() => {
-                self.field_of_item(field, rank, &open.text, open.permalink);
+                self.field_of_item(field, rank, open.text, open.permalink);
             }
             Role::Field(field, _) => self.field_of_feed(field, &open.text),
             _ => {}
@@ -382,7 +384,7 @@ impl<'t> Reader<'t> {
 
 /// Whether a tag inside a text shows that the text was never closed: an item, or a field of one
 /// after what is short by nature.
-fn ends_text(open: &Open, vocabulary: Vocabulary, local: &str) -> bool {
+fn ends_text(open: &Open<'_>, vocabulary: Vocabulary, local: &str) -> bool {
     if !matches!(vocabulary, Vocabulary::Feed | Vocabulary::Atom) || open.coding == Coding::Inline {
         return false;
     }
@@ -402,6 +404,14 @@ fn ends_text(open: &Open, vocabulary: Vocabulary, local: &str) -> bool {
             | Field::SkipDays
     );
     short && vocabulary::field(vocabulary, local).is_some_and(|(field, _)| field != inside)
+}
+
+fn lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        name.to_ascii_lowercase().into()
+    } else {
+        name.into()
+    }
 }
 
 /// Elements that hold nothing, and whose end tag is often left out.

@@ -1,16 +1,19 @@
 //! An item as an entry of Atom: what several elements offer for one field, and which of them is
 //! taken.
 
-use std::fmt::Write as _;
+use std::ops::Range;
 
 use url::Url;
 
 use super::Repairs;
+use super::markup::allowed;
 use crate::feed::hints::Collector;
 use crate::feed::{LONGEST_LINK, LONGEST_NAME, LONGEST_TITLE, MOST_NAMES, date, html, language};
 
 /// The longest title, name and address that is looked at, in bytes, mark-up and all.
 const LONGEST_MARKUP: usize = 8 * LONGEST_TITLE;
+/// A document of entries that is as long as this gets no more of them.
+const ENOUGH_TO_READ: usize = 64 << 10;
 
 /// The best of what several elements offer for one field: the lowest rank, of equal ones the first.
 #[derive(Debug, Clone)]
@@ -82,10 +85,12 @@ impl Head {
 
     /// A feed of Atom without entries.
     pub(in crate::feed) fn to_atom(&self) -> String {
-        let mut out = Xml::open("feed");
+        let mut out = Xml::default();
+        out.start("feed", "");
         out.html("title", self.title.get());
         out.link(self.link.get());
-        out.close("feed")
+        out.end("feed");
+        out.0
     }
 }
 
@@ -98,6 +103,33 @@ pub(in crate::feed) struct Aside {
     /// The publisher of an item that this feed took from elsewhere, as HTML.
     pub(in crate::feed) source_title: Option<String>,
     pub(in crate::feed) source_url: Option<String>,
+}
+
+/// Entries as one document to read, and what is beside each.
+#[derive(Debug)]
+pub(in crate::feed) struct Written {
+    pub(in crate::feed) xml: String,
+    /// Where each entry stands in it.
+    pub(in crate::feed) places: Vec<Range<usize>>,
+    pub(in crate::feed) asides: Vec<Aside>,
+}
+
+impl Written {
+    /// Writes as many entries as make a document of some length.
+    pub(in crate::feed) fn of(entries: &mut impl Iterator<Item = Entry>) -> Self {
+        let (mut places, mut asides) = (Vec::new(), Vec::new());
+        let mut xml = Xml(String::with_capacity(ENOUGH_TO_READ));
+        xml.start("feed", "");
+        while xml.0.len() < ENOUGH_TO_READ
+            && let Some(entry) = entries.next()
+        {
+            let start = xml.0.len();
+            asides.push(entry.write(&mut xml));
+            places.push(start..xml.0.len());
+        }
+        xml.end("feed");
+        Self { xml: xml.0, places, asides }
+    }
 }
 
 /// An item in the making. Texts are HTML.
@@ -125,11 +157,11 @@ impl Entry {
         offer_text(&mut self.title, rank, cut_ref(html, LONGEST_MARKUP));
     }
 
-    pub(super) fn offer_summary(&mut self, rank: u8, html: &str) {
+    pub(super) fn offer_summary(&mut self, rank: u8, html: String) {
         offer_text(&mut self.summary, rank, html);
     }
 
-    pub(super) fn offer_content(&mut self, rank: u8, html: &str) {
+    pub(super) fn offer_content(&mut self, rank: u8, html: String) {
         offer_text(&mut self.content, rank, html);
     }
 
@@ -224,9 +256,9 @@ impl Entry {
         repairs.add("unreadable-date", self.unreadable_dates);
     }
 
-    /// The entry as a document of its own, and what is beside it.
-    pub(in crate::feed) fn into_atom(mut self) -> (String, Aside) {
-        let mut out = Xml::open("entry");
+    /// Writes the entry, and returns what is beside it.
+    fn write(mut self, out: &mut Xml) -> Aside {
+        out.start("entry", "");
         out.text("id", self.id.get());
         out.html("title", self.title.get());
         out.link(self.link.get().map(|(link, _)| link));
@@ -239,25 +271,23 @@ impl Entry {
             out.end("author");
         }
         for tag in &self.tags {
-            out.0.push_str("<category term=\"");
-            out.escape(tag);
-            out.0.push_str("\"/>");
+            out.attribute("<category term=\"", tag);
         }
         out.html("summary", self.summary.get());
         out.html("content", self.content.get());
-        let aside = Aside {
+        out.end("entry");
+        Aside {
             raw_date: self.raw_date.take().unwrap_or_default(),
             lang: self.lang.take(),
             source_title: self.source_title.take(),
             source_url: self.source_url.take(),
-        };
-        (out.close("entry"), aside)
+        }
     }
 }
 
-fn offer_text(field: &mut Best<String>, rank: u8, html: &str) {
-    if !html::is_blank(html) {
-        field.offer(rank, html.to_owned());
+fn offer_text(field: &mut Best<String>, rank: u8, html: impl AsRef<str> + Into<String>) {
+    if !html::is_blank(html.as_ref()) {
+        field.offer(rank, html.into());
     }
 }
 
@@ -296,25 +326,21 @@ fn cut_ref(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }
 
-/// Well-formed XML in the making.
+/// Well-formed XML in the making. Names without a namespace are Atom's to the parser.
+#[derive(Debug, Default)]
 struct Xml(String);
 
 impl Xml {
-    fn open(root: &str) -> Self {
-        Self(format!("<{root} xmlns=\"http://www.w3.org/2005/Atom\">"))
-    }
-
-    fn close(mut self, root: &str) -> String {
-        self.end(root);
-        self.0
-    }
-
     fn start(&mut self, name: &str, attributes: &str) {
-        let _ = write!(self.0, "<{name}{attributes}>");
+        self.push(&["<", name, attributes, ">"]);
     }
 
     fn end(&mut self, name: &str) {
-        let _ = write!(self.0, "</{name}>");
+        self.push(&["</", name, ">"]);
+    }
+
+    fn push(&mut self, parts: &[&str]) {
+        parts.iter().for_each(|part| self.0.push_str(part));
     }
 
     fn text(&mut self, name: &str, text: Option<&String>) {
@@ -328,43 +354,55 @@ impl Xml {
     fn element(&mut self, name: &str, attributes: &str, text: Option<&String>) {
         if let Some(text) = text {
             self.start(name, attributes);
-            self.escape(text);
+            self.content(text);
             self.end(name);
         }
     }
 
     fn link(&mut self, href: Option<&String>) {
         if let Some(href) = href {
-            self.0.push_str("<link href=\"");
-            self.escape(href);
-            self.0.push_str("\"/>");
+            self.attribute("<link href=\"", href);
         }
     }
 
-    /// Adds a text, without the characters that XML does not allow (XML 1.0 section 2.2).
-    fn escape(&mut self, text: &str) {
-        let mut rest = text;
-        while let Some(at) = rest.find(needs_escape) {
-            let mut after = rest[at..].chars();
-            self.0.push_str(&rest[..at]);
-            self.0.push_str(match after.next() {
-                Some('&') => "&amp;",
-                Some('<') => "&lt;",
-                Some('>') => "&gt;",
-                Some('"') => "&quot;",
-                _ => "",
-            });
-            rest = after.as_str();
+    /// Adds an empty element that has but one attribute.
+    fn attribute(&mut self, start: &str, value: &str) {
+        self.0.push_str(start);
+        for piece in allowed(value) {
+            let mut rest = piece;
+            while let Some(at) = rest.find(['&', '<', '>', '"']) {
+                let (before, after) = rest.split_at(at);
+                let escaped = match after.as_bytes()[0] {
+                    b'&' => "&amp;",
+                    b'<' => "&lt;",
+                    b'>' => "&gt;",
+                    _ => "&quot;",
+                };
+                self.push(&[before, escaped]);
+                rest = &after[1..];
+            }
+            self.0.push_str(rest);
         }
-        self.0.push_str(rest);
+        self.0.push_str("\"/>");
     }
-}
 
-/// Whether a character cannot stand in XML as it is, or at all.
-fn needs_escape(character: char) -> bool {
-    match character {
-        '&' | '<' | '>' | '"' | '\u{fffe}' | '\u{ffff}' => true,
-        '\n' | '\r' | '\t' => false,
-        other => other < ' ',
+    /// Adds a text. One with signs of mark-up in it becomes a section: for the parser each escaped
+    /// sign is work of its own.
+    fn content(&mut self, text: &str) {
+        let plain = memchr::memchr3(b'&', b'<', b'>', text.as_bytes()).is_none();
+        for piece in allowed(text) {
+            if plain {
+                self.0.push_str(piece);
+                continue;
+            }
+            self.0.push_str("<![CDATA[");
+            let mut rest = piece;
+            while let Some(end) = rest.find("]]>") {
+                // Both brackets in this section, the sign in the next.
+                self.push(&[&rest[..end + 2], "]]><![CDATA["]);
+                rest = &rest[end + 2..];
+            }
+            self.push(&[rest, "]]>"]);
+        }
     }
 }

@@ -298,25 +298,67 @@ fn attribute_value(text: &str) -> (&str, &str) {
 /// Adds a text to `out`: entities as the characters that they mean, and nothing that XML does not
 /// allow (XML 1.0 section 2.2).
 pub(super) fn push_text(out: &mut String, text: &str, repairs: &mut Repairs) {
+    let sound = is_sound(text);
+    out.reserve(text.len());
+    let push = |out: &mut String, piece: &str, repairs: &mut Repairs| match sound {
+        true => out.push_str(piece),
+        false => push_data(out, piece, repairs),
+    };
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'&', rest.as_bytes()) {
-        push_data(out, &rest[..at], repairs);
+        push(out, &rest[..at], repairs);
         let length = push_entity(out, &rest[at..], repairs);
         rest = &rest[at + length..];
     }
-    push_data(out, rest, repairs);
+    push(out, rest, repairs);
 }
 
 /// Adds a text in which nothing is an entity to `out`.
 pub(super) fn push_data(out: &mut String, text: &str, repairs: &mut Repairs) {
-    let allowed = |c: char| c >= ' ' || matches!(c, '\n' | '\r' | '\t');
-    let mut rest = text;
-    while let Some(at) = rest.find(|c: char| !allowed(c) || matches!(c, '\u{fffe}' | '\u{ffff}')) {
-        repairs.count("control-character");
-        out.push_str(&rest[..at]);
-        rest = &rest[at + rest[at..].chars().next().map_or(0, char::len_utf8)..];
+    for (number, piece) in allowed(text).enumerate() {
+        repairs.add("control-character", usize::from(number > 0));
+        out.push_str(piece);
     }
-    out.push_str(rest);
+}
+
+/// What stands between the characters of a text that XML does not allow (XML 1.0 section 2.2):
+/// mostly the whole text, as one piece.
+pub(super) fn allowed(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    let without_controls = std::iter::from_fn(move || {
+        let text = rest.take()?;
+        let Some(at) = control(text.as_bytes()) else { return Some(text) };
+        rest = Some(&text[at + 1..]);
+        Some(&text[..at])
+    });
+    without_controls.flat_map(without_noncharacters)
+}
+
+/// Where the first control character stands; what has none is looked at many bytes at a time.
+fn control(text: &[u8]) -> Option<usize> {
+    const WIDTH: usize = 64;
+    let is = |byte: &u8| *byte < b' ' && !matches!(byte, b'\n' | b'\r' | b'\t');
+    let has = |chunk: &&[u8]| chunk.iter().fold(false, |any, byte| any | is(byte));
+    let (number, chunk) = text.chunks(WIDTH).enumerate().find(|(_, chunk)| has(chunk))?;
+    chunk.iter().position(is).map(|at| number * WIDTH + at)
+}
+
+/// Whether XML allows every character of a text.
+fn is_sound(text: &str) -> bool {
+    control(text.as_bytes()).is_none() && without_noncharacters(text).nth(1).is_none()
+}
+
+/// What stands between the characters U+FFFE and U+FFFF of a text.
+fn without_noncharacters(text: &str) -> impl Iterator<Item = &str> {
+    let bytes = text.as_bytes();
+    let mut starts = memchr::memchr_iter(0xef, bytes);
+    let mut from = Some(0);
+    std::iter::from_fn(move || {
+        let start = from.take()?;
+        let end = starts.find(|at| matches!(bytes[at + 1..], [0xbf, 0xbe | 0xbf, ..]));
+        from = end.map(|end| end + 3);
+        Some(&text[start..end.unwrap_or(text.len())])
+    })
 }
 
 /// Adds the character of the entity that `text` starts with; returns the entity's length.
@@ -381,6 +423,21 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+
+    #[track_caller]
+    fn check_allowed(text: &str, pieces: &[&str]) {
+        assert_eq!(allowed(text).collect::<Vec<_>>(), pieces, "{text:?}");
+        assert_eq!(is_sound(text), pieces.len() == 1, "{text:?}");
+    }
+
+    #[test]
+    fn what_xml_does_not_allow_parts_a_text() {
+        check_allowed("", &[""]);
+        check_allowed("a\tb\r\n\u{7f}，王\u{fffd}", &["a\tb\r\n\u{7f}，王\u{fffd}"]);
+        check_allowed("a\u{1}b\u{fffe}\u{ffff}c", &["a", "b", "", "c"]);
+        let long = "王毅 and Lavrov, again. ".repeat(20);
+        check_allowed(&format!("{long}\0{long}\u{ffff}"), &[&long, &long, ""]);
+    }
 
     #[test]
     fn what_stands_far_ahead_is_looked_for_once() {

@@ -1,7 +1,8 @@
 //! From a document as it is to entries that a strict parser reads as they are meant.
 //!
 //! Every dialect is brought to one: each item becomes an entry of Atom 1.0, well-formed and by itself,
-//! so that what is wrong with one item stays with it. Three steps, each with repairs of its own:
+//! so that what is wrong with one item stays with it. Entries are read several at a time, and one by
+//! one where that fails. Three steps, each with repairs of its own:
 //! [`markup`] finds tags and texts whatever is wrong with them, [`elements`] finds what stands in
 //! which item, and [`entry`] chooses where several elements say the same and writes the entry. What
 //! Atom has no place for, or the parser does not tell, goes beside it as an [`Aside`].
@@ -19,7 +20,7 @@ use std::fmt;
 
 use url::Url;
 
-pub(super) use self::entry::{Aside, Entry, Head};
+pub(super) use self::entry::{Aside, Entry, Head, Written};
 use super::date;
 
 /// Items of one document, at most.

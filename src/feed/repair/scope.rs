@@ -53,8 +53,8 @@ impl Scope {
             languages: self.languages.len(),
         };
         for (key, value) in tag.attributes() {
-            let key = key.to_ascii_lowercase();
-            if let Some(prefix) = key.strip_prefix("xmlns") {
+            if key.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("xmlns")) {
+                let prefix = &key[5..].to_ascii_lowercase();
                 let vocabulary = match prefix.strip_prefix(':') {
                     Some(prefix) => vocabulary::of_namespace(value)
                         .unwrap_or_else(|| vocabulary::of_prefix(prefix)),
@@ -65,13 +65,13 @@ impl Scope {
                     None => continue,
                 };
                 self.declare(prefix.trim_start_matches(':'), vocabulary);
-            } else if key == "xml:base" && value.len() <= LONGEST_LINK {
+            } else if key.eq_ignore_ascii_case("xml:base") && value.len() <= LONGEST_LINK {
                 if let Ok(base) = Url::parse(&absolute(value, self.base()))
                     && base.as_str().len() <= LONGEST_LINK
                 {
                     self.bases.push(base);
                 }
-            } else if key == "xml:lang" && language(value).is_some() {
+            } else if key.eq_ignore_ascii_case("xml:lang") && language(value).is_some() {
                 self.languages.push(value.to_owned());
             }
         }

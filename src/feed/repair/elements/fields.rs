@@ -8,7 +8,7 @@ use crate::feed::{html, language};
 
 impl<'t> Reader<'t> {
     /// Notes what the start tag of an element says.
-    pub(super) fn note(&mut self, tag: &Tag<'t>, open: &mut Open) {
+    pub(super) fn note(&mut self, tag: &Tag<'t>, open: &mut Open<'_>) {
         match open.role {
             Role::Item => {
                 let mut item = Entry::default();
@@ -92,13 +92,14 @@ impl<'t> Reader<'t> {
         }
     }
 
-    pub(super) fn field_of_item(&mut self, field: Field, rank: u8, text: &str, permalink: bool) {
+    pub(super) fn field_of_item(&mut self, field: Field, rank: u8, html: String, permalink: bool) {
         let base = self.scope.base();
         let Some(item) = &mut self.item else { return };
+        let text = html.as_str();
         match field {
             Field::Title => item.offer_title(rank, text),
-            Field::Summary => item.offer_summary(rank, text),
-            Field::Content => item.offer_content(rank, text),
+            Field::Summary => item.offer_summary(rank, html),
+            Field::Content => item.offer_content(rank, html),
             Field::Link => item.offer_link(rank, &plain(text), base),
             Field::Id => {
                 item.offer_id(rank, &plain(text), permalink);
