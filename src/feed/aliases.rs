@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use url::Url;
 
+use super::address;
 use super::identity::untracked;
 use crate::item::{Alias, Item, ItemKey, Proof};
 use crate::text;
@@ -45,6 +46,11 @@ pub(super) fn drop_shared(items: &mut [Item]) {
 /// An address without scheme, `www.`, fragment, tracking and the slash at its end; none for the
 /// front page of a site, which is no item's own.
 fn address(text: &str) -> Option<String> {
+    if let Some((host, path)) = address::plain(text.trim()) {
+        let path = path.trim_end_matches('/');
+        let host = host.strip_prefix("www.").unwrap_or(host);
+        return (!path.is_empty()).then(|| [host, path].concat());
+    }
     let url = untracked(Url::parse(text.trim()).ok()?);
     let host = url.host_str()?;
     let host = host.strip_prefix("www.").unwrap_or(host);

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use url::Url;
 
-use super::aliases;
+use super::{address, aliases};
 use crate::item::{Item, ItemKey};
 
 /// Guids that identify nothing.
@@ -33,39 +33,48 @@ pub(super) fn assign(items: Vec<(Item, String)>) -> Vec<Item> {
     let ids: Vec<Option<String>> = items.iter().map(|(item, _)| identifying(item)).collect();
     let links: Vec<Option<String>> =
         items.iter().map(|(item, _)| item.link.as_deref().map(canonical)).collect();
-    let count = |values: &[Option<String>]| {
-        let mut counts: HashMap<String, usize> = HashMap::new();
-        for value in values.iter().flatten() {
-            *counts.entry(value.clone()).or_default() += 1;
-        }
-        counts
-    };
-    let (id_counts, link_counts) = (count(&ids), count(&links));
-    let mut seen: HashMap<ItemKey, ItemKey> = HashMap::new();
+    let (id_counts, link_counts) = (counts(&ids), counts(&links));
+    let mut seen: HashMap<ItemKey, usize> = HashMap::new();
     let mut out = Vec::with_capacity(items.len());
-    for ((mut item, raw_date), (id, link)) in items.into_iter().zip(ids.into_iter().zip(links)) {
+    for ((mut item, raw_date), (id, link)) in items.into_iter().zip(ids.iter().zip(&links)) {
         let title = item.title.as_str();
-        item.key = match (&id, &link) {
-            (Some(id), _) if id_counts[id] == 1 => ItemKey::of("guid", &[id]),
+        item.key = match (id, link) {
+            (Some(id), _) if id_counts[id.as_str()] == 1 => ItemKey::of("guid", &[id]),
             (Some(id), Some(link)) => ItemKey::of("guid+link", &[id, link]),
             (Some(id), None) => ItemKey::of("guid+title", &[id, title]),
-            (None, Some(link)) if link_counts[link] == 1 => ItemKey::of("link", &[link]),
+            (None, Some(link)) if link_counts[link.as_str()] == 1 => ItemKey::of("link", &[link]),
             (None, Some(link)) => ItemKey::of("link+title+date", &[link, title, &raw_date]),
             (None, None) if !title.is_empty() => ItemKey::of("title+date", &[title, &raw_date]),
             (None, None) => ItemKey::of("text", &[&item.summary, &item.content, &raw_date]),
         };
         // Two items with one guid and one link are told apart by what they say; where that is the
         // same too, they are one item that stands twice, and have one key.
-        let said = [item.title.as_str(), &item.summary, &item.content];
-        let said = ItemKey::of("said", &said);
-        if *seen.entry(item.key).or_insert(said) != said {
-            item.key = ItemKey::of("twin", &[&item.key.to_string(), &said.to_string()]);
+        let first = *seen.entry(item.key).or_insert(out.len());
+        if let Some(first) = out.get(first)
+            && said(first) != said(&item)
+        {
+            let said = said(&item).to_string();
+            item.key = ItemKey::of("twin", &[&item.key.to_string(), &said]);
         }
         item.aliases = aliases::of(&item, &raw_date);
         out.push(item);
     }
     aliases::drop_shared(&mut out);
     out
+}
+
+/// How often each value is there.
+fn counts(values: &[Option<String>]) -> HashMap<&str, usize> {
+    let mut counts = HashMap::new();
+    for value in values.iter().flatten() {
+        *counts.entry(value.as_str()).or_default() += 1;
+    }
+    counts
+}
+
+/// A digest of what an item says.
+fn said(item: &Item) -> ItemKey {
+    ItemKey::of("said", &[&item.title, &item.summary, &item.content])
 }
 
 fn identifying(item: &Item) -> Option<String> {
@@ -75,6 +84,9 @@ fn identifying(item: &Item) -> Option<String> {
 
 /// A link without what changes although the page does not. For comparison only.
 fn canonical(link: &str) -> String {
+    if address::plain(link).is_some() {
+        return link.to_owned();
+    }
     Url::parse(link).map_or_else(|_| link.trim().to_owned(), |url| untracked(url).to_string())
 }
 

@@ -1,5 +1,6 @@
 //! From bytes to items: what a feed document says, however badly it says it.
 
+mod address;
 mod aliases;
 mod author;
 pub(crate) mod charset;

@@ -169,6 +169,9 @@ fn classify(original: char, folded: char) -> Class {
 
 /// The form in which a whole text is compared: that of [`super::Tokens`], marks and all left out.
 pub(crate) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     let mut form = String::with_capacity(text.len());
     for character in text.nfkc() {
         match folded(character) {
@@ -241,6 +244,15 @@ mod tests {
             assert!(holds(text, &fold(searched)), "{text} {searched}");
         }
         assert!(!holds("Lavrov", &fold("Лавров")));
+    }
+
+    #[test]
+    fn ascii_folds_to_its_small_letters() {
+        for byte in 0..128_u8 {
+            let mut form = String::new();
+            fold_into(byte.into(), &mut form);
+            assert_eq!(form, fold(char::from(byte).encode_utf8(&mut [0; 4])));
+        }
     }
 
     #[test]

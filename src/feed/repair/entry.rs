@@ -7,6 +7,7 @@ use url::Url;
 
 use super::Repairs;
 use super::markup::allowed;
+use crate::feed::address;
 use crate::feed::hints::Collector;
 use crate::feed::{LONGEST_LINK, LONGEST_NAME, LONGEST_TITLE, MOST_NAMES, date, html, language};
 
@@ -307,6 +308,9 @@ fn is_web_address(text: &str) -> bool {
 /// A link as browsers take it: without the ends of lines in it, spaces escaped, read against the
 /// address that it is relative to. One that starts with `www.` only lacks its scheme.
 pub(super) fn absolute(link: &str, base: Option<&Url>) -> String {
+    if address::plain(link.trim()).is_some() {
+        return link.trim().to_owned();
+    }
     let mut link = link.trim().replace(['\t', '\n', '\r'], "").replace(' ', "%20");
     if link.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("www.")) {
         link.insert_str(0, "http://");
