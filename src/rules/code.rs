@@ -40,6 +40,8 @@ pub(crate) enum Op {
         first: u32,
         count: u32,
         gate: GateId,
+        /// All its parts are atoms: those of the gate, where there is one.
+        flat: bool,
     },
     And {
         first: u32,
@@ -160,10 +162,30 @@ impl Gates {
         if gate == NONE {
             return true;
         }
+        self.bits(gate).iter().any(|(place, bits)| present[*place as usize] & bits != 0)
+    }
+
+    /// Those of a gate's atoms that are in an item with these.
+    pub(crate) fn present<'g>(
+        &'g self,
+        gate: GateId,
+        present: &'g [u64],
+    ) -> impl Iterator<Item = AtomId> + 'g {
+        self.bits(gate).iter().flat_map(|(place, bits)| {
+            let mut left = present[*place as usize] & bits;
+            std::iter::from_fn(move || {
+                let bit = left.trailing_zeros();
+                // Takes the lowest bit away.
+                left &= left.checked_sub(1)?;
+                Some(*place * 64 + bit)
+            })
+        })
+    }
+
+    fn bits(&self, gate: GateId) -> &[(u32, u64)] {
         let gate = gate as usize;
         let start = if gate == 0 { 0 } else { self.ends[gate - 1] };
-        let bits = &self.bits[start as usize..self.ends[gate] as usize];
-        bits.iter().any(|(place, bits)| present[*place as usize] & bits != 0)
+        &self.bits[start as usize..self.ends[gate] as usize]
     }
 }
 
@@ -207,6 +229,8 @@ pub(crate) struct Code {
     /// Hanja of Korean headlines (北, 美中): they count only as a whole run of Han characters in a
     /// field that holds Hangul, else 北 would stand in 北京.
     pub(crate) hanja: FxHashSet<AtomId>,
+    /// The atoms of either kind, as bits: most are of none.
+    pub(crate) checked: Vec<u64>,
     /// How each atom is written, for evidence.
     pub(crate) labels: Vec<Arc<str>>,
     pub(crate) ops: Vec<Op>,

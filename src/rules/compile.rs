@@ -238,7 +238,7 @@ impl<'d> Compiler<'d> {
     fn macros(&mut self) {
         let order = self.macro_order();
         // What stands in a circle matches nothing; the circle is reported.
-        let nothing = self.op(Op::Or { first: 0, count: 0, gate: NONE });
+        let nothing = self.op(Op::Or { first: 0, count: 0, gate: NONE, flat: false });
         self.in_circle = vec![true; self.definitions.macros.len()];
         for definition in &self.definitions.macros {
             let term = format!("${}", definition.id.text).into();
@@ -335,7 +335,7 @@ impl<'d> Compiler<'d> {
         if let Some(message) = too_much {
             let problem = query.source.error(query.node.at.clone(), message);
             self.report(problem.with_hint("let macros use fewer macros"));
-            return self.op(Op::Or { first: 0, count: 0, gate: NONE });
+            return self.op(Op::Or { first: 0, count: 0, gate: NONE, flat: false });
         }
         if !matches!(literal, Some(Company::OfMany)) {
             self.check_macros(&query.node, &query.source, false, false);
@@ -441,7 +441,8 @@ impl<'d> Compiler<'d> {
         let op = match &node.kind {
             NodeKind::Or(nodes) => {
                 let (first, count) = self.parts(nodes, source, literal);
-                Op::Or { first, count, gate: NONE }
+                let flat = self.code.list(first, count).iter().all(|part| part & ATOM != 0);
+                Op::Or { first, count, gate: NONE, flat }
             }
             NodeKind::And(nodes) => {
                 let (first, count) = self.parts(nodes, source, literal);
@@ -476,13 +477,13 @@ impl<'d> Compiler<'d> {
                 },
                 None => {
                     self.unknown(source, node.at.clone(), "entity", name);
-                    Op::Or { first: 0, count: 0, gate: NONE }
+                    Op::Or { first: 0, count: 0, gate: NONE, flat: false }
                 }
             },
             NodeKind::Macro(name) => match self.macro_ids.get(name.as_str()) {
                 Some(id) => {
                     if self.in_circle[*id as usize] {
-                        Op::Or { first: 0, count: 0, gate: NONE }
+                        Op::Or { first: 0, count: 0, gate: NONE, flat: false }
                     } else if literal.is_some() {
                         Op::Macro(self.literal_macro(*id))
                     } else {
@@ -491,7 +492,7 @@ impl<'d> Compiler<'d> {
                 }
                 None => {
                     self.unknown(source, node.at.clone(), "macro", name);
-                    Op::Or { first: 0, count: 0, gate: NONE }
+                    Op::Or { first: 0, count: 0, gate: NONE, flat: false }
                 }
             },
         };
@@ -734,6 +735,10 @@ impl<'d> Compiler<'d> {
             self.code.ends.extend(ends);
         }
         self.code.expected = std::mem::take(&mut self.costs);
+        self.code.checked = vec![0; self.code.labels.len().div_ceil(64)];
+        for atom in self.code.verbatim.keys().chain(&self.code.hanja) {
+            self.code.checked[*atom as usize / 64] |= 1 << (atom % 64);
+        }
         self.set_gates();
         self.code.index = Index::build(&self.code, &self.code.expected);
         self.code.shrink();

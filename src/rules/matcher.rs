@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::code::{
-    AtomId, ClassId, Code, EntityCode, NONE, NodeId, Op, OpId, TEXT_FIELDS, ascii_key,
+    AtomId, ClassId, Code, EntityCode, GateId, NONE, NodeId, Op, OpId, TEXT_FIELDS, ascii_key,
 };
 use super::compile::{PREFIX_KEY, field_number};
 use super::definitions::Filter;
@@ -29,6 +29,8 @@ const MOST_OF_ONE: u16 = 512;
 const MOST_SPANS: usize = 64;
 /// No prefix of words has a key of fewer letters than [`PREFIX_KEY`].
 const ONLY_LONG_KEYS: [bool; PREFIX_KEY] = [false, false, true];
+/// The number of the title among the fields.
+const TITLE: u8 = 0;
 /// Letters of a Hangul word in which terms are looked for.
 const LONGEST_HANGUL: usize = 12;
 
@@ -108,6 +110,8 @@ pub(crate) struct Scan {
     found: Vec<AtomId>,
     /// The same as a bit an atom: small enough to stay in the fastest memory.
     present: Vec<u64>,
+    /// Those that occur in the title, of which most rules ask.
+    in_title: Vec<u64>,
     epoch: u32,
     /// Whether each entity and macro holds anywhere in the item, and in which item that was so.
     entities: Vec<(u32, bool)>,
@@ -118,6 +122,8 @@ pub(crate) struct Scan {
     /// What the longer names of an entity cover in this item: fields and bytes, sorted, each with
     /// the farthest end of those before it.
     masks: Vec<Vec<(u8, u32, u32)>>,
+    /// Memory for the places of the two sides of a NEAR.
+    sides: Vec<(Vec<Place>, Vec<Place>)>,
 }
 
 /// What is remembered of an item once it was found out.
@@ -147,6 +153,7 @@ impl<'r> Matcher<'r> {
             scan: Scan {
                 heads: vec![NONE; code.labels.len()],
                 present: vec![0; code.labels.len().div_ceil(64)],
+                in_title: vec![0; code.labels.len().div_ceil(64)],
                 entities: vec![(0, false); code.entities.len()],
                 macros: vec![(0, false); code.macros.len()],
                 masks: vec![Vec::new(); code.masks as usize],
@@ -316,6 +323,7 @@ impl Scan {
         self.occurrences.clear();
         for atom in self.found.drain(..) {
             self.present[atom as usize / 64] = 0;
+            self.in_title[atom as usize / 64] = 0;
         }
         self.epoch = self.epoch.wrapping_add(1);
         if self.epoch == 0 {
@@ -491,18 +499,9 @@ impl Scan {
         last: usize,
     ) {
         let all = tokens.all();
-        if !code.verbatim.is_empty()
-            && let Some(words) = code.verbatim.get(&atom)
+        if code.checked[atom as usize / 64] & (1 << (atom % 64)) != 0
+            && !stands_as_it_must(code, all, text, atom, (first, last), tokens.has_hangul())
         {
-            let written =
-                |token: &Token| as_written(&text[token.start as usize..token.end as usize]);
-            if words.len() != last - first + 1
-                || !all[first..=last].iter().zip(words).all(|(token, word)| written(token) == *word)
-            {
-                return;
-            }
-        }
-        if code.hanja.contains(&atom) && !(tokens.has_hangul() && is_whole_run(all, first, last)) {
             return;
         }
         // That a term occurs is never forgotten, however many others do.
@@ -520,6 +519,10 @@ impl Scan {
         if *present & (1 << (atom % 64)) == 0 {
             *present |= 1 << (atom % 64);
             self.found.push(atom);
+            // The title is read first: what stands there is first found there.
+            if field == TITLE {
+                self.in_title[atom as usize / 64] |= 1 << (atom % 64);
+            }
         } else {
             next = self.heads[atom as usize];
             let before = &self.occurrences[next as usize];
@@ -537,9 +540,24 @@ impl Scan {
         self.present[atom as usize / 64] & (1 << (atom % 64)) != 0
     }
 
+    /// Whether an atom may occur within a scope: it does not when this is false.
+    fn occurs_in(&self, atom: AtomId, scope: Scope) -> bool {
+        self.bits(scope)[atom as usize / 64] & (1 << (atom % 64)) != 0
+    }
+
+    /// The bits of the atoms that occur within a scope, or of some more.
+    fn bits(&self, scope: Scope) -> &[u64] {
+        if scope.mask == 1 << TITLE { &self.in_title } else { &self.present }
+    }
+
+    /// Whether a gate lets through what stands within a scope: there is no field inside a field.
+    fn open(&self, code: &Code, gate: GateId, scope: Scope) -> bool {
+        code.gates.open(gate, self.bits(scope))
+    }
+
     /// The occurrences of an atom within a scope, newest first.
     fn each(&self, atom: AtomId, scope: Scope) -> impl Iterator<Item = u32> + '_ {
-        let mut next = if self.occurs(atom) { self.heads[atom as usize] } else { NONE };
+        let mut next = if self.occurs_in(atom, scope) { self.heads[atom as usize] } else { NONE };
         std::iter::from_fn(move || {
             while next != NONE {
                 let index = next;
@@ -557,12 +575,19 @@ impl Scan {
     pub(crate) fn truth(&mut self, code: &Code, part: OpId, scope: Scope) -> bool {
         match code.op(part) {
             Op::Atom(atom) => {
-                self.occurs(atom)
+                self.occurs_in(atom, scope)
                     && (scope == Scope::ITEM && !code.all_fields
                         || self.each(atom, scope).next().is_some())
             }
-            Op::Or { first, count, gate } => {
-                code.gates.open(gate, &self.present)
+            Op::Or { gate, flat: true, .. } if gate != NONE => {
+                if scope == Scope::ITEM && !code.all_fields {
+                    return self.open(code, gate, scope);
+                }
+                let mut atoms = code.gates.present(gate, self.bits(scope));
+                atoms.any(|atom| self.each(atom, scope).next().is_some())
+            }
+            Op::Or { first, count, gate, .. } => {
+                self.open(code, gate, scope)
                     && code.list(first, count).iter().any(|part| self.truth(code, *part, scope))
             }
             Op::And { first, count } => {
@@ -574,14 +599,24 @@ impl Scan {
                 parts.filter(|part| self.truth(code, **part, scope)).count() >= need as usize
             }
             Op::Field { mask, part } => self.truth(code, part, scope.fields(mask)),
-            Op::Near { .. } => {
-                let mut places = Vec::new();
-                self.places(code, part, scope, &mut places);
-                !places.is_empty()
+            Op::Near { left, right, reach, ordered } => {
+                if !self.may_stand(code, left, scope) || !self.may_stand(code, right, scope) {
+                    return false;
+                }
+                let mut sides = self.sides.pop().unwrap_or_default();
+                self.places(code, left, scope, &mut sides.0);
+                if !sides.0.is_empty() {
+                    self.places(code, right, scope, &mut sides.1);
+                }
+                let truth = near::meet(&sides.0, &sides.1, Reach { half_words: reach, ordered });
+                sides.0.clear();
+                sides.1.clear();
+                self.sides.push(sides);
+                truth
             }
             Op::Literal { entity, but } => self.literal_truth(code, entity, but, scope),
             Op::Entity(entity) => {
-                if !code.gates.open(code.entities[entity as usize].gate, &self.present) {
+                if !self.open(code, code.entities[entity as usize].gate, scope) {
                     return false;
                 }
                 if scope != Scope::ITEM {
@@ -598,7 +633,7 @@ impl Scan {
                 truth
             }
             Op::Macro(definition) => {
-                if !code.gates.open(code.macros[definition as usize].gate, &self.present) {
+                if !self.open(code, code.macros[definition as usize].gate, scope) {
                     return false;
                 }
                 let part = code.macros[definition as usize].part;
@@ -652,17 +687,18 @@ impl Scan {
     }
 
     /// An entity and all that it includes, with their numbers; those left out of which no name
-    /// occurs.
+    /// occurs within the scope.
     fn members<'a>(
         &'a self,
         code: &'a Code,
         entity: u32,
+        scope: Scope,
     ) -> impl Iterator<Item = (u32, &'a EntityCode)> + 'a {
         let included = code.entities[entity as usize].include.iter().copied();
         std::iter::once(entity)
             .chain(included)
             .map(|id| (id, &code.entities[id as usize]))
-            .filter(|(_, entity)| code.gates.open(entity.gate, &self.present))
+            .filter(move |(_, entity)| self.open(code, entity.gate, scope))
     }
 
     /// The names of an entity and of what it includes that stand within a scope and do not count.
@@ -673,7 +709,8 @@ impl Scan {
         scope: Scope,
     ) -> Vec<(u32, Rejected)> {
         let mut rejected = Vec::new();
-        let members: SmallVec<[u32; 8]> = self.members(code, entity).map(|(id, _)| id).collect();
+        let members: SmallVec<[u32; 8]> =
+            self.members(code, entity, scope).map(|(id, _)| id).collect();
         for id in members {
             let entity = &code.entities[id as usize];
             let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
@@ -719,8 +756,8 @@ impl Scan {
     }
 
     fn literal_truth(&self, code: &Code, entity: u32, but: u32, scope: Scope) -> bool {
-        code.gates.open(code.entities[entity as usize].gate, &self.present)
-            && self.members(code, entity).any(|(id, entity)| {
+        self.open(code, code.entities[entity as usize].gate, scope)
+            && self.members(code, entity, scope).any(|(id, entity)| {
                 let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
                 let mut names = entity.names.iter().chain(blocks);
                 id != but
@@ -729,13 +766,12 @@ impl Scan {
     }
 
     fn entity_truth(&mut self, code: &Code, entity: u32, scope: Scope) -> bool {
-        let members: SmallVec<[u32; 8]> = self.members(code, entity).map(|(id, _)| id).collect();
+        let members: SmallVec<[u32; 8]> =
+            self.members(code, entity, scope).map(|(id, _)| id).collect();
         members.into_iter().any(|id| {
             let entity = &code.entities[id as usize];
-            entity
-                .names
-                .iter()
-                .any(|name| self.each_name(entity, name.atom, scope).next().is_some())
+            let mut names = entity.names.iter().filter(|name| self.occurs_in(name.atom, scope));
+            names.any(|name| self.each_name(entity, name.atom, scope).next().is_some())
                 || self.in_company(code, entity, scope, &mut |_, _, _| true)
         })
     }
@@ -751,6 +787,9 @@ impl Scan {
     ) -> bool {
         for block in &entity.ambiguous {
             for name in &block.names {
+                if !self.occurs_in(name.atom, scope) {
+                    continue;
+                }
                 let occurrences: SmallVec<[u32; 8]> =
                     self.each_name(entity, name.atom, scope).collect();
                 for occurrence in occurrences {
@@ -773,6 +812,26 @@ impl Scan {
         false
     }
 
+    /// Whether a part may stand within a scope, by a look at what must occur for that.
+    fn may_stand(&self, code: &Code, part: OpId, scope: Scope) -> bool {
+        match code.op(part) {
+            Op::Atom(atom) => self.occurs_in(atom, scope),
+            Op::Or { first, count, gate: NONE, .. } => {
+                code.list(first, count).iter().any(|part| self.may_stand(code, *part, scope))
+            }
+            Op::Or { gate, .. } => self.open(code, gate, scope),
+            Op::Entity(entity) | Op::Literal { entity, .. } => {
+                self.open(code, code.entities[entity as usize].gate, scope)
+            }
+            Op::Macro(definition) => self.open(code, code.macros[definition as usize].gate, scope),
+            Op::Field { mask, part } => self.may_stand(code, part, scope.fields(mask)),
+            Op::Near { left, right, .. } => {
+                self.may_stand(code, left, scope) && self.may_stand(code, right, scope)
+            }
+            Op::And { .. } | Op::Not(_) | Op::Count { .. } => true,
+        }
+    }
+
     /// The places at which a part of NEAR stands.
     fn places(&mut self, code: &Code, part: OpId, scope: Scope, places: &mut Vec<Place>) {
         match code.op(part) {
@@ -781,8 +840,14 @@ impl Scan {
                     self.each(atom, scope).map(|index| self.occurrences[index as usize].place),
                 );
             }
-            Op::Or { first, count, gate } => {
-                if code.gates.open(gate, &self.present) {
+            Op::Or { gate, flat: true, .. } if gate != NONE => {
+                for atom in code.gates.present(gate, self.bits(scope)) {
+                    let found = self.each(atom, scope);
+                    places.extend(found.map(|index| self.occurrences[index as usize].place));
+                }
+            }
+            Op::Or { first, count, gate, .. } => {
+                if self.open(code, gate, scope) {
                     for part in code.list(first, count) {
                         self.places(code, *part, scope, places);
                     }
@@ -791,13 +856,13 @@ impl Scan {
             Op::Field { mask, part } => self.places(code, part, scope.fields(mask), places),
             Op::Macro(definition) => {
                 let definition = &code.macros[definition as usize];
-                if code.gates.open(definition.gate, &self.present) {
+                if self.open(code, definition.gate, scope) {
                     self.places(code, definition.part, scope, places);
                 }
             }
             Op::Entity(entity) => self.entity_places(code, entity, scope, places),
             Op::Literal { entity, but } => {
-                for (_, entity) in self.members(code, entity).filter(|(id, _)| *id != but) {
+                for (_, entity) in self.members(code, entity, scope).filter(|(id, _)| *id != but) {
                     let blocks = entity.ambiguous.iter().flat_map(|block| &block.names);
                     for name in entity.names.iter().chain(blocks) {
                         places.extend(
@@ -829,13 +894,14 @@ impl Scan {
     }
 
     fn entity_places(&mut self, code: &Code, entity: u32, scope: Scope, places: &mut Vec<Place>) {
-        if !code.gates.open(code.entities[entity as usize].gate, &self.present) {
+        if !self.open(code, code.entities[entity as usize].gate, scope) {
             return;
         }
-        let members: SmallVec<[u32; 8]> = self.members(code, entity).map(|(id, _)| id).collect();
+        let members: SmallVec<[u32; 8]> =
+            self.members(code, entity, scope).map(|(id, _)| id).collect();
         for id in members {
             let entity = &code.entities[id as usize];
-            for name in &entity.names {
+            for name in entity.names.iter().filter(|name| self.occurs_in(name.atom, scope)) {
                 places.extend(
                     self.each_name(entity, name.atom, scope)
                         .map(|index| self.occurrences[index as usize].place),
@@ -865,7 +931,13 @@ impl Scan {
                         .map(|occurrence| Evidence { occurrence, label: label.clone() }),
                 );
             }
-            Op::Or { gate, .. } if !code.gates.open(gate, &self.present) => {}
+            Op::Or { gate, .. } if !self.open(code, gate, scope) => {}
+            Op::Or { gate, flat: true, .. } if gate != NONE => {
+                for atom in code.gates.present(gate, self.bits(scope)) {
+                    let found = self.each(atom, scope);
+                    out.extend(found.map(|at| Evidence { occurrence: at, label: label.clone() }));
+                }
+            }
             Op::Or { first, count, .. }
             | Op::And { first, count }
             | Op::Count { first, count, .. } => {
@@ -920,10 +992,11 @@ impl Scan {
             Label::Part(term, _) => Label::Part(term, Some(alias)),
             Label::Own => Label::Part(own, Some(alias)),
         };
-        let members: SmallVec<[u32; 8]> = self.members(code, entity).map(|(id, _)| id).collect();
+        let members: SmallVec<[u32; 8]> =
+            self.members(code, entity, scope).map(|(id, _)| id).collect();
         for id in members {
             let entity = &code.entities[id as usize];
-            for name in &entity.names {
+            for name in entity.names.iter().filter(|name| self.occurs_in(name.atom, scope)) {
                 out.extend(
                     self.each_name(entity, name.atom, scope)
                         .map(|occurrence| Evidence { occurrence, label: named(&name.alias) }),
@@ -935,6 +1008,24 @@ impl Scan {
             });
         }
     }
+}
+
+/// Whether tokens that are an atom stand as it must, where it is not enough that they do.
+fn stands_as_it_must(
+    code: &Code,
+    tokens: &[Token],
+    text: &str,
+    atom: AtomId,
+    (first, last): (usize, usize),
+    has_hangul: bool,
+) -> bool {
+    let written = |token: &Token| as_written(&text[token.start as usize..token.end as usize]);
+    let found = &tokens[first..=last];
+    let verbatim = code.verbatim.get(&atom).is_none_or(|words| {
+        words.len() == found.len()
+            && found.iter().zip(words).all(|(token, word)| written(token) == *word)
+    });
+    verbatim && (!code.hanja.contains(&atom) || has_hangul && is_whole_run(tokens, first, last))
 }
 
 /// Whether no Han character stands right before or after these tokens.

@@ -187,6 +187,17 @@ impl Sorted {
     }
 }
 
+/// Whether places of two sides are within reach of each other.
+pub(crate) fn meet(lefts: &[Place], rights: &[Place], reach: Reach) -> bool {
+    if lefts.len() * rights.len() <= FEW {
+        return lefts.iter().any(|left| rights.iter().any(|right| reach.holds(left, right)));
+    }
+    let (rights, near) = (Sorted::new(rights.to_vec()), reach.half_words);
+    lefts
+        .iter()
+        .any(|left| rights.has_after(left, near) || !reach.ordered && rights.has_before(left, near))
+}
+
 /// What the places of two sides span that are within reach of each other.
 pub(crate) fn spans(lefts: Vec<Place>, rights: Vec<Place>, reach: Reach) -> Vec<Place> {
     let mut spans = Vec::new();
@@ -301,6 +312,7 @@ mod tests {
             let kept = spans(a.clone(), b.clone(), inner);
             let every = all(&a, &b, inner);
             prop_assert_eq!(kept.is_empty(), every.is_empty());
+            prop_assert_eq!(meet(&a, &b, inner), !every.is_empty());
             prop_assert_eq!(
                 spans(kept.clone(), c.clone(), outer).is_empty(),
                 all(&every, &c, outer).is_empty()

@@ -193,6 +193,27 @@ fn fields_and_counts_narrow_a_query() {
 }
 
 #[test]
+fn what_stands_in_the_summary_alone_is_not_in_the_title() {
+    let many = "(Putin OR Xi OR Kim OR Modi OR Lula)";
+    for (query, found) in [
+        (format!("title:{many}"), false),
+        (format!("title:(Kremlin NEAR/s {many})"), false),
+        (format!("title:({many} NEAR/9 (visits NEAR/9 Kremlin))"), false),
+        (format!("title:Kremlin AND {many}"), true),
+        (format!("summary:({many} NEAR/9 visits)"), true),
+        (format!("Kremlin AND NOT title:{many}"), true),
+        ("title:@russia".to_owned(), false),
+        ("title:$talks".to_owned(), false),
+        ("@russia AND $talks".to_owned(), true),
+    ] {
+        check_item(&query, &item("The Kremlin", "Putin visits Moscow for talks"), found);
+        check_item(&query, &item("Kremlin: Putin visits Moscow for talks", ""), {
+            !query.contains("summary") && !query.contains("NOT")
+        });
+    }
+}
+
+#[test]
 fn an_ambiguous_name_counts_only_in_company() {
     check("@wang-yi", "Wang Yi meets Lavrov", true);
     check("@wang-yi", "Professor Wang Yi publishes a paper", false);
