@@ -60,6 +60,14 @@ pub(crate) fn decode(
     Ok(decoded)
 }
 
+/// To how many bytes a body that is gzip says that it unpacks (RFC 1952 section 2.3.1), which need
+/// not be true; `None` for what is not gzip alone.
+pub(crate) fn gzip_length(body: &[u8], codings: &str) -> Option<usize> {
+    let is_gzip = codings.trim().eq_ignore_ascii_case("gzip") && body.starts_with(&[0x1f, 0x8b]);
+    let length = body.last_chunk().filter(|_| is_gzip)?;
+    usize::try_from(u32::from_le_bytes(*length)).ok()
+}
+
 /// What takes a coding off `input`; `None` when it is unknown or not there.
 fn decoder<'a>(coding: &str, input: &'a [u8]) -> Option<io::Result<Box<dyn Read + 'a>>> {
     let decoder: Box<dyn Read + 'a> = match coding.to_ascii_lowercase().as_str() {
@@ -122,6 +130,15 @@ mod tests {
 
     fn unpacked(body: &[u8], codings: &str) -> Result<Option<Decoded>, TooLarge> {
         decode(body, codings, true, DECODED_LIMIT)
+    }
+
+    #[test]
+    fn only_gzip_says_to_how_much_it_unpacks() {
+        let text = b"<rss>".repeat(100);
+        assert_eq!(gzip_length(&gzip(&text), "GZIP "), Some(text.len()));
+        assert_eq!(gzip_length(&gzip(&text), "gzip, gzip"), None);
+        assert_eq!(gzip_length(&text, "gzip"), None);
+        assert_eq!(gzip_length(b"", "gzip"), None);
     }
 
     #[test]
