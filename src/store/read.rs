@@ -78,13 +78,19 @@ impl Reader {
         keys: &[ItemKey],
     ) -> Result<HashMap<ItemKey, KnownItem>, StoreError> {
         let mut known: HashMap<ItemKey, KnownItem> = HashMap::new();
+        let id: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT id FROM feeds WHERE name = ?1 AND item_count > 0")?
+            .query_row([feed.as_str()], |row| row.get(0))
+            .optional()?;
+        // A feed that never brought an item has no hits either.
+        let Some(id) = id else { return Ok(known) };
         let mut items = self.connection.prepare_cached(
-            "SELECT fingerprint, revision FROM items
-             WHERE feed = (SELECT id FROM feeds WHERE name = ?1) AND key = ?2",
+            "SELECT fingerprint, revision FROM items WHERE feed = ?1 AND key = ?2",
         )?;
         for key in keys {
             let text = items
-                .query_row(params![feed.as_str(), key.as_bytes()], |row| {
+                .query_row(params![id, key.as_bytes()], |row| {
                     Ok((Fingerprint(row.get(0)?), row.get(1)?))
                 })
                 .optional()?;
