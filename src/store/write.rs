@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use url::Url;
 
 use super::{StoreError, acks, polls, revised, silences, stories};
@@ -21,6 +21,9 @@ use crate::story::Desk;
 
 /// Items that one call of [`prune`] empties at most, so that polls need not wait long for it.
 pub(super) const MOST_PRUNED: usize = 5_000;
+
+/// How many names of items one statement writes: most of what each costs is the statement.
+const ROWS_OF_ALIASES: [usize; 3] = [32, 4, 1];
 
 /// How long the other names of an item are kept, in days.
 const DAYS_OF_ALIASES: i64 = 400;
@@ -48,12 +51,16 @@ pub(crate) fn batch(
     config: &Config,
 ) -> Result<Vec<String>, StoreError> {
     let feed = feed_id(connection, &batch.feed)?;
+    let mut names = Vec::new();
     for stored in &batch.items {
-        item(connection, feed, stored, batch.at)?;
+        let id = item(connection, feed, stored, batch.at)?;
+        names.extend(stored.item.aliases.iter().map(|alias| (alias.digest, id)));
     }
     for renamed in &batch.renamed {
-        self::renamed(connection, feed, renamed, batch.at)?;
+        let id = self::renamed(connection, feed, renamed)?;
+        names.extend(renamed.names.iter().map(|name| (*name, id)));
     }
+    aliases(connection, feed, &names, batch.at)?;
     for event in &batch.events {
         self::event(connection, event)?;
     }
@@ -105,12 +112,28 @@ fn feed_id(connection: &Connection, name: &FeedName) -> Result<i64, StoreError> 
         .query_row([name.as_str()], |row| row.get(0))?)
 }
 
+/// The statement that writes an item, and what it does where the feed has one of that key.
+macro_rules! insert_item {
+    ($where_there_is_one:literal) => {
+        concat!(
+            "INSERT INTO items (feed, key, given_id, title, summary, content, link, lang, authors,
+               tags, published, updated, source_title, source_url, fingerprint, first_seen,
+               revision, baseline, late, outage)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+               ?18, ?19, ?20)
+             ON CONFLICT (feed, key) ",
+            $where_there_is_one
+        )
+    };
+}
+
+/// Writes an item and returns its number.
 fn item(
     connection: &Connection,
     feed: i64,
     stored: &StoredItem,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     let item = &stored.item;
     if stored.revision > 1 {
         connection
@@ -121,77 +144,88 @@ fn item(
             )?
             .execute(params![feed, item.key.as_bytes(), millis(now)])?;
     }
-    let id: i64 = connection
-        .prepare_cached(
-            "INSERT INTO items (feed, key, given_id, title, summary, content, link, lang, authors,
-               tags, published, updated, source_title, source_url, fingerprint, first_seen,
-               revision, baseline, late, outage)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-               ?18, ?19, ?20)
-             ON CONFLICT (feed, key) DO UPDATE SET title = excluded.title,
+    let values = params![
+        feed,
+        item.key.as_bytes(),
+        item.id,
+        item.title,
+        item.summary,
+        item.content,
+        item.link,
+        item.lang,
+        list(&item.authors),
+        list(&item.tags),
+        item.published.map(millis),
+        item.updated.map(millis),
+        item.source.as_ref().and_then(|source| source.title.as_deref()),
+        item.source.as_ref().and_then(|source| source.url.as_deref()),
+        stored.fingerprint.0,
+        millis(now),
+        stored.revision,
+        stored.baseline,
+        stored.late,
+        stored.outage,
+    ];
+    // What returns nothing needs no table for it.
+    if stored.revision == 1
+        && connection.prepare_cached(insert_item!("DO NOTHING"))?.execute(values)? == 1
+    {
+        return Ok(connection.last_insert_rowid());
+    }
+    Ok(connection
+        .prepare_cached(insert_item!(
+            "DO UPDATE SET title = excluded.title,
                summary = excluded.summary, content = excluded.content, link = excluded.link,
                authors = excluded.authors, tags = excluded.tags, updated = excluded.updated,
                fingerprint = excluded.fingerprint, revision = excluded.revision
-             RETURNING id",
-        )?
-        .query_row(
-            params![
-                feed,
-                item.key.as_bytes(),
-                item.id,
-                item.title,
-                item.summary,
-                item.content,
-                item.link,
-                item.lang,
-                list(&item.authors),
-                list(&item.tags),
-                item.published.map(millis),
-                item.updated.map(millis),
-                item.source.as_ref().and_then(|source| source.title.as_deref()),
-                item.source.as_ref().and_then(|source| source.url.as_deref()),
-                stored.fingerprint.0,
-                millis(now),
-                stored.revision,
-                stored.baseline,
-                stored.late,
-                stored.outage,
-            ],
-            |row| row.get(0),
-        )?;
-    aliases(connection, feed, id, item.aliases.iter().map(|alias| alias.digest), now)
+             RETURNING id"
+        ))?
+        .query_row(values, |row| row.get(0))?)
 }
 
-/// Keeps the names of an item. A name that another item had belongs to the newer one.
+/// Keeps names of items with the items' numbers. A name that another item had belongs to the newer
+/// one.
 fn aliases(
     connection: &Connection,
     feed: i64,
-    item: i64,
-    names: impl Iterator<Item = i64>,
+    names: &[(i64, i64)],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO aliases (feed, alias, item, day) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (feed, alias) DO UPDATE SET item = excluded.item, day = excluded.day",
-    )?;
-    for name in names {
-        statement.execute(params![feed, name, item, day(now)])?;
+    let day = day(now);
+    let mut rest = names;
+    for rows in ROWS_OF_ALIASES {
+        let chunks = rest.chunks_exact(rows);
+        rest = chunks.remainder();
+        if chunks.len() == 0 {
+            continue;
+        }
+        let mut statement = connection.prepare_cached(&insert_aliases(rows))?;
+        for chunk in chunks {
+            let names = chunk.iter().flat_map(|(name, item)| [*name, *item]);
+            statement.execute(params_from_iter([feed, day].into_iter().chain(names)))?;
+        }
     }
     Ok(())
 }
 
-fn renamed(
-    connection: &Connection,
-    feed: i64,
-    renamed: &Renamed,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let id: i64 = connection
+/// The statement that keeps so many names at a time.
+fn insert_aliases(rows: usize) -> String {
+    let row = |row: usize| format!("(?1, ?{}, ?{}, ?2)", 2 * row + 3, 2 * row + 4);
+    let rows: Vec<String> = (0..rows).map(row).collect();
+    format!(
+        "INSERT INTO aliases (feed, alias, item, day) VALUES {}
+         ON CONFLICT (feed, alias) DO UPDATE SET item = excluded.item, day = excluded.day",
+        rows.join(", ")
+    )
+}
+
+/// Counts that an item which came under another key is known under one more, and returns its number.
+fn renamed(connection: &Connection, feed: i64, renamed: &Renamed) -> Result<i64, StoreError> {
+    Ok(connection
         .prepare_cached(
             "UPDATE items SET keys = keys + 1 WHERE feed = ?1 AND key = ?2 RETURNING id",
         )?
-        .query_row(params![feed, renamed.key.as_bytes()], |row| row.get(0))?;
-    aliases(connection, feed, id, renamed.names.iter().copied(), now)
+        .query_row(params![feed, renamed.key.as_bytes()], |row| row.get(0))?)
 }
 
 /// Days since 1970-01-01.
