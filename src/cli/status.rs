@@ -11,8 +11,9 @@ use serde_json::Value;
 use super::list::{self, short_time};
 use super::{Exit, Global};
 use crate::clock::Clock;
-use crate::store::{FeedRow, NETWORK, OFFLINE, Reader, Totals};
+use crate::store::{FeedRow, NETWORK, OFFLINE, Reader, ReceiverRow, Totals};
 use crate::text::clean::clean;
+use crate::text::count;
 
 /// A daemon that has not shown itself for so long does not run, or cannot write: three heartbeats.
 const HEARTBEAT_LIMIT: SignedDuration = SignedDuration::from_mins(1);
@@ -60,6 +61,8 @@ struct Status {
     health: BTreeMap<&'static str, usize>,
     /// Since when nothing has been in reach.
     offline_since: Option<Timestamp>,
+    /// Those that fail, or for which something waits.
+    receivers: Vec<ReceiverRow>,
     configuration: Option<Value>,
     configuration_at: Option<Timestamp>,
     totals: Totals,
@@ -142,20 +145,27 @@ fn gather(
     }
     problems.extend(polls_fail(&feeds, writes, now));
     if totals.deliveries_dead > 0 {
+        let were = if totals.deliveries_dead == 1 { "was" } else { "were" };
         problems.push(format!(
-            "{} deliveries were given up; see `newswatch deliveries --dead`",
-            totals.deliveries_dead
+            "{} {were} given up; see `newswatch deliveries --dead`",
+            count(totals.deliveries_dead, "delivery")
         ));
     }
-    if let Some(oldest) = totals.oldest_due
+    let mut receivers = reader.receivers(now)?;
+    // One that was taken out while it failed is of interest only where something waits for it.
+    receivers.retain(|row| row.waiting > 0 || is_configured(configuration.as_ref(), &row.name));
+    let failing = receivers_fail(&receivers, configuration.as_ref(), now);
+    if failing.is_empty()
+        && let Some(oldest) = totals.oldest_due
         && now.duration_since(oldest) > OUTBOX_LIMIT
     {
         problems.push(format!(
-            "{} deliveries wait, the oldest since {}; see `newswatch deliveries`",
-            totals.deliveries_due,
+            "{}, the oldest since {}; see `newswatch deliveries`",
+            wait(totals.deliveries_due),
             short_time(Some(oldest))
         ));
     }
+    problems.extend(failing);
     Ok(Status {
         healthy: problems.is_empty(),
         problems,
@@ -165,20 +175,56 @@ fn gather(
         feeds: by_state,
         health: by_health,
         offline_since,
+        receivers,
         configuration,
         configuration_at,
         totals,
     })
 }
 
+fn wait(deliveries: u64) -> String {
+    let verb = if deliveries == 1 { "waits" } else { "wait" };
+    format!("{} {verb}", count(deliveries, "delivery"))
+}
+
+/// The receivers for which something has waited for too long, as attempts fail or nobody makes any.
+fn receivers_fail(
+    receivers: &[ReceiverRow],
+    configuration: Option<&Value>,
+    now: Timestamp,
+) -> Vec<String> {
+    let waiting = receivers.iter().filter(|receiver| receiver.waiting > 0);
+    let problem = |ReceiverRow { name, failing_since, why, waiting }: &ReceiverRow| {
+        if !is_configured(configuration, name) {
+            let wait = wait(*waiting);
+            return Some(format!("{wait} for receiver {name}, which is not configured any more"));
+        }
+        let since = failing_since.filter(|since| now.duration_since(*since) >= OUTBOX_LIMIT)?;
+        Some(format!(
+            "receiver {name} has taken nothing since {}: {}; {}, see `newswatch deliveries`",
+            short_time(Some(since)),
+            why.as_deref().unwrap_or_default(),
+            wait(*waiting)
+        ))
+    };
+    waiting.filter_map(problem).collect()
+}
+
+/// Whether the daemon has that receiver, as far as it has said which it has.
+fn is_configured(configuration: Option<&Value>, receiver: &str) -> bool {
+    let receivers = configuration.and_then(|config| config["receivers"].as_array());
+    receivers.is_none_or(|names| names.iter().any(|name| name == receiver))
+}
+
 /// Why nothing can be expected of the polls.
 fn polls_fail(feeds: &[FeedRow], daemon: bool, now: Timestamp) -> Option<String> {
     let enabled: Vec<&FeedRow> = feeds.iter().filter(|feed| feed.is_enabled()).collect();
     if !enabled.is_empty() && enabled.iter().all(|feed| feed.is_in_trouble()) {
-        let count = enabled.len();
-        return Some(format!(
-            "none of the {count} enabled feeds is well; see `newswatch feeds --trouble`"
-        ));
+        let none = match enabled.len() {
+            1 => "the one enabled feed is not well".to_owned(),
+            several => format!("none of the {several} enabled feeds is well"),
+        };
+        return Some(format!("{none}; see `newswatch feeds --trouble`"));
     }
     let last_ok = enabled.iter().filter_map(|feed| feed.last_ok).max();
     let overdue = enabled
@@ -188,7 +234,9 @@ fn polls_fail(feeds: &[FeedRow], daemon: bool, now: Timestamp) -> Option<String>
     let late = last_ok.is_none_or(|at| now.duration_since(at) > POLL_LIMIT);
     (daemon && late && overdue > 0).then(|| {
         let last_ok = short_time(last_ok);
-        format!("the last good poll was at {last_ok}, and {overdue} feeds are overdue")
+        let are = if overdue == 1 { "is" } else { "are" };
+        let feeds = count(overdue, "feed");
+        format!("the last good poll was at {last_ok}, and {feeds} {are} overdue")
     })
 }
 
@@ -205,28 +253,40 @@ fn text(status: &Status) -> String {
     lines.push(format!("feeds          {}", feeds.join(", ")));
     if let Some(config) = &status.configuration {
         lines.push(format!(
-            "configuration  {} rules, {} feeds, {} {}",
-            config["rules"],
-            config["feeds"],
+            "configuration  {}, {}, {} {}",
+            count(&config["rules"], "rule"),
+            count(&config["feeds"], "feed"),
             config["event"].as_str().unwrap_or_default(),
             short_time(status.configuration_at)
         ));
     }
     lines.push(format!(
-        "stored         {} items, {} hits, {} alerts, {:.1} MB",
-        totals.items,
-        totals.hits,
-        totals.alerts,
+        "stored         {}, {}, {}, {:.1} MB",
+        count(totals.items, "item"),
+        count(totals.hits, "hit"),
+        count(totals.alerts, "alert"),
         totals.database_bytes as f64 / 1e6
     ));
     let held = match totals.deliveries_held {
         0 => String::new(),
+        1 => " (1 of them waits for a digest)".to_owned(),
         held => format!(" ({held} of them wait for a digest)"),
     };
     lines.push(format!(
         "outbox         {} due{held}, {} dead",
         totals.deliveries_due, totals.deliveries_dead
     ));
+    for ReceiverRow { name, failing_since, why, waiting } in &status.receivers {
+        let waits = if *waiting == 1 { "waits" } else { "wait" };
+        lines.push(match failing_since {
+            Some(since) => format!(
+                "receiver       {name} failing since {}, {waiting} {waits}: {}",
+                short_time(Some(*since)),
+                why.as_deref().unwrap_or_default()
+            ),
+            None => format!("receiver       {name}: {waiting} {waits}"),
+        });
+    }
     if totals.silences > 0 {
         lines.push(format!(
             "silences       {} in force; see `newswatch silence list`",
@@ -273,6 +333,42 @@ mod tests {
         assert!(!gone.running);
     }
 
+    #[tokio::test]
+    async fn a_receiver_that_takes_nothing_is_named_and_counts_after_half_an_hour() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("newswatch.db");
+        let store = Store::open(&path).unwrap();
+        let config = r#"{"event":"started","receivers":["hook"]}"#;
+        store.note("config", config, time(-1000)).await.unwrap();
+        store.note("heartbeat", "7", time(0)).await.unwrap();
+        let row = |name: &str, minutes: i64, waiting| ReceiverRow {
+            name: name.to_owned(),
+            failing_since: Some(time(-60 * minutes)),
+            why: Some("503 Service Unavailable".to_owned()),
+            waiting,
+        };
+        let reader = Reader::open(&path).unwrap();
+        let mut status = gather(&reader, time(0), |_| true).unwrap();
+        status.receivers = vec![row("hook", 29, 2)];
+        let text = text(&status);
+        let line =
+            "receiver       hook failing since 2023-11-14 21:44, 2 wait: 503 Service Unavailable";
+        assert!(text.contains(line), "{text}");
+        let config: Value = serde_json::from_str(config).unwrap();
+        let fail = |row: ReceiverRow| receivers_fail(&[row], Some(&config), time(0)).join("");
+        assert_eq!(fail(row("hook", 29, 2)), "");
+        assert_eq!(fail(row("hook", 300, 0)), "", "nobody misses anything");
+        assert_eq!(
+            fail(row("hook", 30, 1)),
+            "receiver hook has taken nothing since 2023-11-14 21:43: 503 Service Unavailable; \
+             1 delivery waits, see `newswatch deliveries`"
+        );
+        assert_eq!(
+            fail(row("gone", 1, 2)),
+            "2 deliveries wait for receiver gone, which is not configured any more"
+        );
+    }
+
     fn feed(state: &str, last_ok: Option<i64>, next_due: i64) -> FeedRow {
         FeedRow {
             name: "f".to_owned(),
@@ -310,7 +406,7 @@ mod tests {
     #[test]
     fn disabled_feeds_do_not_hide_that_all_others_fail() {
         let (off, failing) = (feed("disabled", None, -9999), feed("retry", Some(-60), 60));
-        check(&[off.clone(), failing.clone()], Some("none of the 1 enabled feeds"));
+        check(&[off.clone(), failing.clone()], Some("the one enabled feed is not well"));
         check(&[off.clone(), failing, feed("active", Some(-60), 60)], None);
         check(&[off], None);
         check(&[], None);
@@ -318,8 +414,8 @@ mod tests {
 
     #[test]
     fn a_daemon_that_polls_nothing_is_unhealthy_and_one_with_patient_feeds_is_not() {
-        check(&[feed("active", Some(-4000), -700)], Some("1 feeds are overdue"));
-        check(&[feed("new", None, -700)], Some("1 feeds are overdue"));
+        check(&[feed("active", Some(-4000), -700)], Some("1 feed is overdue"));
+        check(&[feed("new", None, -700)], Some("1 feed is overdue"));
         check(&[feed("active", Some(-4000), 9000)], None);
         check(&[feed("active", Some(-4000), -700), feed("active", Some(-60), 60)], None);
     }

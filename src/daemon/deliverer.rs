@@ -259,7 +259,7 @@ impl Outbox {
                 self.paused_until = Some(at.min(now + LONGEST_PAUSE));
                 warn!(receiver = name, alert, attempts, next_attempt = %at,
                     "delivering {what} to {name} failed: {why}");
-                (Settled::Again { at, why }, false)
+                (Settled::Again { at, failed: now, why }, false)
             }
             Next::Dead { why } => {
                 error!(

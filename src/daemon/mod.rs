@@ -722,6 +722,7 @@ impl Daemon {
             "pid": std::process::id(),
             "feeds": self.queue.len(),
             "rules": self.config.rules.rules().len(),
+            "receivers": self.config.receivers.iter().map(|it| &it.name).collect::<Vec<_>>(),
             "problems": self.refused,
             "metrics": self.exporter.as_ref().map(Exporter::listening),
         });

@@ -34,7 +34,7 @@ pub use acks::Acked;
 pub(crate) use backfill::Step;
 pub use lists::{AlertFilter, DeliveryRow, FeedRow, HitRow, ItemFilter, ItemRow, Totals};
 pub(crate) use lists::{Census, NETWORK, OFFLINE};
-pub use outbox::{DueDelivery, Retried, Settled};
+pub use outbox::{DueDelivery, ReceiverRow, Retried, Settled};
 pub use polls::PollRow;
 pub use read::{Fact, Reader};
 pub use schema::VERSION;

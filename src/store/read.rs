@@ -198,21 +198,20 @@ impl Reader {
         limit: u32,
     ) -> Result<Vec<DueDelivery>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "WITH waiting AS MATERIALIZED (
-               SELECT alert, record ->> '$.correlationid' AS story
-               FROM deliveries JOIN alerts ON alerts.seq = deliveries.alert
-               WHERE receiver = ?1 AND state = 'due' AND (digest IS NULL OR digest <= created)
-                 AND attempts > 0 AND next_attempt > ?2
-             ), oldest AS MATERIALIZED (
-               SELECT id, alert, attempts FROM deliveries
+            "WITH oldest AS MATERIALIZED (
+               SELECT id, alert, attempts, story FROM deliveries
                WHERE receiver = ?1 AND state = 'due' AND digest IS NULL AND next_attempt <= ?2
                ORDER BY alert LIMIT ?4
              )
              SELECT oldest.id, oldest.attempts, record, oldest.alert
              FROM oldest JOIN alerts ON alerts.seq = oldest.alert
              WHERE NOT EXISTS (
-               SELECT 1 FROM waiting
-               WHERE waiting.alert < oldest.alert AND story = record ->> '$.correlationid')
+               SELECT 1 FROM deliveries AS waiting
+               WHERE waiting.receiver = ?1 AND waiting.story = oldest.story
+                 AND waiting.alert < oldest.alert AND waiting.state = 'due'
+                 AND waiting.attempts > 0 AND waiting.next_attempt > ?2
+                 AND (waiting.digest IS NULL OR waiting.digest <=
+                   (SELECT created FROM alerts WHERE seq = waiting.alert)))
              ORDER BY oldest.alert LIMIT ?3",
         )?;
         let due = statement

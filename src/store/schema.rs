@@ -9,8 +9,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 17] =
-    [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15, V16, V17];
+const STEPS: [&str; 18] =
+    [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15, V16, V17, V18];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -377,6 +377,26 @@ ALTER TABLE feeds ADD COLUMN moving_proven INTEGER;
 UPDATE feeds SET moving_proven = 1 WHERE moving_url IS NOT NULL;
 -- A digest of the id that the feed gives itself, at its own address.
 ALTER TABLE feeds ADD COLUMN identity BLOB;
+";
+
+const V18: &str = "
+-- The alert's correlation id: what waits to be tried again holds back the later ones of its story.
+ALTER TABLE deliveries ADD COLUMN story TEXT;
+UPDATE deliveries SET story =
+  (SELECT record ->> '$.correlationid' FROM alerts WHERE alerts.seq = alert)
+WHERE state = 'due';
+CREATE INDEX deliveries_story ON deliveries (receiver, story, alert) WHERE state = 'due';
+
+-- Receivers that have taken nothing since an attempt failed; one that takes something leaves.
+CREATE TABLE failing_receivers (
+  name   TEXT PRIMARY KEY,
+  since  INTEGER NOT NULL,
+  why    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO failing_receivers
+  SELECT receiver, min(created), coalesce(max(last_error), '')
+  FROM deliveries JOIN alerts ON alerts.seq = alert
+  WHERE state = 'due' AND attempts > 0 GROUP BY receiver;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

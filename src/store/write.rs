@@ -285,10 +285,10 @@ pub(crate) fn alert(
         let digest = delivery.due.held.is_some().then_some(at);
         connection
             .prepare_cached(
-                "INSERT INTO deliveries (alert, receiver, state, next_attempt, digest)
-                 VALUES (?1, ?2, 'due', ?3, ?4)",
+                "INSERT INTO deliveries (alert, receiver, state, next_attempt, digest, story)
+                 VALUES (?1, ?2, 'due', ?3, ?4, ?5)",
             )?
-            .execute(params![sequence, delivery.receiver, at, digest])?;
+            .execute(params![sequence, delivery.receiver, at, digest, record.correlationid])?;
     }
     Ok(sequence)
 }
@@ -456,6 +456,7 @@ pub(crate) fn set_back(
         "UPDATE feeds SET next_due = next_due - ?1",
         "UPDATE hosts SET not_before = not_before - ?1",
         "UPDATE facts SET at = at - ?1",
+        "UPDATE failing_receivers SET since = since - ?1",
     ] {
         connection.execute(sql, [by])?;
     }

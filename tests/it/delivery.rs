@@ -1,6 +1,7 @@
 //! How alerts reach a receiver that does not always take them.
 
 use jiff::SignedDuration;
+use newswatch::store::ReceiverRow;
 
 use super::server::Answer;
 use super::world::{HOOK, World, path};
@@ -54,6 +55,55 @@ async fn what_failed_while_a_receiver_was_away_is_tried_at_once_when_it_is_back(
     world.tick().await;
     let states: Vec<_> = world.deliveries().into_iter().map(|row| row.state).collect();
     assert_eq!(states, ["sent", "sent", "sent"]);
+}
+
+#[tokio::test]
+async fn what_failed_before_a_receiver_ever_took_something_is_tried_at_once_too() {
+    let mut world = World::new().await;
+    world.server.set(HOOK, Answer::status("503 Service Unavailable", "", ""));
+    world.publish("alpha", "Wang Yi thanks Lavrov");
+    for _ in 0..3 {
+        world.tick().await;
+        world.advance(SignedDuration::from_mins(6));
+    }
+    world.server.set(HOOK, Answer::status("200 OK", "", ""));
+    world.publish("beta", "Lavrov rings Wang Yi");
+    world.tick().await;
+    let states: Vec<_> = world.deliveries().into_iter().map(|row| row.state).collect();
+    assert_eq!(states, ["sent", "sent"]);
+}
+
+#[tokio::test]
+async fn a_receiver_fails_from_its_first_failed_attempt_until_it_takes_something() {
+    let mut world = World::new().await;
+    let failing = |world: &World| {
+        let row = |row: ReceiverRow| (row.name, row.failing_since, row.waiting);
+        world
+            .reader()
+            .receivers(world.clock.now())
+            .unwrap()
+            .into_iter()
+            .map(row)
+            .collect::<Vec<_>>()
+    };
+    world.server.set(HOOK, Answer::status("503 Service Unavailable", "", ""));
+    world.publish("alpha", NEWS);
+    let began = world.clock.now();
+    for _ in 0..2 {
+        world.tick().await;
+        world.advance(SignedDuration::from_mins(1));
+    }
+    assert_eq!(failing(&world), [("hook".to_owned(), Some(began), 1)]);
+    let why = world.reader().receivers(world.clock.now()).unwrap()[0].why.clone().unwrap();
+    assert!(why.contains("503"), "{why}");
+    world.server.set(HOOK, Answer::status("400 Bad Request", "", ""));
+    world.publish("beta", "Lavrov rings Wang Yi");
+    world.tick().await;
+    assert_eq!(failing(&world).len(), 1, "what it refuses for good it has not taken");
+    world.server.set(HOOK, Answer::status("200 OK", "", ""));
+    world.advance(SignedDuration::from_mins(6));
+    world.tick().await;
+    assert_eq!(failing(&world), []);
 }
 
 #[tokio::test]
