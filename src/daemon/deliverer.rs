@@ -75,6 +75,7 @@ impl Deliverer {
                 signal: signal.subscribe(),
                 paused_until: None,
                 pace: receiver.max_per_minute().map(Pace::new),
+                failing: false,
                 gone: None,
             };
             tasks.spawn(outbox.run());
@@ -130,6 +131,8 @@ struct Outbox {
     paused_until: Option<Timestamp>,
     /// How fast the receiver may be told; as fast as it takes when absent.
     pace: Option<Pace>,
+    /// The last attempt failed in a way that may pass.
+    failing: bool,
     /// The receiver has said that it is there no more, in these words. It is not asked again before
     /// the next start or reload.
     gone: Option<String>,
@@ -170,10 +173,10 @@ impl Outbox {
         if self.paused_until.is_some_and(|until| lasts(until, now)) {
             return Ok(false);
         }
-        let (store, receiver) = (self.store.clone(), self.receiver.clone());
+        let (store, receiver, most) = (self.store.clone(), self.receiver.clone(), self.room(now));
         let messages = blocking(move || {
             store.read(|reader| {
-                let mut single = reader.due_deliveries(receiver.name(), now, BATCH)?;
+                let mut single = reader.due_deliveries(receiver.name(), now, most)?;
                 let digest = reader.due_digest(receiver.name(), now, MOST_IN_DIGEST)?;
                 // What is told together goes before later alerts of its stories.
                 if let Some(first) = digest.first() {
@@ -272,6 +275,7 @@ impl Outbox {
         if attempts > 1 && matches!(settled, Settled::Sent { .. }) {
             info!(receiver = name, alert, attempts, "{name} is back: delivered {what}");
         }
+        self.failing = !carry_on;
         let event = match &settled {
             Settled::Dead { at, why } => self.gave_up(alert, why, *at).await?,
             _ => None,
@@ -295,6 +299,13 @@ impl Outbox {
         }
         let event = operator::delivery_dead(self.receiver.name(), alert, why, now);
         Ok(self.teller.tell(&event, now))
+    }
+
+    /// How many deliveries are worth reading: of those that are not made now, one that was tried and
+    /// failed may be another by then.
+    fn room(&self, now: Timestamp) -> u32 {
+        let paced = self.pace.as_ref().map_or(BATCH, |pace| pace.room(now));
+        if self.failing { 1 } else { paced.min(BATCH) }
     }
 
     /// When the receiver's pace lets it have the next message; nothing when it may have it now.

@@ -21,8 +21,6 @@ use crate::text;
 
 /// Items from which the pauses of a feed are learnt: a month of one that brings a hundred a day.
 const MOST_TIMES: u32 = 3_000;
-/// Due deliveries that are looked at for those that nothing holds back.
-const LOOKED_AT: u32 = 1024;
 
 /// A read-only connection. It sees what was committed when each query starts.
 #[derive(Debug)]
@@ -198,24 +196,24 @@ impl Reader {
         limit: u32,
     ) -> Result<Vec<DueDelivery>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "WITH oldest AS MATERIALIZED (
-               SELECT id, alert, attempts, story FROM deliveries
-               WHERE receiver = ?1 AND state = 'due' AND digest IS NULL AND next_attempt <= ?2
-               ORDER BY alert LIMIT ?4
-             )
-             SELECT oldest.id, oldest.attempts, record, oldest.alert
-             FROM oldest JOIN alerts ON alerts.seq = oldest.alert
-             WHERE NOT EXISTS (
-               SELECT 1 FROM deliveries AS waiting
-               WHERE waiting.receiver = ?1 AND waiting.story = oldest.story
-                 AND waiting.alert < oldest.alert AND waiting.state = 'due'
-                 AND waiting.attempts > 0 AND waiting.next_attempt > ?2
-                 AND (waiting.digest IS NULL OR waiting.digest <=
-                   (SELECT created FROM alerts WHERE seq = waiting.alert)))
-             ORDER BY oldest.alert LIMIT ?3",
+            // Along this index the oldest comes first: however many wait, no more are looked at than
+            // it takes to find these.
+            "SELECT due.id, due.attempts, record, due.alert
+             FROM deliveries AS due INDEXED BY deliveries_by_age
+               JOIN alerts ON alerts.seq = due.alert
+             WHERE due.receiver = ?1 AND due.state = 'due' AND due.digest IS NULL
+               AND due.next_attempt <= ?2
+               AND NOT EXISTS (
+                 SELECT 1 FROM deliveries AS waiting
+                 WHERE waiting.receiver = ?1 AND waiting.story = due.story
+                   AND waiting.alert < due.alert AND waiting.state = 'due'
+                   AND waiting.attempts > 0 AND waiting.next_attempt > ?2
+                   AND (waiting.digest IS NULL OR waiting.digest <=
+                     (SELECT created FROM alerts WHERE seq = waiting.alert)))
+             ORDER BY due.alert LIMIT ?3",
         )?;
         let due = statement
-            .query_map(params![receiver, now.as_millisecond(), limit, LOOKED_AT], due_delivery)?
+            .query_map(params![receiver, now.as_millisecond(), limit], due_delivery)?
             .collect::<Result<_, _>>()?;
         Ok(due)
     }
@@ -233,7 +231,8 @@ impl Reader {
              FROM deliveries JOIN alerts ON alerts.seq = deliveries.alert
              WHERE receiver = ?1 AND state = 'due' AND digest IS NOT NULL AND next_attempt <= ?2
                AND (digest, attempts, next_attempt) =
-                 (SELECT digest, attempts, next_attempt FROM deliveries
+                 (SELECT digest, attempts, next_attempt
+                  FROM deliveries INDEXED BY deliveries_together
                   WHERE receiver = ?1 AND state = 'due' AND digest IS NOT NULL
                     AND next_attempt <= ?2
                   ORDER BY digest, next_attempt, attempts LIMIT 1)

@@ -386,6 +386,10 @@ UPDATE deliveries SET story =
   (SELECT record ->> '$.correlationid' FROM alerts WHERE alerts.seq = alert)
 WHERE state = 'due';
 CREATE INDEX deliveries_story ON deliveries (receiver, story, alert) WHERE state = 'due';
+CREATE INDEX deliveries_by_age ON deliveries (receiver, alert, next_attempt)
+  WHERE state = 'due' AND digest IS NULL;
+CREATE INDEX deliveries_together ON deliveries (receiver, digest, next_attempt, attempts)
+  WHERE state = 'due' AND digest IS NOT NULL;
 
 -- Receivers that have taken nothing since an attempt failed; one that takes something leaves.
 CREATE TABLE failing_receivers (

@@ -233,6 +233,10 @@ CREATE INDEX reports_by_item ON reports (item, rule);
 CREATE INDEX reports_by_time ON reports (at);
 CREATE INDEX hits_by_story ON hits (story) WHERE story IS NOT NULL;
 CREATE INDEX deliveries_story ON deliveries (receiver, story, alert) WHERE state = 'due';
+CREATE INDEX deliveries_by_age ON deliveries (receiver, alert, next_attempt)
+  WHERE state = 'due' AND digest IS NULL;
+CREATE INDEX deliveries_together ON deliveries (receiver, digest, next_attempt, attempts)
+  WHERE state = 'due' AND digest IS NOT NULL;
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('alerts',2);
 INSERT INTO "sqlite_sequence" VALUES('deliveries',2);
