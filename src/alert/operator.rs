@@ -14,7 +14,7 @@ use jiff::Timestamp;
 pub use self::feeds::{ADVICE_QUIET, Look, advice, events, needs_times};
 pub use self::flood::{Budget, MOST_HELD, WINDOW, summaries};
 pub use self::service::{
-    ADVICE_OFFLINE, Summary, config_refused, delivery_dead, heartbeat, offline, online,
+    ADVICE_OFFLINE, Refusal, Summary, config_refused, delivery_dead, heartbeat, offline, online,
 };
 use super::id;
 use super::record::{AlertData, AlertRecord, EventInfo, OperatorInfo, severity_numbers, shortened};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::operator::{self, Event, EventType};
 use super::record::{AlertRecord, OperatorInfo, severity_numbers, shortened};
 use crate::hit::Severity;
+use crate::text::count;
 
 /// Rules that a summary names, those with the worst alerts.
 const MOST_RULES: usize = 20;
@@ -201,7 +202,7 @@ pub fn summary(
     now: Timestamp,
 ) -> Option<AlertRecord> {
     let worst = held.worst()?;
-    let alerts = held.rules.iter().map(|rule| rule.alerts).sum();
+    let alerts: u64 = held.rules.iter().map(|rule| rule.alerts).sum();
     held.rules.sort_by(|a, b| (b.severity, b.alerts, &a.id).cmp(&(a.severity, a.alerts, &b.id)));
     held.rules.truncate(MOST_RULES);
     for headline in &mut held.headlines {
@@ -229,7 +230,9 @@ pub fn summary(
             state: "ended".to_owned(),
             since: Some(silence.since),
             why: Some(format!(
-                "{alerts} alerts were held back, the worst {worst}: {}",
+                "{} {} held back, the worst {worst}: {}",
+                count(alerts, "alert"),
+                if alerts == 1 { "was" } else { "were" },
                 rules.join(", ")
             )),
             next: None,

@@ -90,10 +90,23 @@ impl Deliverer {
 
     /// Has the receivers that write files open them again.
     pub(crate) fn reopen(&self) {
+        let mut reopened = Vec::new();
         for receiver in &self.receivers {
-            if let Err(error) = receiver.reopen() {
-                error!(receiver = receiver.name(), "reopening {} failed: {error}", receiver.name());
+            match receiver.reopen() {
+                Ok(true) => reopened.push(receiver.name()),
+                Ok(false) => {}
+                Err(error) => {
+                    error!(
+                        receiver = receiver.name(),
+                        "reopening {} failed: {error}",
+                        receiver.name()
+                    );
+                }
             }
+        }
+        match reopened.as_slice() {
+            [] => info!("no receiver writes a log that could be opened again"),
+            names => info!("opened the logs of {} again", names.join(", ")),
         }
     }
 

@@ -135,13 +135,13 @@ async fn answer(
     source: Source,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     if source.local && !names_this_machine(&request) {
-        return Ok(plain(StatusCode::MISDIRECTED_REQUEST, "ask for localhost or an address"));
+        return Ok(plain(StatusCode::MISDIRECTED_REQUEST, "ask for localhost or an address\n"));
     }
     if request.uri().path() != "/metrics" {
-        return Ok(plain(StatusCode::NOT_FOUND, "the metrics are at /metrics"));
+        return Ok(plain(StatusCode::NOT_FOUND, "the metrics are at /metrics\n"));
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "GET it");
+        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "GET it\n");
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return Ok(response);
     }
@@ -160,7 +160,7 @@ async fn answer(
         Err(panic) => panic.to_string(),
     };
     error!("metrics: failed to count: {why}");
-    Ok(plain(StatusCode::INTERNAL_SERVER_ERROR, "the database cannot be read; see the log"))
+    Ok(plain(StatusCode::INTERNAL_SERVER_ERROR, "the database cannot be read; see the log\n"))
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {

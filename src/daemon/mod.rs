@@ -32,7 +32,7 @@ use self::poller::{Poller, Reach, Report};
 use self::pulse::{Beat, Pulse};
 use self::queue::{Poll, Queue};
 use self::teller::Teller;
-use crate::alert::operator;
+use crate::alert::operator::{self, Refusal};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fetch::{self, Fetcher};
@@ -637,14 +637,21 @@ impl Daemon {
         let read_config = self.read_config.clone();
         let read = tokio::task::spawn_blocking(move || read_config()).await;
         let result = match read {
-            Ok(Ok(config)) => self.adopt(config).await.map_err(|error| format!("{error:#}")),
-            Ok(Err(problems)) => Err(problems),
-            Err(panic) => Err(format!("reading the configuration failed: {panic}")),
+            Ok(Ok(config)) => {
+                self.adopt(config).await.map_err(|error| (Refusal::System, format!("{error:#}")))
+            }
+            Ok(Err(problems)) => Err((Refusal::Files, problems)),
+            Err(panic) => {
+                Err((Refusal::System, format!("reading the configuration failed: {panic}")))
+            }
         };
-        let before = std::mem::replace(&mut self.refused, result.err());
-        if let Some(problems) = self.refused.clone().filter(|_| before != self.refused) {
+        let (refusal, refused) = result.err().unzip();
+        let before = std::mem::replace(&mut self.refused, refused);
+        if let Some((refusal, problems)) =
+            refusal.zip(self.refused.clone()).filter(|_| before != self.refused)
+        {
             let now = self.clock.now();
-            self.raise(&operator::config_refused(&problems, now), None).await;
+            self.raise(&operator::config_refused(refusal, &problems, now), None).await;
         }
         match &self.refused {
             Some(problems) => {

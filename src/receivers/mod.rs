@@ -96,11 +96,11 @@ impl Receiver {
         }
     }
 
-    /// Opens a file again that was moved away; nothing for receivers without one.
-    pub fn reopen(&self) -> std::io::Result<()> {
+    /// Opens a file again that was moved away; false for receivers without one.
+    pub fn reopen(&self) -> std::io::Result<bool> {
         match &self.kind {
-            Kind::Jsonl(jsonl) => jsonl.reopen(),
-            _ => Ok(()),
+            Kind::Jsonl(jsonl) => jsonl.reopen().map(|()| true),
+            _ => Ok(false),
         }
     }
 }

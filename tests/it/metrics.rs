@@ -109,6 +109,7 @@ async fn the_listener_answers_one_question_and_only_to_this_machine() {
     ] {
         let answer = ask(&world, request).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+        assert!(answer.ends_with('\n'), "{request}: {answer:?}");
     }
     let long =
         format!("GET /metrics HTTP/1.1\r\nhost: localhost\r\n{}\r\n", "x: y\r\n".repeat(100));

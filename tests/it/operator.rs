@@ -271,6 +271,23 @@ async fn a_refused_reload_is_told_once_for_the_same_mistake() {
 }
 
 #[tokio::test]
+async fn a_reload_that_the_system_refuses_is_not_sent_to_check_which_would_find_nothing() {
+    let mut world = World::with_operator().await;
+    world.add_feed("alpha", "");
+    let daemon = world.start();
+    world.server.asked(&path("alpha"), 1).await;
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = format!("[metrics]\nlisten = \"{}\"\n[poll]\n", taken.local_addr().unwrap());
+    world.edit_main("[poll]\n", &listen);
+    daemon.tell(Control::Reload).await;
+    world.server.asked(HOOK, 1).await;
+    daemon.stop().await;
+    assert_eq!(world.told(), ["config.refused"]);
+    assert!(last(&world, "why").contains("failed to listen at 127.0.0.1"));
+    assert!(last(&world, "advice").contains("`newswatch check` finds nothing"));
+}
+
+#[tokio::test]
 async fn heartbeats_come_as_often_as_they_are_wanted_and_no_oftener_after_a_restart() {
     let mut world = World::with_operator().await;
     world.edit_main("[operator]\n", "[operator]\nheartbeat = \"24h\"\n");
@@ -278,7 +295,7 @@ async fn heartbeats_come_as_often_as_they_are_wanted_and_no_oftener_after_a_rest
     world.tick().await;
     after(&world, 23).await;
     assert_eq!(world.told(), ["heartbeat"]);
-    assert_eq!(last(&world, "title"), "alive: 1 feeds, 0 in trouble, 1 rules");
+    assert_eq!(last(&world, "title"), "alive: 1 feed, 0 in trouble, 1 rule");
     after(&world, 1).await;
     assert_eq!(world.told(), ["heartbeat"; 2]);
     let daemon = world.start();

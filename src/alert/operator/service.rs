@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::feeds::in_words;
 use super::{Event, EventType};
 use crate::alert::record::OperatorInfo;
+use crate::text::count;
 
 /// How the service is doing, for a heartbeat.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -64,13 +65,29 @@ pub fn delivery_dead(receiver: &str, alert: &str, why: &str, now: Timestamp) -> 
     Event { kind: EventType::DeliveryDead, subject: format!("receiver/{receiver}"), info }
 }
 
+/// Why a reload was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The files are wrong; `newswatch check` says the same.
+    Files,
+    /// The files are right, but the system does not do what they want, as to listen at an address.
+    System,
+}
+
 /// A reload was refused, for these problems, one a line.
-pub fn config_refused(problems: &str, now: Timestamp) -> Event {
+pub fn config_refused(refusal: Refusal, problems: &str, now: Timestamp) -> Event {
+    let advice = match refusal {
+        Refusal::Files => "`newswatch check` shows every problem; mend them and reload",
+        Refusal::System => {
+            "the files are right, and `newswatch check` finds nothing: make room for what they want, \
+             or write something else there, and reload"
+        }
+    };
     let first = problems.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let info = OperatorInfo {
         why: Some(first.trim().to_owned()),
         next: Some("everything goes on with the old configuration".to_owned()),
-        advice: Some("`newswatch check` shows every problem; mend them and reload".to_owned()),
+        advice: Some(advice.to_owned()),
         ..info("the reload was refused", "refused", Some(now))
     };
     Event { kind: EventType::ConfigRefused, subject: "configuration".to_owned(), info }
@@ -79,7 +96,11 @@ pub fn config_refused(problems: &str, now: Timestamp) -> Event {
 /// The service is alive; the next of these comes after `every`.
 pub fn heartbeat(summary: Summary, every: SignedDuration) -> Event {
     let Summary { feeds, in_trouble, rules, last_ok } = summary;
-    let title = format!("alive: {feeds} feeds, {in_trouble} in trouble, {rules} rules");
+    let title = format!(
+        "alive: {}, {in_trouble} in trouble, {}",
+        count(feeds, "feed"),
+        count(rules, "rule")
+    );
     let info = OperatorInfo {
         next: Some(format!("the next of these comes in {}", in_words(every))),
         ..info(&title, "ok", last_ok)
