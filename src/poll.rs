@@ -292,6 +292,28 @@ impl FailureKind {
         }
     }
 
+    /// What it is, for a person.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            FailureKind::Dns => "no such host",
+            FailureKind::Connect => "not reachable",
+            FailureKind::Certificate => "certificate refused",
+            FailureKind::Timeout => "too slow",
+            FailureKind::Broken => "connection broke",
+            FailureKind::TooLarge => "too large",
+            FailureKind::Forbidden => "not allowed",
+            FailureKind::Redirect => "bad redirect",
+            FailureKind::Server => "server error",
+            FailureKind::Throttled => "throttled",
+            FailureKind::Blocked => "blocked",
+            FailureKind::Gone => "gone",
+            FailureKind::NotFound => "not found",
+            FailureKind::Parse => "no feed",
+            FailureKind::Protocol => "bad answer",
+            FailureKind::Settings => "bad settings",
+        }
+    }
+
     /// The kind of that word.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)

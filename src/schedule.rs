@@ -137,6 +137,15 @@ impl State {
         }
     }
 
+    /// The same for a person: what failed where the condition only says that it is tried again.
+    pub fn in_words(self, failure: Option<FailureKind>) -> &'static str {
+        match (self, failure) {
+            (State::Retry, Some(failure)) => failure.in_words(),
+            (State::Retry, None) => "failing",
+            _ => self.as_str(),
+        }
+    }
+
     /// The condition of that word.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == name)

@@ -8,6 +8,8 @@ use super::list::{self, Column, Format, Output, short_time};
 use super::{Exit, Global, feeds_add, feeds_log, feeds_opml, feeds_parse, feeds_poll};
 use crate::clock::Clock;
 use crate::config;
+use crate::poll::FailureKind;
+use crate::schedule::State;
 use crate::schedule::health::Health;
 use crate::store::FeedRow;
 
@@ -20,7 +22,8 @@ Examples:
   newswatch feeds --trouble
   newswatch feeds add https://example.org/
   newswatch feeds poll bbc-world
-  newswatch feeds parse saved-feed.xml"
+  newswatch feeds parse saved-feed.xml
+  newswatch feeds import reader.opml > config/feeds/imported.toml"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -56,7 +59,7 @@ const FIELDS: &str = "name url effective_url state state_since health why failur
 const COLUMNS: &[Column<FeedRow>] = &[
     Column { heading: "FEED", cell: |row| row.name.clone() },
     Column { heading: "HEALTH", cell: |row| row.health.to_string() },
-    Column { heading: "STATE", cell: |row| row.state.clone() },
+    Column { heading: "STATE", cell: state },
     Column { heading: "LAST OK", cell: |row| short_time(row.last_ok) },
     Column { heading: "NEXT", cell: |row| short_time(row.next_due) },
     Column { heading: "ITEMS", cell: |row| row.items.to_string() },
@@ -76,11 +79,21 @@ const TROUBLE: &[Column<FeedRow>] = &[
     Column { heading: "TO DO", cell: |row| row.advice.clone().unwrap_or_default() },
 ];
 
+/// Its condition, or what failed.
+fn state(row: &FeedRow) -> String {
+    let failure = row.failure.as_deref().and_then(FailureKind::from_name);
+    State::from_name(&row.state)
+        .map_or_else(|| row.state.clone(), |state| state.in_words(failure).to_owned())
+}
+
 fn why(row: &FeedRow) -> String {
+    let moved = row.effective_url != row.url;
     match (&row.why, row.health) {
         (_, Health::Offline) => "nothing is in reach".to_owned(),
         (Some(why), _) => why.clone(),
         (None, Health::Quiet) => "no new item for longer than it ever takes".to_owned(),
+        (None, Health::New) => "never polled".to_owned(),
+        (None, _) if moved => format!("moved to {}", row.effective_url),
         (None, _) => String::new(),
     }
 }
@@ -112,4 +125,63 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     }
     output.finish()?;
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    /// What the list says of a feed under STATE and WHY.
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut FeedRow), expected: (&str, &str)) {
+        let mut row = FeedRow {
+            name: "f".to_owned(),
+            url: "https://a.example/".to_owned(),
+            effective_url: "https://a.example/".to_owned(),
+            state: "active".to_owned(),
+            state_since: Timestamp::UNIX_EPOCH,
+            health: Health::Ok,
+            failure: None,
+            failing_since: None,
+            advice: None,
+            why: None,
+            last_ok: None,
+            last_new_item: None,
+            next_due: None,
+            interval_s: None,
+            items: 0,
+            items_per_day: 0.0,
+            failures: 0,
+            gap_at: None,
+            migrated_at: None,
+        };
+        change(&mut row);
+        assert_eq!((&*state(&row), &*why(&row)), expected);
+    }
+
+    #[test]
+    fn the_list_says_what_failed_where_a_feed_went_and_that_nobody_has_asked_yet() {
+        check(|_| {}, ("active", ""));
+        check(
+            |row| {
+                row.state = "retry".to_owned();
+                row.failure = Some("not-found".to_owned());
+                row.why = Some("404 Not Found".to_owned());
+            },
+            ("not found", "404 Not Found"),
+        );
+        check(
+            |row| row.effective_url = "https://b.example/".to_owned(),
+            ("active", "moved to https://b.example/"),
+        );
+        check(
+            |row| {
+                row.state = "new".to_owned();
+                row.health = Health::New;
+            },
+            ("new", "never polled"),
+        );
+    }
 }

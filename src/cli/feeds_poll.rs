@@ -20,6 +20,7 @@ use crate::daemon::rehearsal::{Rehearsal, Rehearsed};
 use crate::fetch::transcript::Exchange;
 use crate::schedule::FeedState;
 use crate::text::clean::clean;
+use crate::text::count;
 
 /// A feed that was asked so recently is not asked again by accident.
 const SHORTEST: SignedDuration = SignedDuration::from_mins(5);
@@ -40,7 +41,7 @@ enum Format {
 /// The arguments of `feeds poll`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Works beside a running daemon and keeps nothing: the next poll brings the same items again. To poll
+Works beside a running daemon and keeps nothing: the next poll brings the same items again. To poll \
 and keep, wait for the daemon, or stop it and use `newswatch run --once`.
 Examples:
   newswatch feeds poll bbc-world
@@ -164,7 +165,7 @@ fn write_text(
     match document {
         Some(document) => {
             let (format, encoding) = (document.format, document.encoding);
-            writeln!(out, "document: {format}, {encoding}, {} items", document.items)?;
+            writeln!(out, "document: {format}, {encoding}, {}", count(document.items, "item"))?;
             if !document.repairs.is_empty() {
                 writeln!(out, "repairs: {}", document.repairs)?;
             }
@@ -190,7 +191,8 @@ fn write_text(
             writeln!(out, "    hit {} ({}): {why}", hit.rule, hit.severity)?;
         }
     }
-    let (old, new) = (before.state.as_str(), after.state.as_str());
+    let words = |feed: &FeedState| feed.state.in_words(feed.failure);
+    let (old, new) = (words(before), words(after));
     let change = if old == new { new.to_owned() } else { format!("{old} -> {new}") };
     let why = after.why.as_ref().map(|why| format!(": {}", clean(why))).unwrap_or_default();
     writeln!(out, "state: {change}{why}")?;

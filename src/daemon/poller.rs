@@ -569,15 +569,18 @@ fn log(before: &FeedState, report: &Report) {
     let Report { new_items: new, hits, alerts, state, .. } = report;
     let FeedState { failures, next_due, .. } = state;
     let why = state.why.as_deref().unwrap_or_default();
-    let condition = state.state.as_str();
+    let condition =
+        if state.state == schedule::State::Retry { "failing" } else { state.state.as_str() };
     if state.gap_at.is_some() && state.gap_at != before.gap_at {
         warn!(%feed, items = state.window, %next_due,
             "all {} items of {feed} were new: others may have been missed", state.window);
     }
     log_changes(&report.feed, before, state);
     match loudness(before, state, *new) {
-        Level::WARN => warn!(%feed, state = condition, failures, new, hits, alerts, %next_due,
-            "{feed} is {condition}: {why}"),
+        Level::WARN => {
+            warn!(%feed, state = state.state.as_str(), failures, new, hits, alerts, %next_due,
+            "{feed} is {condition}: {why}")
+        }
         Level::INFO if before.failures > 0 && *failures == 0 => info!(%feed, new, hits, alerts,
             %next_due, "{feed} is back: {new} new items, {hits} hits"),
         Level::INFO => info!(%feed, new, hits, alerts, %next_due,

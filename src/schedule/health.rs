@@ -17,6 +17,8 @@ pub const BROKEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 pub enum Health {
     /// Nothing is wrong with it, as far as is known.
     Ok,
+    /// It has never been polled, so that nobody knows.
+    New,
     /// It can be read, but has brought nothing new for longer than it ever takes.
     Quiet,
     /// Its documents are damaged, or it has failed for less than a day.
@@ -53,10 +55,9 @@ impl Health {
                 Health::Broken
             }
             State::Retry | State::Degraded => Health::Degraded,
-            State::New | State::Active if troubles.found.contains_key(&Trouble::Quiet) => {
-                Health::Quiet
-            }
-            State::New | State::Active => Health::Ok,
+            State::Active if troubles.found.contains_key(&Trouble::Quiet) => Health::Quiet,
+            State::Active => Health::Ok,
+            State::New => Health::New,
         }
     }
 
@@ -64,6 +65,7 @@ impl Health {
     pub fn as_str(self) -> &'static str {
         match self {
             Health::Ok => "ok",
+            Health::New => "new",
             Health::Quiet => "quiet",
             Health::Degraded => "degraded",
             Health::Throttled => "throttled",
@@ -112,7 +114,7 @@ mod tests {
         check(State::Gone, Some(FailureKind::Gone), Some(48), Health::Gone);
         check(State::Degraded, None, None, Health::Degraded);
         check(State::Active, None, None, Health::Ok);
-        check(State::New, None, None, Health::Ok);
+        check(State::New, None, None, Health::New);
     }
 
     #[test]

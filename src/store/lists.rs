@@ -214,7 +214,7 @@ impl FeedRow {
 
     /// Whether somebody may want to look at it: it is polled and not quite well.
     pub fn is_worth_a_look(&self) -> bool {
-        !matches!(self.health, Health::Ok | Health::Disabled)
+        !matches!(self.health, Health::Ok | Health::New | Health::Disabled)
     }
 
     /// Whether it is polled and its last poll did not go well.
@@ -249,7 +249,7 @@ pub struct Totals {
 /// What a person can do about a feed.
 fn advice(health: Health, state: State, failure: Option<FailureKind>) -> Option<String> {
     match health {
-        Health::Ok | Health::Disabled => None,
+        Health::Ok | Health::New | Health::Disabled => None,
         Health::Offline => Some(operator::ADVICE_OFFLINE.to_owned()),
         Health::Quiet => Some(operator::ADVICE_QUIET.to_owned()),
         _ => Some(operator::advice(state, failure)),

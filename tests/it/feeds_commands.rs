@@ -48,7 +48,7 @@ async fn a_poll_on_demand_shows_all_that_passed_and_keeps_nothing() {
         "< set-cookie: ***".to_owned(),
         format!("GET {}", server.url("/new.xml")),
         "< etag: W/\"v1\"".to_owned(),
-        "document: rss2, UTF-8, 1 items".to_owned(),
+        "document: rss2, UTF-8, 1 item".to_owned(),
         "repairs: bare-ampersand".to_owned(),
         "items: 1 new, 0 edited".to_owned(),
         "  new 2023-09-18 09:00 Wang Yi & Lavrov meet in Moscow".to_owned(),
@@ -113,7 +113,7 @@ async fn a_poll_on_demand_that_fails_says_so_by_its_exit_code() {
     let url = server.url("/desk.xml");
     let demo = with_feed(&format!("url = \"{url}\"\nallow_private = true"));
     let failed = out(&demo, 1, &["feeds", "poll", "desk"]).await;
-    assert!(failed.contains("state: new -> retry: 404 Not Found"), "{failed}");
+    assert!(failed.contains("state: new -> not found: 404 Not Found"), "{failed}");
     let unknown = out(&demo, 2, &["feeds", "poll", "desc"]).await;
     assert!(unknown.contains("there is no feed \"desc\"; did you mean \"desk\"?"), "{unknown}");
 }

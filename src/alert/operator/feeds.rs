@@ -295,7 +295,8 @@ pub fn advice(state: State, failure: Option<FailureKind>) -> String {
              in, go by a proxy, or take another feed of the site"
         }
         (State::Throttled, _) | (_, Some(FailureKind::Throttled)) => {
-            "ask less often: a longer min_interval or poll.host_gap, or fewer feeds of this host"
+            "ask less often: a longer interval of the feed or in [poll], where one is set, else a longer \
+             min_interval; a longer poll.host_gap; fewer feeds of this host"
         }
         (_, Some(FailureKind::Certificate)) => {
             "is this machine's clock right, and are its certificates of authorities up to date? Name \
