@@ -10,25 +10,36 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use url::Url;
 
-use super::feeds_opml::{feed_table, name_of};
+use super::feed_asker::{Asker, Given};
+use super::feed_names::name_of;
+use super::feeds_opml::feed_table;
 use super::list::short_time;
 use super::{Exit, Global, Refused, complain, config_files, say};
 use crate::clock::Clock;
-use crate::config::{self, Config, Files};
-use crate::diagnostic::{Gravity, Problem, SourceFile};
+use crate::config::access::Access;
+use crate::config::{self, Checked, Config, Files};
+use crate::diagnostic::SourceFile;
 use crate::feed::{self, Document, FeedLink, ParseError, ParsedFeed};
-use crate::fetch::{Body, Fetcher, Outcome, Request, Validators, same_server};
+use crate::fetch::Body;
 use crate::opml::Outline;
 use crate::text::clean::clean;
+use crate::text::count;
+
+/// The name of the feed while it is not known.
+const PROVISIONAL: &str = "feeds-add";
 
 /// The arguments of `feeds add`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A web page is searched for the feeds that it names; when it names several, they are listed and --pick
+A web page is searched for the feeds that it names; when it names several, they are listed and --pick \
 chooses one. The address is asked as a poll would be, by the proxy of [poll] where there is one.
+Where no scheme is given, https is tried, and http where nobody answers that.
+--with adds a line to the feed's table, which counts for this request too: headers, a password, a proxy, \
+as docs/operations.md describes them under \"How a feed's server is reached\".
 Examples:
   newswatch feeds add https://example.org/news.rss
   newswatch feeds add example.org --pick 2 --to feeds/agencies.toml
+  newswatch feeds add https://example.org/x --with 'token_file = \"x.token\"'
 Exit codes: 0 when the feed was written, 1 when it is there already or there are several or none.")]
 pub(crate) struct Arguments {
     /// The address of a feed, or of a web page that names it
@@ -43,6 +54,10 @@ pub(crate) struct Arguments {
     /// The feed's name [default: made from its title]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// A further line for the feed's table, as 'headers_from = "x.secret"'; may be given several
+    /// times
+    #[arg(long, value_name = "LINE")]
+    with: Vec<String>,
     /// Ask a private or loopback address, and let the daemon do so
     #[arg(long)]
     allow_private: bool,
@@ -59,15 +74,25 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         return Ok(Exit::Config);
     };
     let to = destination(&files, &arguments.to)?;
-    let url = address(&arguments.url)?;
-    let private = arguments.allow_private.then(|| url.clone());
-    let asker = Asker::new(&config, private)?;
+    let mut given = Given::read(&arguments.url)?;
+    if is_known(&config, &given.url) {
+        return Ok(Exit::No);
+    }
+    let access = access(&config, &files, &to, &given.url, &arguments.with)?;
+    let asker = Asker::new(
+        &config.poll,
+        access,
+        &given.url,
+        arguments.allow_private,
+        !arguments.with.is_empty(),
+    )?;
+    let body = asker.ask_given(&mut given)?;
+    let url = given.url;
     if is_known(&config, &url) {
         return Ok(Exit::No);
     }
-    let body = asker.ask(&url)?;
     let found = match parse(&body) {
-        Ok(parsed) => Some(Found { url: lasting(&url, &body), parsed }),
+        Ok(parsed) => Some(Found { url: lasting(&asker, &url, &body), parsed }),
         Err(ParseError::WebPage { .. }) => choose(&asker, &config, &body, arguments.pick)?,
         Err(error) => bail!("{url} is no feed: {error}"),
     };
@@ -100,75 +125,28 @@ struct Found {
     parsed: ParsedFeed,
 }
 
-/// Asks servers as a poll would.
-struct Asker {
-    fetcher: Fetcher,
-    runtime: tokio::runtime::Runtime,
-    access: config::access::Access,
-    /// The address whose server may be a private one. A page must not lead to another.
-    private: Option<Url>,
-}
-
-impl Asker {
-    fn new(config: &Config, private: Option<Url>) -> anyhow::Result<Self> {
-        Ok(Self {
-            fetcher: Fetcher::new(&config.poll).context("failed to set up HTTP")?,
-            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
-            access: config.poll.access.access("feeds-add"),
-            private,
-        })
+/// How the server is asked: as `[poll]` says, or by the lines for the table.
+fn access(
+    config: &Config,
+    files: &Files,
+    to: &Path,
+    url: &Url,
+    lines: &[String],
+) -> anyhow::Result<Access> {
+    if lines.is_empty() {
+        return Ok(config.poll.access.access(PROVISIONAL));
     }
-
-    fn may_be_private(&self, url: &Url) -> bool {
-        self.private.as_ref().is_some_and(|private| same_server(url, private))
-    }
-
-    fn ask(&self, url: &Url) -> anyhow::Result<Body> {
-        let request = Request {
-            url: url.clone(),
-            moved_to: None,
-            validators: Validators::default(),
-            allow_private: self.may_be_private(url),
-            access: self.access.clone(),
-        };
-        match self.runtime.block_on(self.fetcher.fetch(&request, Clock::System.now())) {
-            Outcome::Modified(body) => Ok(*body),
-            Outcome::NotModified { .. } => bail!("{url}: 304 to a request without conditions"),
-            Outcome::Failed(failure) => {
-                // The configuration's word for it is the command's too.
-                let instead = match &self.private {
-                    None => "add --allow-private",
-                    Some(_) => "give that address to feeds add",
-                };
-                let why = failure.message.replace("set allow_private = true", instead);
-                bail!("{url}: {why}")
-            }
-        }
-    }
-}
-
-fn address(text: &str) -> anyhow::Result<Url> {
-    let text = text.trim();
-    let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-    let url = Url::parse(&whole).map_err(|error| {
-        Refused::usage(format!("{text:?} is no address: {error}; write https://…"))
-    })?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(Refused::usage(format!("{text:?} is neither http nor https")));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Refused::usage(
-            "a password does not belong in an address; see `username` and `password_file` in \
-             docs/operations.md"
-                .to_owned(),
-        ));
-    }
-    Ok(url)
+    let url = toml::Value::String(url.to_string());
+    let table = format!("[[feed]]\nname = \"{PROVISIONAL}\"\nurl = {url}\n{}\n", lines.join("\n"));
+    let config = checked(files, to, &table)?;
+    let feed = config.feeds.into_iter().find(|feed| feed.name.as_str() == PROVISIONAL);
+    Ok(feed.expect("the table was read").access)
 }
 
 /// The address that will last: where permanent redirects lead, else the one that was given.
-fn lasting(url: &Url, body: &Body) -> Url {
-    body.moved_to.clone().unwrap_or_else(|| url.clone())
+fn lasting(asker: &Asker, url: &Url, body: &Body) -> Url {
+    let moved = body.moved_to.as_ref().filter(|moved| asker.may_tell(moved));
+    moved.unwrap_or(url).clone()
 }
 
 fn parse(body: &Body) -> Result<ParsedFeed, ParseError> {
@@ -230,7 +208,7 @@ fn choose(
     let body = asker.ask(&link.url)?;
     let parsed =
         parse(&body).with_context(|| format!("{} is no feed, as the page says", link.url))?;
-    Ok(Some(Found { url: lasting(&link.url, &body), parsed }))
+    Ok(Some(Found { url: lasting(asker, &link.url, &body), parsed }))
 }
 
 fn list(config: &Config, links: &[FeedLink]) -> anyhow::Result<()> {
@@ -262,10 +240,13 @@ fn table(config: &Config, found: &Found, asker: &Asker, arguments: &Arguments) -
     let mut names: HashSet<String> =
         config.feeds.iter().map(|feed| feed.name.to_string()).collect();
     let name = arguments.name.clone();
-    let name = name.unwrap_or_else(|| name_of(&outline, &found.url, &mut names));
+    let name = name.unwrap_or_else(|| name_of(&outline.title, &found.url, &mut names));
     let mut table = feed_table(&name, &outline, &found.url).trim_end().to_owned();
     if asker.may_be_private(&found.url) {
         table += "\nallow_private = true";
+    }
+    for line in &arguments.with {
+        table += &format!("\n{line}");
     }
     table + "\n"
 }
@@ -288,8 +269,8 @@ fn destination(files: &Files, to: &Path) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// Refuses a table with which the configuration could not be used.
-fn checked(files: &Files, to: &Path, table: &str) -> anyhow::Result<()> {
+/// The configuration with a table more; refuses one with which it could not be used.
+fn checked(files: &Files, to: &Path, table: &str) -> anyhow::Result<Config> {
     let mut files = files.clone();
     let old = files.feeds.iter().position(|file| file.path == to);
     let text = old.map(|old| files.feeds[old].text.clone()).unwrap_or_default();
@@ -298,16 +279,11 @@ fn checked(files: &Files, to: &Path, table: &str) -> anyhow::Result<()> {
         Some(old) => files.feeds[old] = fresh,
         None => files.feeds.push(fresh),
     }
-    let errors: Vec<String> = config::check(&files)
-        .problems
-        .iter()
-        .filter(|problem| problem.gravity == Gravity::Error)
-        .map(Problem::render)
-        .collect();
-    if errors.is_empty() {
-        return Ok(());
-    }
-    Err(Refused::usage(format!("this feed cannot be added:\n{}", errors.join("\n"))))
+    let Checked { config, problems, .. } = config::check(&files);
+    config.ok_or_else(|| {
+        let errors = config_files::render_errors(&problems);
+        Refused::usage(format!("this feed cannot be added:\n{errors}"))
+    })
 }
 
 /// A text with a table after it.
@@ -343,8 +319,8 @@ fn describe(parsed: &ParsedFeed) {
     let newest = parsed.items.iter().max_by_key(|item| item.published);
     let newest = newest
         .map(|item| format!("; newest: {} {}", short_time(item.published), clean(&item.title)));
-    let (format, items) = (parsed.feed.format, parsed.items.len());
-    say(&format!("{format}, {items} items{}", newest.unwrap_or_default()));
+    let (format, items) = (parsed.feed.format, count(parsed.items.len(), "item"));
+    say(&format!("{format}, {items}{}", newest.unwrap_or_default()));
     if !parsed.repairs.is_empty() {
         say(&format!("its document has to be mended: {}", parsed.repairs));
     }

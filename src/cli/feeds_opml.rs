@@ -8,18 +8,18 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use url::Url;
 
+use super::feed_names::name_of;
 use super::{Exit, Global, config_files, say};
 use crate::opml::{self, Outline};
+use crate::text::count;
 
 /// The largest OPML document, in bytes.
 const LARGEST: u64 = 16 << 20;
-/// The longest name that is made of a title, in bytes.
-const LONGEST_NAME: usize = 48;
 
 /// The arguments of `feeds import`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The feeds are written as TOML to standard output, for you to review; nothing is changed. Feeds that the
+The feeds are written as TOML to standard output, for you to review; nothing is changed. Feeds that the \
 configuration has already are left out.
 Example:
   newswatch feeds import reader.opml > config/feeds/imported.toml")]
@@ -77,7 +77,7 @@ pub(crate) fn import(global: &Global, arguments: &Import) -> anyhow::Result<Exit
             }
             Ok(url) if !urls.insert(url.clone()) => had += 1,
             Ok(url) => {
-                let name = name_of(&outline, &url, &mut names);
+                let name = name_of(&outline.title, &url, &mut names);
                 out.write_all(feed_table(&name, &outline, &url).as_bytes())?;
                 written += 1;
             }
@@ -87,35 +87,8 @@ pub(crate) fn import(global: &Global, arguments: &Import) -> anyhow::Result<Exit
             )),
         }
     }
-    say(&format!("{written} feeds; {had} were there already"));
+    say(&format!("{}; {had} there already", count(written, "feed")));
     Ok(if written > 0 { Exit::Done } else { Exit::No })
-}
-
-/// A name for a feed that none has yet, of its title or else its host.
-pub(super) fn name_of(outline: &Outline, url: &Url, names: &mut HashSet<String>) -> String {
-    let mut name = String::new();
-    for character in outline.title.chars() {
-        if character.is_ascii_alphanumeric() {
-            name.push(character.to_ascii_lowercase());
-        } else if !name.is_empty() && !name.ends_with('-') {
-            name.push('-');
-        }
-        if name.len() >= LONGEST_NAME {
-            break;
-        }
-    }
-    let name = name.trim_end_matches('-');
-    let host = url.host_str().unwrap_or("feed").trim_start_matches("www.").replace('.', "-");
-    // Of a title in another script only stray letters and digits are left.
-    let name = if name.len() < 3 { &host } else { name };
-    let mut unique = name.to_owned();
-    for number in 2.. {
-        if names.insert(unique.clone()) {
-            break;
-        }
-        unique = format!("{name}-{number}");
-    }
-    unique
 }
 
 /// A `[[feed]]` table, and an empty line after it.

@@ -1,18 +1,21 @@
 //! `newswatch feeds parse`: how a feed document is understood.
 
-use std::io::{Read as _, Write as _};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 use url::Url;
 
+use super::list::short_time;
 use super::{Exit, say};
 use crate::clock::Clock;
 use crate::config::PollSettings;
 use crate::config::access::Access;
-use crate::feed::{self, Document, charset};
+use crate::feed::{self, Document, ParsedFeed, charset};
 use crate::fetch::{Fetcher, Outcome, Request, Validators};
+use crate::text::clean::clean;
+use crate::text::count;
 
 /// The largest document, in bytes: what a poll would take in after decompression.
 const LARGEST: u64 = 20 << 20;
@@ -22,7 +25,9 @@ const LARGEST: u64 = 20 << 20;
 #[command(after_help = "\
 Examples:
   newswatch feeds parse --charset windows-1251 saved-feed.xml
-  newswatch feeds parse https://example.org/rss.xml")]
+  newswatch feeds parse https://example.org/rss.xml
+An address is asked as it stands, a private one too: it is you who asks. Redirects do not lead from \
+there to another private server.")]
 pub(crate) struct Arguments {
     /// Feed documents: files or addresses; - for standard input
     #[arg(required = true, value_name = "FILE|URL")]
@@ -33,17 +38,35 @@ pub(crate) struct Arguments {
     /// The address that relative links are read against [default: the one that answered]
     #[arg(long, value_name = "URL")]
     base: Option<Url>,
+    /// How to write it [default: text on a terminal, else json]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
 }
 
-/// Prints each document as JSON; exit code 4 when one could not be read.
+/// How a document is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person.
+    Text,
+    /// One JSON object a document.
+    Json,
+}
+
+/// Prints each document; exit code 4 when one could not be read.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
+    let several = arguments.files.len() > 1;
+    let terminal = std::io::stdout().is_terminal();
+    let format = arguments.format.unwrap_or(if terminal { Format::Text } else { Format::Json });
     for file in &arguments.files {
         match parse(arguments, file) {
-            Ok(mut value) => {
-                if arguments.files.len() > 1
-                    && let Value::Object(fields) = &mut value
-                {
+            Ok(parsed) if format == Format::Text => {
+                let head = if several { format!("== {}\n", clean(file)) } else { String::new() };
+                write!(std::io::stdout(), "{head}{}", text(&parsed))?;
+            }
+            Ok(parsed) => {
+                let mut value = serde_json::to_value(parsed)?;
+                if several && let Value::Object(fields) = &mut value {
                     fields.insert("file".to_owned(), Value::String(file.clone()));
                 }
                 writeln!(std::io::stdout(), "{value}")?;
@@ -57,7 +80,30 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn parse(arguments: &Arguments, name: &str) -> anyhow::Result<Value> {
+/// A document for a person: what it is, what was wrong with it, and its items.
+fn text(parsed: &ParsedFeed) -> String {
+    let about = &parsed.feed;
+    let title = clean(about.title.as_deref().unwrap_or("a feed without a title"));
+    let items = count(parsed.items.len(), "item");
+    let mut out = format!("{title}\n{}, {}, {items}\n", about.format, about.encoding);
+    if !parsed.repairs.is_empty() {
+        out += &format!("repairs: {}\n", parsed.repairs);
+    }
+    for warning in &parsed.warnings {
+        out += &format!("warning: {}\n", clean(warning));
+    }
+    for item in &parsed.items {
+        // As wide as a time.
+        let at = short_time(item.published);
+        out += &format!("{at:<16}  {}\n", clean(&item.title));
+        if let Some(link) = &item.link {
+            out += &format!("{:<16}  {}\n", "", clean(link));
+        }
+    }
+    out
+}
+
+fn parse(arguments: &Arguments, name: &str) -> anyhow::Result<ParsedFeed> {
     let read = if ["http://", "https://", "file://"].iter().any(|start| name.starts_with(start)) {
         fetch(name)?
     } else {
@@ -74,7 +120,7 @@ fn parse(arguments: &Arguments, name: &str) -> anyhow::Result<Value> {
     if !read.complete {
         parsed.warnings.push("the connection broke before the end of the document".to_owned());
     }
-    Ok(serde_json::to_value(parsed)?)
+    Ok(parsed)
 }
 
 /// A document, and what is known of it from outside.

@@ -11,6 +11,8 @@ mod config_files;
 mod config_show;
 mod deliveries;
 mod explain;
+mod feed_asker;
+mod feed_names;
 mod feeds;
 mod feeds_add;
 mod feeds_log;

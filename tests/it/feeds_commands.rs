@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::program::Demo;
-use super::server::{Answer, Server};
+use super::server::{Answer, Request, Server, response};
 
 const DOCUMENT: &str = "<rss version=\"2.0\"><channel><title>Desk</title>\
     <item><guid>1</guid><title>Wang Yi & Lavrov meet in Moscow</title>\
@@ -133,7 +133,7 @@ async fn a_feed_is_added_with_one_request_and_under_a_name_of_its_own() {
         "[[feed]]\nname = \"desk-2\"\nurl = \"{url}\"\ntitle = \"Desk\"\nallow_private = true\n"
     );
     assert!(shown.starts_with(&table), "{shown}");
-    assert!(shown.contains("rss2, 1 items; newest: 2023-09-18 09:00 Wang Yi"), "{shown}");
+    assert!(shown.contains("rss2, 1 item; newest: 2023-09-18 09:00 Wang Yi"), "{shown}");
     assert!(shown.contains("next: newswatch check, then systemctl reload newswatch"), "{shown}");
     assert_eq!(server.requests("/desk.xml").len(), 1);
     assert_eq!(std::fs::read_to_string(demo.path("feeds/added.toml")).unwrap(), table);
@@ -195,6 +195,71 @@ async fn of_several_feeds_one_is_picked() {
         "{picked}"
     );
     assert!(server.requests("/a.xml").is_empty() && !demo.path("feeds/added.toml").exists());
+}
+
+#[tokio::test]
+async fn an_address_without_a_scheme_is_asked_by_https_and_then_by_http_and_both_are_said() {
+    let server = Server::start().await;
+    server.set("/rss/desk.xml", Answer::Feed { document: han(), version: 1 });
+    let demo = Demo::new();
+    let plain = server.url("/rss/desk.xml");
+    let bare = plain.strip_prefix("http://").unwrap();
+    let shown = out(&demo, 0, &add(bare, &[])).await;
+    assert!(shown.contains(&format!("no scheme was given: asking https://{bare}")), "{shown}");
+    assert!(shown.contains(&format!("asking {plain}, which is not encrypted")), "{shown}");
+    assert!(shown.contains(&format!("name = \"desk\"\nurl = \"{plain}\"")), "{shown}");
+}
+
+/// A document whose title has no Latin letters.
+fn han() -> String {
+    DOCUMENT.replace("<title>Desk</title>", "<title>人民日报</title>")
+}
+
+#[tokio::test]
+async fn a_feed_behind_a_login_is_added_with_the_lines_that_let_newswatch_in() {
+    let server = Server::start().await;
+    let desk = |request: &Request| match request.header("authorization") {
+        Some("Bearer s3cret") => response("200 OK", "", DOCUMENT.as_bytes()),
+        _ => response("401 Unauthorized", "", b""),
+    };
+    server.set("/desk.xml", Answer::by(desk));
+    let (demo, url) = (Demo::new(), server.url("/desk.xml"));
+    std::fs::write(demo.path("feeds/desk.token"), "s3cret\n").unwrap();
+    let refused = out(&demo, 4, &add(&url, &[])).await;
+    assert!(refused.contains("401 Unauthorized"), "{refused}");
+    assert!(refused.contains("'token_file = …' or 'headers_from = …'"), "{refused}");
+    let bad = out(&demo, 2, &add(&url, &["--with", "tokenfile = \"desk.token\""])).await;
+    assert!(bad.contains("did you mean token_file?"), "{bad}");
+    let added = out(&demo, 0, &add(&url, &["--with", "token_file = \"desk.token\""])).await;
+    assert!(added.contains("allow_private = true\ntoken_file = \"desk.token\"\n"), "{added}");
+    out(&demo, 0, &["check"]).await;
+}
+
+#[tokio::test]
+async fn what_lets_newswatch_in_at_one_server_is_told_to_no_other() {
+    let (server, elsewhere) = (Server::start().await, Server::start().await);
+    let page = format!(
+        "<html><link rel=alternate type='application/rss+xml' href='{}'></html>",
+        elsewhere.url("/desk.xml")
+    );
+    server.set("/", Answer::status("200 OK", "content-type: text/html\r\n", &page));
+    let demo = Demo::new();
+    std::fs::write(demo.path("feeds/desk.token"), "s3cret\n").unwrap();
+    let url = server.url("/");
+    let refused = out(&demo, 4, &add(&url, &["--with", "token_file = \"desk.token\""])).await;
+    assert!(refused.contains("is of another server, which --with is not meant for"), "{refused}");
+    assert_eq!(elsewhere.count(), 0);
+}
+
+#[tokio::test]
+async fn a_document_is_shown_to_a_person_as_text() {
+    let server = Server::start().await;
+    server.set("/desk.xml", Answer::Feed { document: DOCUMENT.to_owned(), version: 1 });
+    let (demo, url) = (Demo::new(), server.url("/desk.xml"));
+    let shown = out(&demo, 0, &["feeds", "parse", "--format", "text", &url]).await;
+    let expected = "Desk\nrss2, UTF-8, 1 item\nrepairs: bare-ampersand\n\
+                    2023-09-18 09:00  Wang Yi & Lavrov meet in Moscow\n";
+    assert_eq!(shown, expected);
 }
 
 #[tokio::test]

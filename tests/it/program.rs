@@ -852,7 +852,7 @@ fn a_list_of_feeds_is_imported_for_review_and_exported() {
     let exported = demo.out(0, &["feeds", "export"]);
     assert!(exported.contains("xmlUrl=\"https://times.example/rss?a=1&amp;b=2\""), "{exported}");
     let again = demo.run_with(&exported, &["feeds", "import", "-"]);
-    assert!(String::from_utf8_lossy(&again.stderr).contains("2 were there already"));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("2 there already"));
 }
 
 #[test]
