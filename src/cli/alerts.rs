@@ -63,7 +63,7 @@ enum Command {
     },
     /// Say that alerts were seen, by whom and why
     #[command(after_help = "\
-Nobody is told any more that the story goes on, until the picture changes: a first denial or confirmation,
+Nobody is told any more that the story goes on, until the picture changes: a first denial or confirmation, \
 corroboration, a higher severity. `alerts` and `alerts show` say who acknowledged it.
 Example:
   newswatch alerts ack 1c3c5cab0f32 --why 'told the desk'")]

@@ -14,16 +14,17 @@ use crate::clock::Clock;
 use crate::diagnostic::{Gravity, Problem};
 use crate::hit::{Match, Span};
 use crate::rules::{self, Compiled, RuleSet};
+use crate::text;
 
 /// The arguments of `backtest`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  newswatch backtest --since 30d                     every rule over the stored items of a month
-  newswatch backtest icc-putin-travel --since 90d    one rule
-  newswatch backtest --since 30d --against old/      hits won and lost since the rules in old/
-  newswatch backtest --items news.jsonl --limit 0    over items of a file, all hits
-  newswatch backtest --alerts --since 30d            what would have been told, to whom, and why")]
+  newswatch backtest --since 30d                    every rule, stored items
+  newswatch backtest icc-putin-travel --since 90d   one rule
+  newswatch backtest --since 30d --against old/     what a change wins
+  newswatch backtest --items news.jsonl --limit 0   items of a file, all hits
+  newswatch backtest --alerts --since 30d           what would have been told")]
 pub(crate) struct Arguments {
     /// Only this rule
     rule: Option<String>,
@@ -190,7 +191,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         say(&format!("… and {unlisted} more; --limit 0 lists all"));
     }
     sum_up(&tallies, old.is_some());
-    say(&format!("{count} items in {:.1} s", started.elapsed().as_secs_f64()));
+    say(&format!("{} in {:.1} s", text::count(count, "item"), started.elapsed().as_secs_f64()));
     Ok(Exit::Done)
 }
 
@@ -214,9 +215,12 @@ fn sum_up(tallies: &HashMap<Box<str>, Tally>, compared: bool) {
     for (rule, tally) in tallies {
         let Tally { hits, against, won, lost } = tally;
         say(&if compared {
-            format!("{rule}: {hits} hits, {against} before; {won} won, {lost} lost")
+            format!(
+                "{rule}: {}, {against} before; {won} won, {lost} lost",
+                text::count(hits, "hit")
+            )
         } else {
-            format!("{rule}: {hits} hits")
+            format!("{rule}: {}", text::count(hits, "hit"))
         });
     }
 }

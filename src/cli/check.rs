@@ -12,6 +12,7 @@ use crate::diagnostic::{Gravity, Located, Problem};
 use crate::fetch::access;
 use crate::rules::ITEMS_TO_LEARN_FROM;
 use crate::store::Reader;
+use crate::text::count;
 use crate::{fetch, secret, telemetry};
 
 /// How problems are written.
@@ -51,8 +52,8 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     if let Some(Err(error)) = checked.config.as_ref().map(fetch::check_system) {
         checked.problems.push(Problem::warning(&files.main, 0..0, error.to_string()));
     }
-    let errors = count(&checked, Gravity::Error);
-    let warnings = count(&checked, Gravity::Warning);
+    let errors = number(&checked, Gravity::Error);
+    let warnings = number(&checked, Gravity::Warning);
     let Counts { feeds, rules, entities } = checked.counts;
     let file_count = 1 + files.feeds.len() + files.rules.len();
     let mut out = std::io::stdout().lock();
@@ -83,11 +84,16 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
                 };
                 writeln!(out, "{report}")?;
             }
+            let there =
+                [(file_count, "file"), (feeds, "feed"), (rules, "rule"), (entities, "entity")];
             writeln!(
                 out,
-                "{file_count} files, {feeds} feeds, {rules} rules, {entities} entities; tests: {} \
-                 passed, {} failed; {errors} errors, {warnings} warnings",
-                checked.tests.passed, checked.tests.failed
+                "{}; tests: {} passed, {} failed; {}, {}",
+                there.map(|(number, noun)| count(number, noun)).join(", "),
+                checked.tests.passed,
+                checked.tests.failed,
+                count(errors, "error"),
+                count(warnings, "warning")
             )?;
         }
     }
@@ -110,7 +116,7 @@ fn look_at((place, file): &(Located, NamedFile)) -> Option<Problem> {
     })
 }
 
-fn count(checked: &Checked, gravity: Gravity) -> usize {
+fn number(checked: &Checked, gravity: Gravity) -> usize {
     checked.problems.iter().filter(|problem| problem.gravity == gravity).count()
 }
 

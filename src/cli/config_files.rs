@@ -134,26 +134,37 @@ pub(crate) fn no_such_rule<T>(rules: &RuleSet, id: &str) -> anyhow::Result<T> {
     Err(Refused::usage(format!("there is no rule {id:?}; {hint}")))
 }
 
-/// The configuration, checked; or all that is wrong with it, as text.
+/// The configuration, checked; or all that is wrong with it, as text. What it warns of is for
+/// `check` and the daemon to say, not for each command.
 pub(crate) fn load(global: &Global) -> anyhow::Result<Result<Config, String>> {
     Ok(load_with_sources(global)?.map(|(config, _)| config))
+}
+
+/// The same for the daemon: what `check` warns of stands in its log.
+pub(crate) fn load_and_warn(global: &Global) -> anyhow::Result<Result<Config, String>> {
+    let files = read(global)?;
+    let Checked { config, problems, .. } = config::check(&files);
+    for warning in problems.iter().filter(|problem| problem.gravity == Gravity::Warning) {
+        let first = warning.render();
+        tracing::warn!("{}", first.lines().next().unwrap_or_default());
+    }
+    Ok(config.map(|config| at_database(config, global)).ok_or_else(|| render_errors(&problems)))
+}
+
+/// The configuration with the database that the options name.
+fn at_database(mut config: Config, global: &Global) -> Config {
+    if let Some(database) = &global.database {
+        config.store.path.clone_from(database);
+    }
+    config
 }
 
 /// The configuration, checked, and what its rules were compiled from.
 fn load_with_sources(global: &Global) -> anyhow::Result<Result<(Config, Sources), String>> {
     let files = read(global)?;
     let Checked { config, sources, problems, .. } = config::check(&files);
-    for warning in problems.iter().filter(|problem| problem.gravity == Gravity::Warning) {
-        let first = warning.render();
-        tracing::warn!("{}", first.lines().next().unwrap_or_default());
-    }
     Ok(match config {
-        Some(mut config) => {
-            if let Some(database) = &global.database {
-                config.store.path.clone_from(database);
-            }
-            Ok((config, sources))
-        }
+        Some(config) => Ok((at_database(config, global), sources)),
         None => Err(render_errors(&problems)),
     })
 }

@@ -12,7 +12,7 @@ use crate::rules::{self, Compiled, ITEMS_TO_LEARN_FROM, Origin};
 /// The arguments of `explain`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").args(["text", "item"]), after_help = "\
-With neither --text nor --item it shows what the rule's terms expand to, and how often each occurs
+With neither --text nor --item it shows what the rule's terms expand to, and how often each occurs \
 in the newest stored items.
 Examples:
   newswatch explain wang-yi-lavrov

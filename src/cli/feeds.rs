@@ -117,7 +117,8 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         None => {}
     }
     let columns = if arguments.trouble { TROUBLE } else { COLUMNS };
-    let mut output = Output::new(arguments.format, columns).with_fields(FIELDS);
+    let minor = &["GAP", "EVERY", "A DAY", "ITEMS", "LAST OK", "STATE", "SINCE"];
+    let mut output = Output::new(arguments.format, columns).with_fields(FIELDS).with_minor(minor);
     for row in list::reader(global)?.feeds(Clock::System.now())? {
         if !arguments.trouble || row.is_worth_a_look() {
             output.row(&row)?;

@@ -12,7 +12,7 @@ use crate::store::HitRow;
 #[command(after_help = "\
 Examples:
   newswatch hits --rule russia-nk-arms --since 7d
-  newswatch hits --since 2023-09-01 --until 2023-10-01 --limit 0 --format csv > september.csv")]
+  newswatch hits --since 2023-09-01 --limit 0 --format csv > hits.csv")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     filter: Filter,

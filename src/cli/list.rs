@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Row, Table, presets};
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
@@ -17,6 +17,10 @@ use crate::hit::Severity;
 use crate::store::{ItemFilter, Reader};
 use crate::text::clean::clean;
 
+/// A cell that is wider than this may be broken into lines.
+const WORDY: usize = 24;
+/// The space around a cell.
+const PADDING: usize = 2;
 /// Names that are listed when none is like what was asked for.
 const MOST_NAMED: usize = 20;
 
@@ -185,6 +189,8 @@ pub(crate) struct Output<T: 'static> {
     format: Format,
     columns: &'static [Column<T>],
     fields: Option<Vec<String>>,
+    terminal: bool,
+    minor: &'static [&'static str],
     table: Table,
     csv: Option<csv::Writer<io::Stdout>>,
     rows: usize,
@@ -204,13 +210,19 @@ impl<T: Serialize> Output<T> {
                 ContentArrangement::Disabled
             })
             .set_header(columns.iter().map(|column| column.heading));
-        Self { format, columns, fields: None, table, csv: None, rows: 0 }
+        Self { format, columns, fields: None, terminal, minor: &[], table, csv: None, rows: 0 }
     }
 
     /// Names the fields of a row in their order, so that CSV has its header without any row; else
     /// the first row names them.
     pub(crate) fn with_fields(mut self, fields: &str) -> Self {
         self.fields = Some(fields.split(' ').map(str::to_owned).collect());
+        self
+    }
+
+    /// Names columns that a terminal which is too narrow for all can do without, the first soonest.
+    pub(crate) fn with_minor(mut self, headings: &'static [&'static str]) -> Self {
+        self.minor = headings;
         self
     }
 
@@ -263,7 +275,10 @@ impl<T: Serialize> Output<T> {
         let mut out = io::stdout().lock();
         match self.format {
             Format::Table if self.rows == 0 => out.write_all(b"nothing\n")?,
-            Format::Table => writeln!(out, "{}", self.table)?,
+            Format::Table => {
+                let width = if self.terminal { self.table.width() } else { None };
+                writeln!(out, "{}", laid_out(&mut self.table, self.minor, width))?;
+            }
             Format::Json => out.write_all(if self.rows == 0 { b"[]\n" } else { b"\n]\n" })?,
             Format::Jsonl => {}
             Format::Csv => {
@@ -276,6 +291,64 @@ impl<T: Serialize> Output<T> {
         io::stdout().flush()?;
         Ok(())
     }
+}
+
+/// A table for a terminal so many columns wide. Where it is too wide, `minor` columns are left out, as
+/// many as must be, and cells of many words are broken into lines; where even that leaves no
+/// room, each row is a block of lines.
+fn laid_out(table: &mut Table, minor: &[&str], width: Option<u16>) -> String {
+    let Some(width) = width.map(usize::from) else { return table.to_string() };
+    let headings = contents(table.header());
+    let widths: Vec<usize> =
+        table.column_max_content_widths().into_iter().map(usize::from).collect();
+    let has_words: Vec<bool> = (0..widths.len())
+        .map(|column| {
+            let cells = table.row_iter().filter_map(|row| row.cell_iter().nth(column));
+            let mut cells = cells.map(Cell::content);
+            widths[column] > WORDY && cells.any(|cell| cell.trim().contains(' '))
+        })
+        .collect();
+    let mut shown: Vec<usize> = (0..widths.len()).collect();
+    let least = |shown: &[usize]| -> usize {
+        let least = |column: &usize| if has_words[*column] { WORDY } else { widths[*column] };
+        shown.iter().map(|column| least(column) + PADDING).sum()
+    };
+    if widths.iter().map(|width| width + PADDING).sum::<usize>() <= width {
+        return table.to_string();
+    }
+    for minor in minor {
+        if least(&shown) > width {
+            shown.retain(|column| headings[*column] != *minor);
+        }
+    }
+    if least(&shown) > width {
+        return blocks(table);
+    }
+    for (number, column) in table.column_iter_mut().enumerate() {
+        if !shown.contains(&number) {
+            column.set_constraint(ColumnConstraint::Hidden);
+        } else if !has_words[number] {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    table.to_string()
+}
+
+/// The texts of a row's cells.
+fn contents(row: Option<&Row>) -> Vec<String> {
+    row.into_iter().flat_map(Row::cell_iter).map(Cell::content).collect()
+}
+
+/// Each row as lines of a heading and what stands under it, where something does.
+fn blocks(table: &Table) -> String {
+    let headings = contents(table.header());
+    let widest = headings.iter().map(|heading| heading.chars().count()).max().unwrap_or(0);
+    let rows = table.row_iter().map(|row| {
+        let cells = headings.iter().zip(contents(Some(row)));
+        let there = cells.filter(|(_, cell)| !matches!(cell.as_str(), "" | "-"));
+        there.map(|(heading, cell)| format!("{heading:<widest$}  {cell}\n")).collect::<String>()
+    });
+    rows.collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
 /// The writer of CSV, which begins with the header.
@@ -294,4 +367,45 @@ fn header<'c>(
 /// A time for a table: minutes are enough for a person.
 pub(crate) fn short_time(time: Option<Timestamp>) -> String {
     time.map_or_else(|| "-".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table of two feeds at that width.
+    fn at_width(width: u16) -> String {
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width)
+            .set_header(["FEED", "LAST OK", "WHY"])
+            .add_row(["bbc-world", "2023-09-18 09:00", ""])
+            .add_row(["desk", "-", "503 Service Unavailable, as so often in the morning hours"]);
+        laid_out(&mut table, &["LAST OK"], Some(width))
+    }
+
+    #[test]
+    fn only_cells_of_many_words_are_broken_into_lines() {
+        let wide = at_width(120);
+        assert!(wide.lines().count() == 3 && wide.contains("in the morning hours"), "{wide}");
+        let narrow = at_width(70);
+        assert!(narrow.contains("bbc-world") && narrow.contains("2023-09-18 09:00"), "{narrow}");
+        assert!(narrow.lines().all(|line| line.trim_end().chars().count() <= 70), "{narrow}");
+    }
+
+    #[test]
+    fn a_minor_column_is_left_out_before_a_table_becomes_blocks() {
+        let narrow = at_width(40);
+        assert!(narrow.contains("bbc-world") && !narrow.contains("09:00"), "{narrow}");
+        assert!(narrow.lines().all(|line| line.trim_end().chars().count() <= 40), "{narrow}");
+    }
+
+    #[test]
+    fn where_there_is_no_room_each_row_is_a_block_without_empty_lines() {
+        let block = "FEED     bbc-world\nLAST OK  2023-09-18 09:00\n\nFEED     desk\n\
+                     WHY      503 Service Unavailable, as so often in the morning hours";
+        assert_eq!(at_width(30), block);
+    }
 }

@@ -24,7 +24,7 @@ const MOST_REPORTED: usize = 20;
 /// The arguments of `match`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Input: a JSON object a line with title and, where known, id, summary or description, content, link,
+Input: a JSON object a line with title and, where known, id, summary or description, content, link, \
 feed or source, author, tags, lang or language, published. Output: a JSON object a hit.
 Examples:
   newswatch match items.jsonl

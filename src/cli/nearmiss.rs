@@ -13,6 +13,7 @@ use super::{Exit, Global, config_files, say};
 use crate::clock::Clock;
 use crate::hit::Span;
 use crate::rules::{self, Compiled};
+use crate::text;
 
 /// The arguments of `nearmiss`.
 #[derive(Debug, Args)]
@@ -104,7 +105,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         list(rows, Format::or_default(arguments.format))?;
         order.iter().for_each(|group| say(&heading(*group)));
     }
-    say(&format!("{count} items"));
+    say(&text::count(count, "item"));
     Ok(if order.is_empty() { Exit::No } else { Exit::Done })
 }
 

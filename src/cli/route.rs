@@ -20,7 +20,7 @@ use crate::store::{Reader, StoreError};
 #[command(after_help = "\
 Examples:
   newswatch route test --rule wang-yi-lavrov
-  newswatch route test --rule wang-yi-lavrov --severity high --at 2023-09-18T23:30:00Z
+  newswatch route test --rule wang-yi-lavrov --at 2023-09-18T23:30:00Z
   newswatch route test --tag dprk --severity critical")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 enum Command {
     /// Show who would be told of an alert, when, and by which route; exit code 1 when nobody would
     #[command(after_help = "\
-Silences in force are taken into account, as far as --rule, --tag, --feed, --entity and --severity say enough
+Silences in force are taken into account, as far as --rule, --tag, --feed, --entity and --severity say enough \
 to know. Nothing is sent.")]
     Test(Test),
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{Exit, Global, config_files};
+use super::{Exit, Global, complain, config_files, say};
 use crate::clock::Clock;
 use crate::daemon::{self, Setup, Summary};
+use crate::text::count;
 
 /// The arguments of `run`.
 #[derive(Debug, Args)]
@@ -17,7 +18,8 @@ Signals: SIGTERM and ctrl-c stop in order, SIGHUP reads the configuration again 
 refused and the old one goes on), SIGUSR1 opens the alert logs again.
 Examples:
   newswatch --config config/demo run --once
-  sudo -u newswatch newswatch run --once      as the service would, with its files and its user")]
+  sudo -u newswatch newswatch run --once   as the service would
+Exit codes: 0 when it was stopped or is done, 4 also when --once could poll none of its feeds.")]
 pub(crate) struct Arguments {
     /// Poll every feed once, deliver what is due, print a summary and exit
     #[arg(long)]
@@ -26,7 +28,13 @@ pub(crate) struct Arguments {
 
 /// Runs the daemon, or one round of it.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let Some(config) = config_files::usable(global)? else { return Ok(Exit::Config) };
+    let config = match config_files::load_and_warn(global)? {
+        Ok(config) => config,
+        Err(problems) => {
+            complain(&problems);
+            return Ok(Exit::Config);
+        }
+    };
     let again = global.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -36,7 +44,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         let setup = Setup {
             config,
             read_config: Arc::new(move || {
-                config_files::load(&again).map_err(|error| format!("{error:#}"))?
+                config_files::load_and_warn(&again).map_err(|error| format!("{error:#}"))?
             }),
             clock: Clock::System,
             control: daemon::forward_signals()?,
@@ -48,20 +56,48 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
             daemon::run(setup).await.map(|()| None)
         }
     })?;
-    if let Some(summary) = summary {
-        writeln!(std::io::stdout(), "{}", line(&summary))?;
+    let Some(summary) = summary else { return Ok(Exit::Done) };
+    writeln!(std::io::stdout(), "{}", line(&summary))?;
+    let blind = summary.polled == 0 && summary.failed > 0;
+    if summary.failed > 0 {
+        say("why, and what to do: newswatch feeds --trouble");
     }
-    Ok(Exit::Done)
+    Ok(if blind { Exit::Failure } else { Exit::Done })
 }
 
 fn line(summary: &Summary) -> String {
-    let Summary { polled, failed, resting, new_items, hits, alerts } = summary;
-    let mut line = format!(
-        "polled {polled} feeds ({failed} failed): {new_items} new items, {hits} hits, \
-         {alerts} alerts"
-    );
-    if *resting > 0 {
-        line += &format!("; {resting} feeds left alone, as their hosts asked");
+    let Summary { polled, failed, resting, new_items, hits, alerts } = *summary;
+    let polls = match (polled, failed) {
+        (0, 1) => "the feed could not be polled".to_owned(),
+        (0, 1..) => format!("none of {} could be polled", count(failed, "feed")),
+        (_, 0) => format!("polled {}", count(polled, "feed")),
+        _ => format!("polled {}, {failed} failed", count(polled, "feed")),
+    };
+    let came = [(new_items, "new item"), (hits, "hit"), (alerts, "alert")];
+    let came = came.map(|(number, noun)| count(number, noun)).join(", ");
+    let rest = match resting {
+        0 => String::new(),
+        _ => format!("; left {} alone, as asked", count(resting, "feed")),
+    };
+    format!("{polls}: {came}{rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(polled: usize, failed: usize, resting: usize, expected: &str) {
+        let summary = Summary { polled, failed, resting, hits: 1, ..Summary::default() };
+        assert_eq!(line(&summary), expected);
     }
-    line
+
+    #[test]
+    fn the_summary_of_a_round_says_what_failed() {
+        check(2, 0, 0, "polled 2 feeds: 0 new items, 1 hit, 0 alerts");
+        check(1, 1, 0, "polled 1 feed, 1 failed: 0 new items, 1 hit, 0 alerts");
+        check(0, 1, 0, "the feed could not be polled: 0 new items, 1 hit, 0 alerts");
+        check(0, 3, 0, "none of 3 feeds could be polled: 0 new items, 1 hit, 0 alerts");
+        check(0, 0, 1, "polled 0 feeds: 0 new items, 1 hit, 0 alerts; left 1 feed alone, as asked");
+    }
 }

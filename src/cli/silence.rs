@@ -14,6 +14,7 @@ use crate::config::{self, Config};
 use crate::hit::Severity;
 use crate::rules::Sources;
 use crate::store::{self, Ended, MOST_SILENCES, NewSilence, SilenceRow};
+use crate::text::count;
 
 /// The longest silence: what is muted for longer is a rule to change.
 const LONGEST: SignedDuration = SignedDuration::from_hours(366 * 24);
@@ -28,8 +29,8 @@ const LONGEST_AUTHOR: usize = 100;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  newswatch silence add --rule wang-yi-lavrov --for 4h --why 'the summit is on, we watch it live'
-  newswatch silence add --feed tass --severity low --severity medium --for 2d --why 'flood of reposts'
+  newswatch silence add --rule wang-yi-lavrov --for 4h --why 'we watch it live'
+  newswatch silence add --feed tass --severity low --for 2d --why 'reposts'
   newswatch silence list
   newswatch silence end 3")]
 pub(crate) struct Arguments {
@@ -41,8 +42,8 @@ pub(crate) struct Arguments {
 enum Command {
     /// Mute alerts for a while; prints the number of the silence
     #[command(after_help = "\
-An alert is muted when it fits one entry of every kind that is given. It is stored and shown by `alerts`,
-logs (jsonl, journald) get it, people do not. When the silence ends, they get one summary of what it held
+An alert is muted when it fits one entry of every kind that is given. It is stored and shown by `alerts`, \
+logs (jsonl, journald) get it, people do not. When the silence ends, they get one summary of what it held \
 back. Events of the service itself are never muted. `--entity` looks at the entities that a rule names itself.")]
     Add(Add),
     /// List the silences in force
@@ -134,8 +135,9 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
                         say(&format!("silence {id} has ended; it held nothing back"));
                     }
                     Ended::Now { held } => say(&format!(
-                        "silence {id} has ended; the daemon sends a summary of the {held} alerts \
-                         that it held back"
+                        "silence {id} has ended; the daemon sends a summary of what it held \
+                         back: {}",
+                        count(*held, "alert")
                     )),
                     Ended::Before => say(&format!("silence {id} had ended before")),
                     Ended::Unknown => complain(&format!("newswatch: there is no silence {id}")),
@@ -207,9 +209,8 @@ fn until(add: &Add, now: Timestamp) -> anyhow::Result<Timestamp> {
 /// Who calls: what was said, else who is logged in, through sudo too.
 pub(super) fn author(given: Option<&str>) -> anyhow::Result<String> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-    let author =
-        given.map(str::to_owned).or_else(|| variable("SUDO_USER")).or_else(|| variable("USER"));
-    let Some(author) = author else {
+    let said = || ["SUDO_USER", "DOAS_USER", "USER", "LOGNAME"].into_iter().find_map(variable);
+    let Some(author) = given.map(str::to_owned).or_else(said) else {
         return Err(Refused::usage(
             "who does this? neither $SUDO_USER nor $USER says so; \
              add --author NAME",

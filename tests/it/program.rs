@@ -897,6 +897,56 @@ fn deliveries_that_cannot_be_retried_are_told_apart() {
     }
 }
 
+/// What stands below the options of a command in its help, at most 80 columns wide.
+fn below_the_options(demo: &Demo, command: &[&str]) -> String {
+    let mut call = demo.command(&[command, &["--help"]].concat());
+    let output = call.env("COLUMNS", "80").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    // The last of the options of every command.
+    help.split("The systemd journal, with fields").nth(1).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn the_help_of_no_command_breaks_its_lines_twice() {
+    let demo = Demo::new();
+    for command in [
+        &["run"][..],
+        &["check"],
+        &["match"],
+        &["explain"],
+        &["backtest"],
+        &["nearmiss"],
+        &["hits"],
+        &["alerts"],
+        &["alerts", "ack"],
+        &["items"],
+        &["feeds"],
+        &["feeds", "parse"],
+        &["feeds", "poll"],
+        &["feeds", "add"],
+        &["feeds", "import"],
+        &["deliveries"],
+        &["route"],
+        &["route", "test"],
+        &["silence"],
+        &["silence", "add"],
+        &["status"],
+    ] {
+        let text = below_the_options(&demo, command);
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.windows(2) {
+            let goes_on = !pair[1].starts_with(' ') && !pair[0].is_empty();
+            let first_word = pair[1].split(' ').next().unwrap_or_default();
+            let had_room = pair[0].len() + 1 + first_word.len() <= 80;
+            let ended = pair[0].starts_with(' ') || pair[0].ends_with(['.', ':']);
+            assert!(!goes_on || first_word.is_empty() || ended || !had_room, "{command:?}: {text}");
+            let example = pair[0].starts_with("  newswatch");
+            let cut = pair[1].starts_with("  ") && !pair[1].starts_with("  newswatch");
+            assert!(!(example && cut) || pair[1].starts_with("  sudo"), "{command:?}: {text}");
+        }
+    }
+}
+
 #[test]
 fn the_help_of_every_command_has_an_example() {
     let demo = Demo::new();
