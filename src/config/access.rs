@@ -568,7 +568,8 @@ mod tests {
             ["/c/feeds/a.toml:3:7: warning: the credentials of this feed travel unencrypted"];
         assert_eq!(problems("", &format!("url = \"http://news.example/\"\n{token}")), warned);
         for url in ["https://news.example/", "http://127.0.0.1:1200/"] {
-            assert_eq!(problems("", &format!("url = \"{url}\"\n{token}")), [""; 0]);
+            let lines = format!("url = \"{url}\"\nallow_private = true\n{token}");
+            assert_eq!(problems("", &lines), [""; 0]);
         }
     }
 

@@ -13,6 +13,7 @@ use jiff::tz::{Offset, TimeZone};
 use url::Url;
 
 use super::access::{self, Defaults, Places};
+use super::private::is_private;
 use super::toml_file::{self, Problems, Section, nearest};
 use super::{
     Config, Directories, Feed, Files, FirstRun, MetricsSettings, Mode, NamedFile, NamedFiles,
@@ -646,6 +647,17 @@ fn feed(
         offset
     });
     let allow_private = section.boolean("allow_private").unwrap_or(false);
+    if let (Some(source), Some(url)) = (&source, &url)
+        && enabled
+        && !allow_private
+        && is_private(url)
+    {
+        let message = "this is a private address, which newswatch does not ask: the feed will fail";
+        section.report(
+            Problem::warning(section.file(), source.span.clone(), message)
+                .with_hint("set allow_private = true for the feed if that is meant"),
+        );
+    }
     let wire = section.text("priority").is_some_and(|priority| {
         let known = matches!(priority.text.as_str(), "wire" | "normal");
         if !known {

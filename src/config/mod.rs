@@ -4,6 +4,7 @@
 pub mod access;
 mod check;
 mod duration;
+mod private;
 mod receivers;
 mod secret;
 pub(crate) mod toml_file;
@@ -27,6 +28,7 @@ use crate::rules::RuleSet;
 
 pub use self::check::{Checked, Counts, TestCounts, check, store_path};
 pub(crate) use self::duration::{duration, write as write_duration};
+pub(crate) use self::private::is_public;
 pub use self::receivers::{
     Address, Atom, Command, Encryption, Login, Ntfy, Receiver, ReceiverKind, Smtp, Template,
     Webhook,

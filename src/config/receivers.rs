@@ -9,6 +9,7 @@ use lettre::message::Mailbox;
 use url::Url;
 
 use super::check::{check_name, set_duration, web_address};
+use super::private::is_private;
 use super::toml_file::{Section, nearest};
 use super::{Files, SecretSource, access};
 use crate::diagnostic::{Located, Problem};
@@ -304,6 +305,22 @@ pub(super) fn receiver(mut section: Section<'_>, files: &Files) -> Option<(Locat
         && let Some(asked) = section.integer("max_per_minute", 1..=MOST_PER_MINUTE)
     {
         max_per_minute = u32::try_from(asked).ok().and_then(NonZeroU32::new);
+    }
+    let refused = match &kind {
+        ReceiverKind::Webhook(webhook) if !webhook.allow_private => match &webhook.address {
+            Address::Plain(url) => is_private(url),
+            Address::Secret(_) => false,
+        },
+        ReceiverKind::Ntfy(ntfy) => !ntfy.allow_private && is_private(&ntfy.url),
+        _ => false,
+    };
+    if refused && let Some(name) = &name {
+        let message = "its address is a private one, which newswatch does not ask: nothing will \
+                       arrive";
+        section.report(
+            Problem::warning(section.file(), name.span.clone(), message)
+                .with_hint("set allow_private = true for the receiver if that is meant"),
+        );
     }
     section.finish();
     let name = name?;

@@ -786,6 +786,63 @@ fn without_certificates(demo: &Demo, arguments: &[&str]) -> (Option<i32>, String
 }
 
 #[test]
+fn what_check_warns_of_is_not_said_again_by_every_command() {
+    let demo = Demo::new();
+    let twice = "[[feed]]\nname = \"twin\"\nurl = \"https://a.example/\"\n\
+                 [[feed]]\nname = \"other\"\nurl = \"https://a.example/\"\n";
+    std::fs::write(demo.path("feeds/twice.toml"), twice).unwrap();
+    assert!(demo.out(0, &["check"]).contains("feeds twin and other have one address"));
+    for command in [&["feeds", "export"][..], &["config", "show"], &["route", "test", "--tag", "x"]]
+    {
+        let (_, error) = said(&demo, command);
+        assert!(!error.contains("have one address"), "{command:?}: {error}");
+    }
+}
+
+#[test]
+fn check_warns_of_a_private_address_that_is_not_allowed_and_a_round_of_nothing_else_fails() {
+    let demo = Demo::new();
+    let feed = |lines: &str| {
+        let feed = format!("[[feed]]\nname = \"inside\"\nurl = \"http://127.0.0.1:9/x\"\n{lines}");
+        for entry in std::fs::read_dir(demo.path("feeds")).unwrap() {
+            std::fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+        std::fs::write(demo.path("feeds/inside.toml"), feed).unwrap();
+        demo.out(0, &["check"])
+    };
+    let warned = feed("");
+    assert!(warned.contains("inside.toml:3:7: warning: this is a private address"), "{warned}");
+    assert!(warned.contains("1 file") || warned.contains("1 feed, "), "{warned}");
+    let round = demo.out(4, &["run", "--once"]);
+    assert!(round.contains("the feed could not be polled: 0 new items"), "{round}");
+    for lines in ["allow_private = true\n", "enabled = false\n"] {
+        let fine = feed(lines);
+        assert!(!fine.contains("private address"), "{fine}");
+    }
+}
+
+#[test]
+fn an_ambiguous_part_of_an_id_acknowledges_nothing_and_lists_what_it_may_mean() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    let (code, error) = said(&demo, &["alerts", "ack", "-", "--author", "anna"]);
+    assert_eq!(code, Some(1));
+    assert_eq!(error.lines().count(), 9, "{error}");
+    assert!(demo.list(&["alerts"]).iter().all(|alert| alert["data"]["acked_by"].is_null()));
+}
+
+#[test]
+fn who_calls_through_sudo_is_the_author_and_not_whom_they_act_as() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    let alert = demo.list(&["alerts"])[0]["id"].as_str().unwrap().to_owned();
+    let mut call = demo.command(&["alerts", "ack", &alert]);
+    call.env("SUDO_USER", "anna").env("USER", "newswatch").env("LOGNAME", "newswatch");
+    assert!(call.status().unwrap().success());
+    assert_eq!(demo.list(&["alerts"])[0]["data"]["acked_by"], "anna");
+}
+
+#[test]
 fn certificates_are_needed_for_https_alone_and_the_package_is_named() {
     let demo = Demo::new();
     let (code, text) = without_certificates(&demo, &["run", "--once"]);
