@@ -29,7 +29,7 @@ impl Request {
 /// What to answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
-    /// The status line's code and words.
+    /// The status line's code and words; the connection is closed without an answer when empty.
     pub(crate) status: &'static str,
     /// Further header lines, each with its end.
     pub(crate) headers: String,
@@ -78,6 +78,9 @@ where
     let mut waiting = Vec::new();
     while let Some(request) = read(&mut connection, &mut waiting, host).await? {
         let Reply { status, headers, body, cut } = answer(request).await;
+        if status.is_empty() {
+            return connection.shutdown().await;
+        }
         let length = if status.starts_with("304") {
             String::new()
         } else {

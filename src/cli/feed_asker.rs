@@ -137,6 +137,7 @@ impl Asker {
             Outcome::Modified(body) => Ok(*body),
             Outcome::NotModified { freshness, .. } => Err(Failure {
                 kind: FailureKind::Protocol,
+                status: Some(304),
                 message: "304 to a request without conditions".to_owned(),
                 freshness,
             }),

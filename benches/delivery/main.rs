@@ -1,0 +1,58 @@
+//! Delivery under trouble. First the daemon is killed at random moments while a webhook answers 200,
+//! 500 and 429, hangs, and drops connections. Then days of a manual clock, with an alert a minute for
+//! two receivers, each day in a process of its own: one of them takes everything, answers slowly, or
+//! takes nothing at all until the day is over. How late the other one is told, how much memory that
+//! takes, and how fast the first one is told afterwards.
+//!
+//! ```text
+//! cargo bench --bench delivery -- [KILLS (200)] [HOURS (24)]
+//! cargo bench --bench delivery -- day well|slow|dead HOURS
+//! ```
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on panics")]
+#![expect(dead_code, reason = "what is shared has more than is needed here")]
+
+mod day;
+#[path = "../../tests/it/kills.rs"]
+mod kills;
+#[path = "../loopback/mod.rs"]
+mod loopback;
+#[path = "../../tests/it/server.rs"]
+mod server;
+
+use std::process::Command;
+use std::time::Duration;
+
+use self::day::Receiver;
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let numbers: Vec<usize> = arguments.iter().filter_map(|word| word.parse().ok()).collect();
+    if arguments.iter().any(|word| word == "day") {
+        let named = |receiver: &Receiver| arguments.iter().any(|word| word == receiver.as_str());
+        let receiver = Receiver::ALL.into_iter().find(named).unwrap_or(Receiver::Well);
+        return day::run(receiver, numbers.first().copied().unwrap_or(24)).await;
+    }
+    kill(numbers.first().copied().unwrap_or(200)).await;
+    let hours = numbers.get(1).copied().unwrap_or(24).to_string();
+    for receiver in Receiver::ALL {
+        let arguments = ["day", receiver.as_str(), &hours];
+        let day = Command::new(std::env::current_exe().unwrap()).args(arguments).status();
+        assert!(day.unwrap().success(), "the day failed");
+    }
+}
+
+async fn kill(kills: usize) {
+    let moment = |numbers: &mut kills::Numbers| Some(Duration::from_millis(numbers.below(400)));
+    let shown = kills::trial(kills, 2023, moment).await;
+    println!("{kills} kills");
+    println!("  alerts stored             {}", shown.stored.len());
+    println!("  of them taken             {}", shown.taken.intersection(&shown.stored).count());
+    println!("  requests                  {}", shown.requests);
+    println!("  taken again               {}", shown.again);
+    println!("  in other words            {}", shown.changed);
+    println!("  before an earlier one     {}", shown.overtook);
+    println!("  dead, with a reason       {:?}", shown.dead);
+}
