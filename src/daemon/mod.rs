@@ -257,7 +257,7 @@ impl Daemon {
         fetch::check_system(&config)?;
         let store = Arc::new(Store::open(&config.store.path)?);
         let config = Arc::new(learnt(config, &store)?);
-        store.adopt(&config, now).await?;
+        store.adopt_feeds(&config, now).await?;
         let mut backfill = Backfill::default();
         backfill.want(store.adopt_rules(rule_ids(&config), now).await?, std::iter::empty());
         warn_of_impatience(&config);
@@ -685,7 +685,7 @@ impl Daemon {
         let exporter = self.changed_exporter(&config).await?;
         let config = Arc::new(learnt(config, &self.store)?);
         let now = self.clock.now();
-        self.store.adopt(&config, now).await?;
+        self.store.adopt_feeds(&config, now).await?;
         // It works with the rules that are replaced.
         self.backfill.stop().await;
         let new_rules = self.store.adopt_rules(rule_ids(&config), now).await?;

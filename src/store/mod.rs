@@ -274,11 +274,15 @@ impl Store {
         self.ask(|reply| Command::Lease { name, url, state: Box::new(state), reply }).await
     }
 
-    /// Makes the lists of feeds and rules the configuration's: new feeds are added as due now, and one
-    /// whose address now points at another site starts afresh; new rules are watched from now on.
-    pub async fn adopt(&self, config: &Arc<Config>, now: Timestamp) -> Result<(), StoreError> {
+    /// Makes the list of feeds the configuration's: new ones are added as due now, and a feed whose
+    /// address now points at another site starts afresh.
+    pub async fn adopt_feeds(
+        &self,
+        config: &Arc<Config>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let config = config.clone();
-        self.ask(|reply| Command::Adopt { config, now, reply }).await
+        self.ask(|reply| Command::AdoptFeeds { config, now, reply }).await
     }
 
     /// Makes the list of rules the configuration's, and says how many there are that stored items

@@ -287,17 +287,14 @@ CREATE TABLE stories (
 CREATE INDEX stories_by_rule ON stories (rule, last_seen);
 CREATE INDEX stories_by_time ON stories (last_seen);
 
--- What is kept of a rule beside them, as JSON: since when it has been watched, how its stories were
--- told, when its next bulletin is due, and whether it has far more news than usual.
+-- What is kept of a rule beside them, as JSON: how its stories were told, when its next bulletin is
+-- due, and whether it has far more news than usual.
 CREATE TABLE watches (
   rule         TEXT PRIMARY KEY,
-  since        INTEGER NOT NULL,
   state        TEXT NOT NULL DEFAULT '{}',
   bulletin_at  INTEGER,
   surge        TEXT NOT NULL DEFAULT '{}'
 ) STRICT, WITHOUT ROWID;
-INSERT INTO watches (rule, since) SELECT rule, min(matched_at) FROM hits
-  WHERE reason NOT IN ('baseline', 'late', 'outage', 'too-old') GROUP BY rule;
 CREATE INDEX watches_bulletin ON watches (bulletin_at) WHERE bulletin_at IS NOT NULL;
 
 -- What stories compare later hits with, as JSON; and the record of a hit that waits to be told. They

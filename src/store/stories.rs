@@ -14,7 +14,6 @@ use crate::alert::record::AlertRecord;
 use crate::alert::story;
 use crate::config::Config;
 use crate::pipeline::{self, Batch, Hit, OutgoingAlert};
-use crate::rules::Rule;
 use crate::story::Desk;
 use crate::story::desk::{Joined, Kept, Line, Notice, Report, STORY_OPEN, Taken, WatchState};
 
@@ -27,20 +26,6 @@ const REPORTS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 const MOST_PRUNED: u32 = 5_000;
 /// Bulletins that are told in one transaction, at most.
 const MOST_BULLETINS: u32 = 100;
-
-/// Watches the rules from now on that have not been watched before.
-pub(super) fn watch(
-    connection: &Connection,
-    rules: &[Rule],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let mut insert =
-        connection.prepare("INSERT OR IGNORE INTO watches (rule, since) VALUES (?1, ?2)")?;
-    for rule in rules {
-        insert.execute(params![&*rule.id, millis(now)])?;
-    }
-    Ok(())
-}
 
 /// Writes the hits of a batch, each with its story and why it is told or not, and the alerts that
 /// follow; says of which rules.
@@ -71,7 +56,7 @@ pub(super) fn take(
             told.extend(tell(connection, desk, config, notice, draft)?);
         }
         keep_story(connection, desk, &hit.rule, &taken.story)?;
-        keep_watch(connection, desk, &hit.rule, batch.at)?;
+        keep_watch(connection, desk, &hit.rule)?;
     }
     Ok(told)
 }
@@ -95,7 +80,7 @@ pub(super) fn tell_due(
         if let Some(notice) = desk.due_of(&rule, now) {
             told.extend(tell(connection, desk, config, &notice, None)?);
         }
-        keep_watch(connection, desk, &rule, now)?;
+        keep_watch(connection, desk, &rule)?;
     }
     Ok(told)
 }
@@ -313,20 +298,15 @@ fn keep_story(
 }
 
 /// Writes what is kept of a rule beside its stories.
-fn keep_watch(
-    connection: &Connection,
-    desk: &Desk,
-    rule: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+fn keep_watch(connection: &Connection, desk: &Desk, rule: &str) -> Result<(), StoreError> {
     let Some(state) = desk.state(rule) else { return Ok(()) };
     connection
         .prepare_cached(
-            "INSERT INTO watches (rule, since, state, bulletin_at) VALUES (?1, ?4, ?2, ?3)
+            "INSERT INTO watches (rule, state, bulletin_at) VALUES (?1, ?2, ?3)
              ON CONFLICT (rule) DO UPDATE SET state = excluded.state,
                bulletin_at = excluded.bulletin_at",
         )?
-        .execute(params![rule, json_text(state), state.bulletin.map(millis), millis(now)])?;
+        .execute(params![rule, json_text(state), state.bulletin.map(millis)])?;
     Ok(())
 }
 

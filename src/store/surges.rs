@@ -36,7 +36,10 @@ pub(super) fn look(
     let mut told = Vec::new();
     for rule in config.rules.rules() {
         let row: Option<(i64, String)> = connection
-            .prepare_cached("SELECT since, surge FROM watches WHERE rule = ?1")?
+            .prepare_cached(
+                "SELECT added, coalesce(surge, '{}') FROM rules LEFT JOIN watches ON rule = id
+                 WHERE id = ?1",
+            )?
             .query_row([&*rule.id], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((since, text)) = row else { continue };
@@ -52,7 +55,10 @@ pub(super) fn look(
         if after != before {
             let text = serde_json::to_string(&after).expect("a state is JSON");
             connection
-                .prepare_cached("UPDATE watches SET surge = ?2 WHERE rule = ?1")?
+                .prepare_cached(
+                    "INSERT INTO watches (rule, surge) VALUES (?1, ?2)
+                     ON CONFLICT (rule) DO UPDATE SET surge = excluded.surge",
+                )?
                 .execute(params![&*rule.id, text])?;
         }
         if let (None, Some(since), Surge::Known { p, expected }) =

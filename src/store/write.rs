@@ -367,7 +367,7 @@ pub(crate) fn feed_state(
     Ok(())
 }
 
-/// The feeds of [`super::Store::adopt`].
+/// See [`super::Store::adopt_feeds`].
 pub(crate) fn adopt_feeds(
     connection: &Connection,
     feeds: &[Feed],

@@ -51,7 +51,7 @@ pub(crate) enum Command {
         state: Box<FeedState>,
         reply: Reply<()>,
     },
-    Adopt {
+    AdoptFeeds {
         config: Arc<Config>,
         now: Timestamp,
         reply: Reply<()>,
@@ -187,9 +187,8 @@ fn obey(transaction: &Connection, desk: &mut Desk, command: Command) -> Answer {
         Command::Lease { name, url, state, reply } => within(transaction, reply, |savepoint| {
             write::feed_state(savepoint, &name, &url, &state, None)
         }),
-        Command::Adopt { config, now, reply } => within(transaction, reply, |savepoint| {
-            write::adopt_feeds(savepoint, &config.feeds, now)?;
-            stories::watch(savepoint, config.rules.rules(), now)
+        Command::AdoptFeeds { config, now, reply } => within(transaction, reply, |savepoint| {
+            write::adopt_feeds(savepoint, &config.feeds, now)
         }),
         Command::AdoptRules { rules, now, reply } => {
             within(transaction, reply, |savepoint| backfill::adopt_rules(savepoint, &rules, now))
@@ -290,7 +289,7 @@ fn refuse(command: Command) -> Answer {
         | Command::TellDue { reply, .. }
         | Command::LookForSurges { reply, .. } => unsent(reply),
         Command::Lease { reply, .. }
-        | Command::Adopt { reply, .. }
+        | Command::AdoptFeeds { reply, .. }
         | Command::Settle { reply, .. }
         | Command::Raise { reply, .. }
         | Command::Note { reply, .. }

@@ -200,12 +200,11 @@ CREATE TABLE story_edits (
 INSERT INTO "story_edits" VALUES(1,1795538550000,'anna','merge','story-1','story-01a20e6f-d67f-7b6e-a318-fc96a87091d4','["example/5a08e6871653948f74a98e5b4a3385f4"]','one event');
 CREATE TABLE watches (
   rule         TEXT PRIMARY KEY,
-  since        INTEGER NOT NULL,
   state        TEXT NOT NULL DEFAULT '{}',
   bulletin_at  INTEGER,
   surge        TEXT NOT NULL DEFAULT '{}'
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "watches" VALUES('talks',1795538540000,'{"last_hit":"2026-11-24T16:42:20.159Z"}',1795546640159,'{}');
+INSERT INTO "watches" VALUES('talks','{"last_hit":"2026-11-24T16:42:20.159Z"}',1795546640159,'{}');
 CREATE INDEX items_by_time ON items (first_seen) WHERE pruned = 0;
 CREATE INDEX hits_by_time ON hits (matched_at);
 CREATE INDEX hits_by_rule ON hits (rule, matched_at);
