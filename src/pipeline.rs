@@ -99,14 +99,20 @@ pub struct Hit {
     pub revision: u32,
     /// The words that matched.
     pub spans: Vec<Span>,
-    /// Why it is not told whatever else is; absent: its story decides.
+    /// Why it is no news; absent: its story decides whether it is told.
     pub silent: Option<Reason>,
-    /// What its story needs to know.
+    /// What its story needs of it; absent where it is no news.
     #[serde(skip)]
+    pub news: Option<Box<News>>,
+}
+
+/// What a story needs of a hit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct News {
+    /// What it is compared and counted by.
     pub report: Report,
-    /// The record of an alert that tells of it; absent where it is not told.
-    #[serde(skip)]
-    pub draft: Option<Box<AlertRecord>>,
+    /// The record of an alert that would tell of it alone.
+    pub draft: AlertRecord,
 }
 
 /// A hit that stands no more, as its item was edited.
@@ -331,28 +337,25 @@ fn hits<E>(
         .iter()
         .map(|(place, found)| silence(arrival, &items[*place], found, config))
         .collect();
-    let standing = match silent.iter().any(Option::is_none) {
-        true => {
-            let mut standing = Standing::default();
-            let new = items.iter().rev().map(|stored| &stored.item);
-            let earlier = earlier()?;
-            let all: Vec<&Item> = earlier.iter().rev().chain(new).collect();
-            for item in &all[all.len().saturating_sub(FEED_ITEMS)..] {
-                standing.see(Reading::shingles(item));
-            }
-            Some(standing)
+    let mut standing = Standing::default();
+    if silent.iter().any(Option::is_none) {
+        let new = items.iter().rev().map(|stored| &stored.item);
+        let earlier = earlier()?;
+        let all: Vec<&Item> = earlier.iter().rev().chain(new).collect();
+        for item in &all[all.len().saturating_sub(FEED_ITEMS)..] {
+            standing.see(Reading::shingles(item));
         }
-        // What is not told is compared with all that it says.
-        false => None,
-    };
-    let mut hits: Vec<Hit> = Vec::new();
+    }
+    let mut readings: HashMap<usize, Arc<Reading>> = HashMap::new();
+    let mut hits = Vec::new();
     for ((place, found), silent) in matches.into_iter().zip(silent) {
         let stored = &items[place];
-        let reading = match hits.last().filter(|hit| hit.item == stored.item.key) {
-            Some(hit) => hit.report.reading.clone(),
-            None => Arc::new(Reading::of(&stored.item, standing.as_ref())),
-        };
-        hits.push(hit(arrival, stored, found, silent, reading, config));
+        let news = silent.is_none().then(|| {
+            let read = || Arc::new(Reading::of(&stored.item, Some(&standing)));
+            let reading = readings.entry(place).or_insert_with(read).clone();
+            Box::new(news(arrival, stored, &found, reading, config))
+        });
+        hits.push(hit(arrival, stored, found, silent, news, config));
     }
     Ok(hits)
 }
@@ -379,28 +382,12 @@ fn hit(
     stored: &StoredItem,
     found: Match,
     silent: Option<Reason>,
-    reading: Arc<Reading>,
+    news: Option<Box<News>>,
     config: &Config,
 ) -> Hit {
     let (rule, item) = (&config.rules.rules()[found.rule], &stored.item);
     let identity =
         id::Identity { rule: &rule.id, feed: arrival.feed.name.as_str(), item: item.key };
-    let draft = silent.is_none().then(|| {
-        Box::new(record::hit_alert(&record::HitFacts {
-            rule,
-            item,
-            revision: stored.revision,
-            feed: arrival.feed,
-            feed_title: arrival.feed_title,
-            baseline: stored.baseline,
-            found: &found,
-            now: arrival.now,
-            instance: &config.instance,
-        }))
-    });
-    let name = format!("{}/{}", arrival.feed.name, item.key);
-    let publisher = Publisher { feed: arrival.feed.name.as_str(), entry: Some(arrival.feed) };
-    let report = Report::of(rule, &found, (&name, item), publisher, reading, silent);
     Hit {
         id: id::hit_id(identity, arrival.now),
         rule: rule.id.to_string(),
@@ -410,7 +397,31 @@ fn hit(
         revision: stored.revision,
         spans: found.spans,
         silent,
-        report,
-        draft,
+        news,
     }
+}
+
+fn news(
+    arrival: &Arrival<'_>,
+    stored: &StoredItem,
+    found: &Match,
+    reading: Arc<Reading>,
+    config: &Config,
+) -> News {
+    let (rule, item) = (&config.rules.rules()[found.rule], &stored.item);
+    let draft = record::hit_alert(&record::HitFacts {
+        rule,
+        item,
+        revision: stored.revision,
+        feed: arrival.feed,
+        feed_title: arrival.feed_title,
+        baseline: stored.baseline,
+        found,
+        now: arrival.now,
+        instance: &config.instance,
+    });
+    let name = format!("{}/{}", arrival.feed.name, item.key);
+    let publisher = Publisher { feed: arrival.feed.name.as_str(), entry: Some(arrival.feed) };
+    let report = Report::of(rule, found, (&name, item), publisher, reading);
+    News { report, draft }
 }

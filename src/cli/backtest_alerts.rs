@@ -244,7 +244,7 @@ impl<'a> Bench<'a> {
         now: Timestamp,
     ) -> anyhow::Result<()> {
         let rule = &self.set.rules()[found.rule];
-        let report = Report::of(rule, found, (name, item), publisher, reading.clone(), None);
+        let report = Report::of(rule, found, (name, item), publisher, reading.clone());
         let taken = self.desk.take(&report, now);
         let title = message::headline(item).to_owned();
         self.titles.entry(report.item.clone()).or_insert((title, report.outlet.clone()));

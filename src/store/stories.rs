@@ -13,7 +13,7 @@ use crate::alert::decide::Reason;
 use crate::alert::record::AlertRecord;
 use crate::alert::story;
 use crate::config::Config;
-use crate::pipeline::{self, Batch, Hit, OutgoingAlert};
+use crate::pipeline::{self, Batch, Hit, News, OutgoingAlert};
 use crate::story::Desk;
 use crate::story::desk::{Joined, Kept, Line, Notice, Report, STORY_OPEN, Taken, WatchState};
 
@@ -40,20 +40,22 @@ pub(super) fn take(
     }
     let mut told = tell_due(connection, desk, config, batch.at)?;
     for hit in &batch.hits {
+        let Some(news) = &hit.news else {
+            // What is no news belongs to no story.
+            write_hit(connection, batch, hit, None)?;
+            continue;
+        };
         recall(connection, desk, &hit.rule, batch.at)?;
-        let taken = desk.take(&hit.report, batch.at);
-        write_hit(connection, batch, hit, &taken)?;
+        let taken = desk.take(&news.report, batch.at);
+        let seq = write_hit(connection, batch, hit, Some((news, &taken)))?;
+        write_report(connection, seq, news, &taken, batch.at)?;
         if let Some(notice) = &taken.notice {
-            let draft = hit.draft.as_deref().map(|draft| {
-                let mut draft = draft.clone();
-                if let Some(item) =
-                    draft.data.item.as_mut().filter(|_| taken.place.copied.is_some())
-                {
-                    item.copy_of = Some(taken.place.root.to_string());
-                }
-                draft
-            });
-            told.extend(tell(connection, desk, config, notice, draft)?);
+            let mut draft = news.draft.clone();
+            let copy = taken.place.copied.map(|_| taken.place.root.to_string());
+            if let Some(item) = &mut draft.data.item {
+                item.copy_of = copy;
+            }
+            told.extend(tell(connection, desk, config, notice, Some(draft))?);
         }
         keep_story(connection, desk, &hit.rule, &taken.story)?;
         keep_watch(connection, desk, &hit.rule)?;
@@ -168,20 +170,22 @@ fn tell(
     Ok(told)
 }
 
-/// Writes a hit and what its story keeps of it.
+/// Writes a hit, with what became of it in its story, and gives its place among all hits.
 fn write_hit(
     connection: &Connection,
     batch: &Batch,
     hit: &Hit,
-    taken: &Taken,
-) -> Result<(), StoreError> {
+    story: Option<(&News, &Taken)>,
+) -> Result<i64, StoreError> {
     let item = &batch
         .items
         .iter()
         .find(|stored| stored.item.key == hit.item)
         .expect("a batch holds the items of its hits")
         .item;
-    let report = &hit.report;
+    let report = story.map(|(news, _)| &news.report);
+    let taken = story.map(|(_, taken)| taken);
+    let reason = taken.map(|taken| taken.reason).or(hit.silent).unwrap_or(Reason::FirstHit);
     connection
         .prepare_cached(
             "INSERT INTO hits (id, rule, rule_version, severity, feed, item_key, item_id, title,
@@ -201,27 +205,39 @@ fn write_hit(
             hit.revision,
             millis(batch.at),
             json_text(&hit.spans),
-            taken.reason.as_str(),
-            &*taken.story,
-            json_text(&joined(taken)),
-            &*report.outlet,
-            &*report.origin.id,
+            reason.as_str(),
+            taken.map(|taken| &*taken.story),
+            taken.map(|taken| json_text(&joined(taken))),
+            report.map(|report| &*report.outlet),
+            report.map(|report| &*report.origin.id),
         ])?;
-    let waits = taken.reason == Reason::Held;
+    Ok(connection.last_insert_rowid())
+}
+
+/// Writes what the story of a hit keeps of it.
+fn write_report(
+    connection: &Connection,
+    hit: i64,
+    news: &News,
+    taken: &Taken,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let report = &news.report;
+    let draft = (taken.reason == Reason::Held).then(|| json_text(&news.draft));
     connection
         .prepare_cached(
             "INSERT INTO reports (hit, rule, item, story, at, copied, report, draft)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
-            connection.last_insert_rowid(),
-            hit.rule,
+            hit,
+            &*report.rule,
             &*report.item,
             &*taken.story,
-            millis(batch.at),
+            millis(now),
             taken.place.copied.is_some(),
             json_text(report),
-            hit.draft.as_deref().filter(|_| waits).map(json_text),
+            draft,
         ])?;
     Ok(())
 }

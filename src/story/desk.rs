@@ -52,9 +52,6 @@ pub struct Report {
     pub reading: Arc<Reading>,
     /// Its claim cues.
     pub cues: Vec<Cue>,
-    /// Why it is not told whatever it says: it was there at the first poll, or is old.
-    #[serde(skip)]
-    pub silent: Option<Reason>,
 }
 
 /// What a report needs to know of the feed that its item came from.
@@ -93,7 +90,6 @@ impl Report {
         (name, item): (&str, &Item),
         publisher: Publisher<'_>,
         reading: Arc<Reading>,
-        silent: Option<Reason>,
     ) -> Self {
         let outlet = publisher.outlet(item);
         let alignment = publisher.entry.and_then(|feed| feed.alignment.as_deref());
@@ -113,7 +109,6 @@ impl Report {
             lang: item.lang.as_deref().map(|lang| lang.split('-').next().unwrap_or(lang).into()),
             cues: claims::cues(item, &found.spans),
             reading,
-            silent,
         }
     }
 }

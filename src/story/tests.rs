@@ -49,7 +49,7 @@ fn report(outlet: &str, title: &str) -> Report {
     let found = Match { rule: 0, severity: Severity::Medium, spans };
     let reading = Arc::new(Reading::of(&item, None));
     let publisher = Publisher { feed: outlet, entry: None };
-    Report::of(&rule(), &found, (&format!("{outlet}/{title}"), &item), publisher, reading, None)
+    Report::of(&rule(), &found, (&format!("{outlet}/{title}"), &item), publisher, reading)
 }
 
 /// A desk whose rule has just told of something else.
@@ -155,17 +155,6 @@ fn a_story_that_grows_more_severe_is_told_again() {
     worse.severity = Severity::Critical;
     assert_eq!(desk.take(&worse, at(5)).reason, Reason::ToldSeverity);
     assert_eq!(desk.take(&worse, at(6)).notice, None);
-}
-
-#[test]
-fn what_was_there_at_the_first_poll_is_not_told_and_hides_nothing() {
-    let mut desk = Desk::default();
-    let mut old = report("a.example", DELTA);
-    old.silent = Some(Reason::Baseline);
-    let old = desk.take(&old, at(0));
-    assert_eq!((old.reason, old.notice), (Reason::Baseline, None));
-    let new = take(&mut desk, "b.example", "Grain treaty signed by Delta ministers", 10);
-    assert_eq!((new.reason, new.story), (Reason::ToldQuiet, old.story));
 }
 
 #[test]

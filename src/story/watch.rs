@@ -222,9 +222,6 @@ impl Watch {
         changes: &[Kind],
         now: Timestamp,
     ) -> (Reason, Option<Kind>) {
-        if let Some(reason) = report.silent {
-            return (reason, None);
-        }
         self.state.last_hit = Some(now);
         let (reason, kind) = match report.telling.mode {
             StoryMode::Off => (Reason::FirstHit, Some(Kind::Hit)),
