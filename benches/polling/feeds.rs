@@ -199,7 +199,7 @@ fn document(feed: usize, version: u32, alerting: bool) -> String {
     let mut items = String::new();
     for item in (version + 1..=version + WINDOW).rev() {
         let mut chance = Chance::of(&[2, feed as u64, u64::from(item)]);
-        let title = title(feed, item, alerting && item == version + WINDOW);
+        let title = title(feed, item, alerting && item > WINDOW);
         let mut html = String::new();
         while html.len() < 850 {
             html += &format!(
