@@ -14,3 +14,6 @@ pub mod retry;
 pub mod route;
 pub mod silence;
 pub mod story;
+
+#[cfg(test)]
+mod schema_tests;

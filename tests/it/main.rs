@@ -24,6 +24,7 @@ mod receivers;
 mod routing;
 mod rules_doc;
 mod scenarios;
+mod schema;
 mod server;
 mod service;
 mod shipped;

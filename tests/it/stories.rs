@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use newswatch::store::{self, ItemFilter};
 use serde_json::Value;
 
+use super::schema;
 use super::world::{HOOK, World};
 
 const RULE: &str = "[[rule]]\nid = \"museum\"\ntitle = \"Museums\"\nseverity = \"high\"\n\
@@ -46,7 +47,7 @@ fn text(record: &Value, pointer: &str) -> String {
     record.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// The records of the stored alerts, newest first.
+/// The records of the stored alerts, newest first; each keeps to the schema.
 fn alerts(world: &World) -> Vec<Value> {
     let mut alerts = Vec::new();
     let each = |record| {
@@ -54,6 +55,7 @@ fn alerts(world: &World) -> Vec<Value> {
         Ok(())
     };
     world.reader().alerts(&ItemFilter::default(), each).unwrap();
+    schema::check(&alerts);
     alerts
 }
 

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::schema;
 use super::server::{Answer, Server};
 
 /// The path of the webhook.
@@ -207,10 +208,13 @@ impl World {
         daemon.stop().await;
     }
 
-    /// The alerts that the webhook has had, in their order.
+    /// The alerts that the webhook has had, in their order; each keeps to the schema.
     pub(crate) fn alerts(&self) -> Vec<Value> {
         let requests = self.server.requests(HOOK);
-        requests.iter().map(|request| serde_json::from_str(&request.body).unwrap()).collect()
+        let alerts: Vec<Value> =
+            requests.iter().map(|request| serde_json::from_str(&request.body).unwrap()).collect();
+        schema::check(&alerts);
+        alerts
     }
 
     /// The titles of those.
