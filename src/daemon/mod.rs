@@ -58,7 +58,7 @@ const STOP_POLLS: Duration = Duration::from_secs(2);
 /// How long a stop waits for deliveries; the rest stays in the outbox.
 const STOP_DELIVERIES: Duration = Duration::from_millis(1_500);
 /// How long a stop waits for reads of the database.
-const STOP_READS: Duration = Duration::from_millis(500);
+const STOP_READS: Duration = Duration::from_secs(2);
 /// How long `run --once` waits for deliveries.
 const ONCE_DELIVERIES: Duration = Duration::from_secs(60);
 /// `run --once` waits so long between two requests to a host that is spared; where it would be longer, the
