@@ -20,8 +20,8 @@ pub const STORY_OPEN: SignedDuration = SignedDuration::from_hours(60);
 const MEMBERS: usize = 12;
 /// Outlets, origins, entities, languages and lineages of a story that are told apart at most.
 const MOST_NAMES: usize = 128;
-/// Quotes of claim cues that a story keeps at most.
-const MOST_QUOTES: usize = 12;
+/// Quotes of each class of claim cues that a story keeps at most, the first.
+const MOST_QUOTES: usize = 4;
 
 /// How far a story has been told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,7 +221,8 @@ impl Story {
                 Some((_, count)) => *count += 1,
                 None => self.cues.push((cue.class, 1)),
             }
-            if self.quotes.len() < MOST_QUOTES {
+            let quoted = self.quotes.iter().filter(|quote| quote.class == cue.class).count();
+            if quoted < MOST_QUOTES {
                 self.quotes.push(Quote {
                     class: cue.class,
                     text: cue.quote.clone(),

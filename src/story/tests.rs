@@ -205,3 +205,17 @@ fn a_rule_that_never_rests_keeps_a_bounded_number_of_stories() {
     }
     assert!(desk.open_stories("watch") <= 400);
 }
+
+#[test]
+fn a_denial_is_quoted_however_much_was_quoted_before() {
+    let mut desk = Desk::default();
+    for number in 0..20 {
+        let outlet = format!("{number}.example");
+        take(&mut desk, &outlet, "Delta ministers sign grain treaty, mayor said", number);
+    }
+    let last = take(&mut desk, "a.example", "Delta ministers sign grain treaty, mayor denies", 20);
+    let story = desk.story("watch", &last.story).unwrap();
+    assert_eq!(story.items, 21);
+    let quotes: Vec<&str> = story.quotes.iter().map(|quote| quote.class.as_str()).collect();
+    assert_eq!(quotes, ["attributed", "attributed", "attributed", "attributed", "denied"]);
+}
