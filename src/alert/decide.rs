@@ -114,6 +114,11 @@ impl Reason {
             Reason::TooOld => "too-old",
         }
     }
+
+    /// The reason of that word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
 }
 
 impl Serialize for Reason {

@@ -18,6 +18,7 @@ mod revised;
 mod schema;
 mod silences;
 mod stories;
+mod story_edits;
 mod surges;
 mod write;
 mod writer;
@@ -39,6 +40,7 @@ pub use polls::PollRow;
 pub use read::{Fact, Reader};
 pub use schema::VERSION;
 pub use silences::{Ended, MOST_SILENCES, NewSilence, SilenceRow};
+pub use story_edits::{StoryEdited, StoryEditor, StoryRefusal, merge_stories, split_story};
 pub(crate) use writer::Command;
 
 use crate::alert::operator::OutgoingEvent;

@@ -15,7 +15,9 @@ use crate::alert::story;
 use crate::config::Config;
 use crate::pipeline::{self, Batch, Hit, News, OutgoingAlert};
 use crate::story::Desk;
-use crate::story::desk::{Joined, Kept, Line, Notice, Report, STORY_OPEN, Taken, WatchState};
+use crate::story::desk::{
+    Joined, Kept, Line, Notice, Report, STORY_OPEN, Story, Taken, WatchState,
+};
 
 /// How far back the reports of a rule are looked at, and how many at most, the newest.
 const REPORTS_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -293,7 +295,15 @@ fn keep_story(
     rule: &str,
     id: &str,
 ) -> Result<(), StoreError> {
-    let Some(story) = desk.story(rule, id) else { return Ok(()) };
+    desk.story(rule, id).map_or(Ok(()), |story| write_story(connection, rule, story))
+}
+
+/// Writes a story.
+pub(super) fn write_story(
+    connection: &Connection,
+    rule: &str,
+    story: &Story,
+) -> Result<(), StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO stories (id, rule, severity, first_seen, last_seen, story)
@@ -303,7 +313,7 @@ fn keep_story(
                story = excluded.story",
         )?
         .execute(params![
-            id,
+            &*story.id,
             rule,
             story.severity.as_str(),
             millis(story.first_seen),
@@ -352,12 +362,12 @@ pub(super) fn prune(connection: &Connection, now: Timestamp) -> Result<(), Store
     Ok(())
 }
 
-fn json_text(value: &impl serde::Serialize) -> String {
+pub(super) fn json_text(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("what is kept is JSON")
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::path::PathBuf;
 
     use super::*;
@@ -368,14 +378,14 @@ mod tests {
     use crate::schedule::{Baseline, FeedState};
     use crate::store::schema;
 
-    const OUTLETS: [&str; 4] = ["ant", "bee", "cat", "dog"];
-    const WORDS: [&str; 24] = [
+    pub(in crate::store) const OUTLETS: [&str; 4] = ["ant", "bee", "cat", "dog"];
+    pub(in crate::store) const WORDS: [&str; 24] = [
         "treaty", "grain", "harbour", "minister", "denies", "confirms", "visit", "railway",
         "museum", "strike", "flood", "bridge", "signed", "opens", "robbery", "election", "tariff",
         "pipeline", "summit", "missile", "leaves", "arrives", "delays", "ferry",
     ];
 
-    fn config() -> Config {
+    pub(in crate::store) fn config() -> Config {
         let feeds = OUTLETS.map(|name| {
             format!("[[feed]]\nname = \"{name}\"\nurl = \"https://{name}.example/\"\n")
         });
@@ -400,7 +410,7 @@ mod tests {
     }
 
     /// A database with these feeds.
-    fn database(config: &Config) -> Connection {
+    pub(in crate::store) fn database(config: &Config) -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
         schema::migrate(&mut connection).unwrap();
         write::adopt_feeds(&connection, &config.feeds, Timestamp::UNIX_EPOCH).unwrap();
@@ -408,7 +418,12 @@ mod tests {
     }
 
     /// The poll that brings one item.
-    fn poll(config: &Config, outlet: usize, title: &str, now: Timestamp) -> Batch {
+    pub(in crate::store) fn poll(
+        config: &Config,
+        outlet: usize,
+        title: &str,
+        now: Timestamp,
+    ) -> Batch {
         let feed = &config.feeds[outlet];
         let json = serde_json::json!({
             "version": "https://jsonfeed.org/version/1.1", "title": "T",
@@ -454,7 +469,7 @@ mod tests {
     }
 
     /// Numbers that look random (a linear congruential generator, Knuth's constants).
-    fn next(seed: &mut u64) -> usize {
+    pub(in crate::store) fn next(seed: &mut u64) -> usize {
         *seed =
             seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (*seed >> 33) as usize

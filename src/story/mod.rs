@@ -7,6 +7,7 @@
 mod alike;
 pub mod claims;
 pub mod desk;
+pub mod edit;
 pub mod lineage;
 pub mod message;
 pub mod origin;

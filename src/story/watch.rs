@@ -77,6 +77,13 @@ impl WatchState {
             *time = time.map(|time| time.checked_sub(by).unwrap_or(Timestamp::MIN));
         }
     }
+
+    /// The same when a story has become part of another.
+    pub fn merged(&mut self, story: &str, into: &str) {
+        for thread in self.threads.iter_mut().filter(|thread| *thread.story == *story) {
+            thread.story = into.into();
+        }
+    }
 }
 
 /// A report that was taken in before, as it was kept.
