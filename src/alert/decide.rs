@@ -119,6 +119,51 @@ impl Reason {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == name)
     }
+
+    /// The same in words for a person.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Reason::FirstHit => "told at once: the rule tells its hits one by one",
+            Reason::ToldQuiet => "told at once: the rule had been quiet",
+            Reason::ToldOutlets => "told at once: another outlet reports it too",
+            Reason::ToldBulletin => {
+                "told in the bulletin, or along with another story, as no other outlet came in time"
+            }
+            Reason::ToldSeverity => {
+                "told at once: the story has become more severe since it was told"
+            }
+            Reason::ToldCorroborated => {
+                "told at once: the story, told before, has as many origins as its rule asks for"
+            }
+            Reason::ToldDenied => {
+                "told at once: the first word of denial in a story that was told before"
+            }
+            Reason::ToldConfirmed => {
+                "told at once: the first word of confirmation in a story that was told before"
+            }
+            Reason::ToldUpdate => {
+                "told at once: the story goes on, and was last told long enough before"
+            }
+            Reason::ToldCooldown => "told at once: the rule's cool-down had passed",
+            Reason::Held => {
+                "not told by itself: it waited for another outlet or the rule's next bulletin"
+            }
+            Reason::LeftOut => "not told: the bulletin was full",
+            Reason::Joined => "not told: it reads like a story that waited or was told",
+            Reason::Copy => "not told: it copies a text of a story that waited or was told",
+            Reason::Commentary => {
+                "not told: its headline comments, or stands over many things, while the rule is busy"
+            }
+            Reason::Cooldown => "not told: the rule's cool-down had not passed",
+            Reason::Baseline => "not told: it was there when its feed was first polled",
+            Reason::Backfill => "not told: it had been stored before the rule was added",
+            Reason::Late => "not told: it was a week old or more when it was first seen",
+            Reason::Outage => {
+                "not told: it was old when it was found, after a time without polls of its feed"
+            }
+            Reason::TooOld => "not told: it is older than the rule's max_age",
+        }
+    }
 }
 
 impl Serialize for Reason {

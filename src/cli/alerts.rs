@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::list::{self, Column, Filter, Format, Output, short_time};
-use super::{Exit, Global, Refused, colour, complain, config_files, say, silence};
+use super::{Exit, Global, Refused, colour, complain, config_files, say, silence, story_history};
 use crate::alert::record::AlertRecord;
 use crate::alert::render;
 use crate::clock::Clock;
@@ -53,7 +54,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show one alert with all its evidence
+    /// Show one alert with all its evidence, and what became of its story
     Show {
         /// The alert's id, or a part of it that no other has, as its last twelve characters
         id: String,
@@ -136,7 +137,9 @@ const COLUMNS: &[Column<Value>] = &[
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
     let reader = list::reader(global)?;
     match &arguments.command {
-        Some(Command::Show { id, json }) => return show(&reader, id, *json),
+        Some(Command::Show { id, json }) => {
+            return show(&reader, id, *json, Clock::System.now());
+        }
         Some(Command::Ack { ids, why, author }) => {
             let author = silence::author(author.as_deref())?;
             let why = why
@@ -158,9 +161,21 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     Ok(Exit::Done)
 }
 
-fn show(reader: &Reader, id: &str, json: bool) -> anyhow::Result<Exit> {
+fn show(reader: &Reader, id: &str, json: bool, now: Timestamp) -> anyhow::Result<Exit> {
     let Some(record) = find(reader, id)? else { return Ok(Exit::No) };
-    print(record, if json { Format::Json } else { Format::Table })?;
+    if json {
+        print(record, Format::Json)?;
+        return Ok(Exit::Done);
+    }
+    let item = text(&record, "/causationid");
+    let rule = record.pointer("/data/rule/id").and_then(Value::as_str);
+    let story = rule.map(|rule| reader.story_of(rule, &item)).transpose()?.flatten();
+    let id = text(&record, "/id");
+    print(record, Format::Table)?;
+    let Some(story) = story else { return Ok(Exit::Done) };
+    if let Some(history) = reader.story_history(&story, now)? {
+        writeln!(std::io::stdout(), "{}", story_history::in_short(&history, &id))?;
+    }
     Ok(Exit::Done)
 }
 

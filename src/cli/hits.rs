@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
 
 /// The fields of a row, for CSV.
 const FIELDS: &str = "id rule rule_version severity item item_id feed title link matched_at revision spans \
-    reason alert";
+    reason alert story";
 
 const COLUMNS: &[Column<HitRow>] = &[
     Column { heading: "MATCHED", cell: |row| short_time(Some(row.matched_at)) },

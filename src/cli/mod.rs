@@ -31,6 +31,8 @@ mod route;
 mod run;
 mod silence;
 mod status;
+mod stories;
+mod story_history;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -151,6 +153,8 @@ pub(crate) enum Command {
     Hits(hits::Arguments),
     /// List alerts, follow them, or show one
     Alerts(alerts::Arguments),
+    /// List stories, show the whole history of one, merge or split them by hand
+    Stories(stories::Arguments),
     /// List stored items, newest first
     Items(items::Arguments),
     /// List feeds and how they are doing, or show how a document is understood
@@ -188,6 +192,7 @@ pub fn run() -> ExitCode {
         Command::Nearmiss(arguments) => nearmiss::run(&cli.global, &arguments),
         Command::Hits(arguments) => hits::run(&cli.global, &arguments),
         Command::Alerts(arguments) => alerts::run(&cli.global, &arguments),
+        Command::Stories(arguments) => stories::run(&cli.global, &arguments),
         Command::Items(arguments) => items::run(&cli.global, &arguments),
         Command::Feeds(arguments) => feeds::run(&cli.global, &arguments),
         Command::Deliveries(arguments) => deliveries::run(&cli.global, &arguments),

@@ -132,6 +132,8 @@ pub struct HitRow {
     pub reason: String,
     /// The alert, where one was raised.
     pub alert: Option<String>,
+    /// The story that it is a report of; absent for hits from before there were stories.
+    pub story: Option<String>,
 }
 
 /// A delivery.
@@ -276,17 +278,17 @@ pub(crate) struct Census {
 }
 
 /// The conditions of a query, and their values.
-struct Conditions {
-    sql: String,
-    values: Vec<Box<dyn ToSql>>,
+pub(super) struct Conditions {
+    pub(super) sql: String,
+    pub(super) values: Vec<Box<dyn ToSql>>,
 }
 
 impl Conditions {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { sql: "1".to_owned(), values: Vec::new() }
     }
 
-    fn add(&mut self, condition: &str, value: Option<impl ToSql + 'static>) {
+    pub(super) fn add(&mut self, condition: &str, value: Option<impl ToSql + 'static>) {
         if let Some(value) = value {
             self.values.push(Box::new(value));
             self.sql +=
@@ -294,13 +296,13 @@ impl Conditions {
         }
     }
 
-    fn limit(filter: &ItemFilter) -> i64 {
+    pub(super) fn limit(filter: &ItemFilter) -> i64 {
         filter.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX))
     }
 }
 
 /// A LIKE pattern that finds `text` anywhere, for ids.
-fn containing(text: &str) -> String {
+pub(super) fn containing(text: &str) -> String {
     format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
 }
 
@@ -705,7 +707,7 @@ pub(super) fn item_row(row: &Row<'_>) -> Result<ItemRow, StoreError> {
     })
 }
 
-fn alert_record(row: &Row<'_>) -> Result<Value, StoreError> {
+pub(super) fn alert_record(row: &Row<'_>) -> Result<Value, StoreError> {
     let mut record = json(row.get("record")?, "alert record")?;
     acks::show(&mut record, row)?;
     Ok(record)
@@ -728,11 +730,12 @@ fn hit_row(row: &Row<'_>) -> Result<HitRow, StoreError> {
         spans: json(row.get("spans")?, "evidence")?,
         reason: row.get("reason")?,
         alert: row.get("alert")?,
+        story: row.get("story")?,
     })
 }
 
 /// The name of an item in the whole store.
-fn item_name(feed: &str, key: [u8; 16]) -> String {
+pub(super) fn item_name(feed: &str, key: [u8; 16]) -> String {
     format!("{feed}/{}", ItemKey::from_bytes(key))
 }
 

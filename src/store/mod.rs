@@ -19,6 +19,7 @@ mod schema;
 mod silences;
 mod stories;
 mod story_edits;
+mod story_lists;
 mod surges;
 mod write;
 mod writer;
@@ -41,6 +42,9 @@ pub use read::{Fact, Reader};
 pub use schema::VERSION;
 pub use silences::{Ended, MOST_SILENCES, NewSilence, SilenceRow};
 pub use story_edits::{StoryEdited, StoryEditor, StoryRefusal, merge_stories, split_story};
+pub use story_lists::{
+    AlertOfStory, DeliveryOfAlert, EditRow, Headline, ReportRow, StoryHistory, StoryRow,
+};
 pub(crate) use writer::Command;
 
 use crate::alert::operator::OutgoingEvent;

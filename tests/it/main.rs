@@ -30,5 +30,6 @@ mod service;
 mod shipped;
 mod smtp;
 mod stories;
+mod story_history;
 mod webhooks;
 mod world;

@@ -6,7 +6,7 @@ use std::path::Path;
 use newswatch::store::{AlertFilter, ItemFilter, Reader, Store, VERSION};
 
 #[track_caller]
-fn check(dump: &str) {
+fn check(dump: &str, stories: usize) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("newswatch.db");
     let old = rusqlite::Connection::open(&path).unwrap();
@@ -42,6 +42,21 @@ fn check(dump: &str) {
         })
         .unwrap();
     assert_eq!(counts, [3, 2, 2, 2]);
+    let now: jiff::Timestamp = "2026-11-25T00:00:00Z".parse().unwrap();
+    let mut ids = Vec::new();
+    reader
+        .stories(&all, now, |story| {
+            ids.push(story.id);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(ids.len(), stories);
+    for id in ids {
+        let history = reader.story_history(&id, now).unwrap().unwrap();
+        assert_eq!((history.reports.len(), history.edits.len()), (2, 1));
+        assert_eq!(history.story.origins[0].origin.id, "example".into());
+        assert!(history.story.told.is_some() && history.reports[0].alert.is_some());
+    }
 }
 
 #[test]
@@ -49,7 +64,8 @@ fn every_older_format_is_still_read() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     for version in 1..=VERSION {
         let dump = std::fs::read_to_string(folder.join(format!("store-v{version}.sql")));
-        check(&dump.unwrap_or_else(|error| panic!("no witness of format {version}: {error}")));
+        let dump = dump.unwrap_or_else(|error| panic!("no witness of format {version}: {error}"));
+        check(&dump, usize::from(version >= 13));
     }
 }
 

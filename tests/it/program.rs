@@ -140,7 +140,14 @@ fn every_list_has_the_fields_that_scripts_rely_on() {
         &hits[0],
         "id rule rule_version severity item item_id feed title link matched_at spans alert",
     );
+    has_fields(&hits[0], "story");
     has_fields(&hits[0]["spans"][0], "field start end text term");
+    let stories = demo.list(&["stories"]);
+    has_fields(
+        &stories[0],
+        "id rule state severity first_seen last_seen items lineages outlets origins languages \
+         claim_cues previous_id",
+    );
     let alerts = demo.list(&["alerts"]);
     has_fields(&alerts[0], "specversion id source type time severitytext data");
     let feeds = demo.list(&["feeds"]);
@@ -179,7 +186,7 @@ fn lists_are_filtered_limited_and_printed_in_four_formats() {
 fn a_list_of_a_rule_or_feed_that_is_not_there_says_so() {
     let demo = Demo::new();
     demo.out(0, &["run", "--once"]);
-    for list in ["alerts", "hits", "items", "deliveries"] {
+    for list in ["alerts", "hits", "items", "stories", "deliveries"] {
         let shown = demo.run(&[list, "--rule", "russia-nk-arm"]);
         let said = String::from_utf8(shown.stderr).unwrap();
         assert_eq!(shown.status.code(), Some(2), "{list}: {said}");
@@ -194,7 +201,7 @@ fn a_search_finds_text_of_any_script_whatever_its_case() {
     demo.out(0, &["run", "--once"]);
     for search in ["кремле опровергли", "КРЕМЛЕ ОПРОВЕРГЛИ", "Кремле опровергли"]
     {
-        for list in ["items", "hits", "alerts"] {
+        for list in ["items", "hits", "alerts", "stories"] {
             assert_eq!(demo.list(&[list, "--search", search]).len(), 1, "{list} {search}");
         }
     }
@@ -920,7 +927,7 @@ fn an_empty_list_has_the_same_header_as_a_full_one() {
         let out = demo.out(0, &[arguments, &["--format", "csv"]].concat());
         (out.lines().next().unwrap().to_owned(), out.lines().count())
     };
-    for list in ["items", "hits", "alerts", "deliveries"] {
+    for list in ["items", "hits", "alerts", "stories", "deliveries"] {
         let (full, lines) = header(&[list]);
         assert!(lines > 1);
         assert_eq!(header(&[list, "--until", "2020-01-01"]), (full.clone(), 1), "{list}");
