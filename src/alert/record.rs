@@ -24,8 +24,9 @@ pub(super) const LONGEST_TITLE: usize = 500;
 const LONGEST_LINK: usize = 2_000;
 /// The longest matched text in a record, in characters.
 const LONGEST_SPAN: usize = 200;
-/// Matched texts in a record. With the limits above a record stays under 20 kB of most scripts.
-const MOST_SPANS: usize = 24;
+/// Matched texts in a record. With these limits and those of stories a record is a few kilobytes, and
+/// under 28 kB whatever text is in it.
+const MOST_SPANS: usize = 12;
 
 /// One alert.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

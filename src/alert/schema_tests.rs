@@ -112,6 +112,12 @@ fn seen(samples: &[Value]) -> BTreeMap<String, Vec<&Value>> {
 }
 
 #[test]
+fn a_record_is_no_larger_than_receivers_bear() {
+    let worst = samples::samples().iter().map(|record| record.to_string().len()).max().unwrap();
+    assert!(worst < 28_000, "{worst} bytes");
+}
+
+#[test]
 fn records_of_every_type_keep_to_the_schema_whatever_text_is_in_them() {
     let schema = Schema::read();
     for sample in samples() {

@@ -11,15 +11,15 @@ use crate::story::desk::{Kind, Line, SeenOrigin, Story};
 use crate::story::{claims, message, origin};
 
 /// Origins in a record, the first.
-const MOST_ORIGINS: usize = 24;
+const MOST_ORIGINS: usize = 12;
 /// Entities in a record, the first.
-const MOST_ENTITIES: usize = 32;
+const MOST_ENTITIES: usize = 16;
 /// Languages in a record, the first.
-const MOST_LANGUAGES: usize = 16;
+const MOST_LANGUAGES: usize = 8;
 /// Quotes of claim cues in a record, the first.
 const MOST_QUOTES: usize = 6;
 /// Characters of a name in a record.
-const LONGEST_NAME: usize = 100;
+const LONGEST_NAME: usize = 60;
 /// Characters of a quote in a line.
 const LONGEST_QUOTE: usize = 120;
 
