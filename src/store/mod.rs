@@ -57,6 +57,8 @@ use jiff::{SignedDuration, Timestamp};
 
 /// How long a connection waits for another process to finish writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a start waits for another that holds the database.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 /// Commands that wait for the writer; a sender waits when it is full.
 const QUEUE: usize = 256;
 /// Read-only connections that are kept open between uses.
@@ -534,9 +536,19 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         .write(true)
         .open(&lock_path)
         .map_err(open_error)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(open_error(error)),
+    // A program that another thread starts holds the lock too, until it has become itself; and one that
+    // ends may not have ended yet.
+    let started = std::time::Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_PATIENCE => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::Locked { path: path.to_owned() });
+            }
+            Err(TryLockError::Error(error)) => return Err(open_error(error)),
+        }
     }
 }
