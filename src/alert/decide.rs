@@ -41,6 +41,8 @@ pub enum Reason {
     Held,
     /// Not told: the bulletin was full.
     LeftOut,
+    /// Not told: its publisher edited it so that it matches no more before anybody was told.
+    Withdrawn,
     /// Not told: the item reads like a story that waits or was told.
     Joined,
     /// Not told: the item copies a text of a story that waits or was told.
@@ -64,7 +66,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 21] = [
+    pub const ALL: [Reason; 22] = [
         Reason::FirstHit,
         Reason::ToldQuiet,
         Reason::ToldOutlets,
@@ -77,6 +79,7 @@ impl Reason {
         Reason::ToldCooldown,
         Reason::Held,
         Reason::LeftOut,
+        Reason::Withdrawn,
         Reason::Joined,
         Reason::Copy,
         Reason::Commentary,
@@ -103,6 +106,7 @@ impl Reason {
             Reason::ToldCooldown => "told-cooldown",
             Reason::Held => "held",
             Reason::LeftOut => "left-out",
+            Reason::Withdrawn => "withdrawn",
             Reason::Joined => "joined",
             Reason::Copy => "copy",
             Reason::Commentary => "commentary",
@@ -127,7 +131,7 @@ impl Reason {
             Reason::ToldQuiet => "told at once: the rule had been quiet",
             Reason::ToldOutlets => "told at once: another outlet reports it too",
             Reason::ToldBulletin => {
-                "told in the bulletin, or along with another story, as no other outlet came in time"
+                "told in the rule's bulletin, or along with what was told before it"
             }
             Reason::ToldSeverity => {
                 "told at once: the story has become more severe since it was told"
@@ -146,9 +150,10 @@ impl Reason {
             }
             Reason::ToldCooldown => "told at once: the rule's cool-down had passed",
             Reason::Held => {
-                "not told by itself: it waited for another outlet or the rule's next bulletin"
+                "not told by itself: it waits, or waited, for another outlet or the rule's next bulletin"
             }
             Reason::LeftOut => "not told: the bulletin was full",
+            Reason::Withdrawn => "not told: it was edited before, and matches no more",
             Reason::Joined => "not told: it reads like a story that waited or was told",
             Reason::Copy => "not told: it copies a text of a story that waited or was told",
             Reason::Commentary => {

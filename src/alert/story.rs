@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::decide::Reason;
 use super::record::{AlertRecord, LONGEST_TITLE, severity_numbers, shortened};
 use super::{catalogue, id};
 use crate::story::desk::{Kind, Line, SeenOrigin, Story};
@@ -64,14 +65,14 @@ pub struct StoryInfo {
 
 impl StoryInfo {
     /// What a record says of a story.
-    pub fn of(story: &Story, left_out: usize, now: Timestamp) -> Self {
+    pub fn of(story: &Story, left_out: usize) -> Self {
         let names = |names: &[std::sync::Arc<str>], most| {
             names.iter().take(most).map(|name| shortened(name, LONGEST_NAME)).collect()
         };
         Self {
             id: story.id.to_string(),
             thread: story.thread.to_string(),
-            state: story.state(now).to_owned(),
+            state: story.state(story.last_seen).to_owned(),
             first_seen: story.first_seen,
             last_seen: story.last_seen,
             items: story.items,
@@ -210,7 +211,7 @@ pub fn tell(
         &[message::Line { title, outlet, kind: line.kind, story: Some(story) }],
         left_out,
     );
-    data.story = Some(StoryInfo::of(story, left_out, now));
+    data.story = Some(StoryInfo::of(story, left_out));
     data.claim_cues = claim_cues(story);
     record
 }
@@ -227,10 +228,12 @@ pub(crate) fn lines(record: &AlertRecord) -> Vec<String> {
         lines.push(format!("edited, matches no more; its headline now: {}", revised.title));
     }
     let Some(story) = &record.data.story else { return lines };
+    let reason = record.data.event.reason.as_deref().and_then(Reason::from_name);
+    lines.extend(reason.map(|reason| reason.describe().to_owned()));
     lines.extend(match record.kind.as_str() {
         catalogue::STORY_CORROBORATED => {
             let time = story.last_seen.duration_since(story.first_seen);
-            Some(format!("{} independent origins in {}", story.origins.len(), message::span(time)))
+            Some(format!("reported by {} origins in {}", story.origins.len(), message::span(time)))
         }
         catalogue::SEVERITY_RAISED => Some(format!("now {}", record.severitytext.to_lowercase())),
         catalogue::FIRST_DENIED => Some("the first word of denial in the story".to_owned()),
@@ -325,6 +328,7 @@ mod tests {
             .map(|id| SeenOrigin {
                 origin: Origin { id: id.clone(), alignment: Some("state:xx".into()) },
                 since: at(1),
+                denies: false,
             })
             .collect();
         story.cues = vec![(Class::Denied, 2), (Class::Attributed, 7)];
@@ -364,7 +368,8 @@ mod tests {
         assert_eq!(
             lines(&told),
             [
-                "3 independent origins in 5 h",
+                "told at once: the story, told before, has as many origins as its rule asks for",
+                "reported by 3 origins in 5 h",
                 "3 outlets, 3 origins (o0; o1; o2)",
                 "cues: denied 2 (“o”, o0)",
             ]

@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the whole history of a story: who says so, each report, why it was told or not
+    /// Show the whole history of a story: who reports it, each report, why it was told or not
     #[command(after_help = "\
 Example:
   newswatch stories show 8a1f00c2d7e4")]

@@ -45,14 +45,15 @@ pub(super) fn in_full(history: &StoryHistory) -> String {
     }
     lines.push(format!("  {}", told(history)));
     lines.push(format!("  {}, {}", clean(&story.id), clean(&story.thread)));
-    lines.push("who says so".to_owned());
+    lines.push("who reports it".to_owned());
     for seen in &story.origins {
         let camp = seen.origin.alignment.as_deref().map(|camp| format!(" [{}]", clean(camp)));
         lines.push(format!(
-            "  {}{}, since {}",
+            "  {}{}, since {}{}",
             clean(origin::display_name(&seen.origin.id)),
             camp.unwrap_or_default(),
-            minute(seen.since)
+            minute(seen.since),
+            if seen.denies { ", with words of denial" } else { "" }
         ));
     }
     quoted(&mut lines, history, Class::Denied, "who denies, by words of denial", story.denied_at);

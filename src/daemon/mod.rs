@@ -136,6 +136,7 @@ pub struct Summary {
 pub async fn run(setup: Setup) -> anyhow::Result<()> {
     let mut daemon = Daemon::start(setup, Mode::Forever).await?;
     daemon.announce("started").await;
+    info!(version = env!("CARGO_PKG_VERSION"), "started: {}", daemon.status_line());
     systemd::ready(&daemon.status_line());
     daemon.serve().await;
     systemd::stopping();

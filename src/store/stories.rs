@@ -1,11 +1,15 @@
 //! Stories: what becomes of the hits of a batch, decided by the desk in the transaction that stores
 //! them. What is stored decides: the desk is a memory of it, filled rule by rule when a rule hits.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 use tracing::error;
 
+use super::evidence;
 use super::read::time;
 use super::write::millis;
 use super::{StoreError, write};
@@ -13,8 +17,10 @@ use crate::alert::decide::Reason;
 use crate::alert::record::AlertRecord;
 use crate::alert::story;
 use crate::config::Config;
+use crate::item::ItemKey;
 use crate::pipeline::{self, Batch, Hit, News, OutgoingAlert};
 use crate::story::Desk;
+use crate::story::desk::{BULLETIN_AFTER, MOST_STORIES};
 use crate::story::desk::{
     Joined, Kept, Line, Notice, Report, STORY_OPEN, Story, Taken, WatchState,
 };
@@ -37,35 +43,76 @@ pub(super) fn take(
     batch: &Batch,
     config: &Config,
 ) -> Result<Vec<String>, StoreError> {
-    if batch.hits.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut told = tell_due(connection, desk, config, batch.at)?;
+    let mut told = Vec::new();
+    let mut changed = Changed::default();
     for hit in &batch.hits {
         let Some(news) = &hit.news else {
             // What is no news belongs to no story.
             write_hit(connection, batch, hit, None)?;
             continue;
         };
-        recall(connection, desk, &hit.rule, batch.at)?;
+        if !desk.knows(&hit.rule) {
+            // To make room, the desk may forget what was not written yet.
+            changed.keep(connection, desk)?;
+            recall(connection, desk, &hit.rule, batch.at)?;
+        }
+        // Bulletins of other rules have a time of their own.
+        if let Some(notice) = desk.due_of(&hit.rule, batch.at) {
+            told.extend(tell(connection, desk, config, &notice, None, batch.at)?);
+            changed.notice(&notice);
+        }
         let taken = desk.take(&news.report, batch.at);
         let seq = write_hit(connection, batch, hit, Some((news, &taken)))?;
         write_report(connection, seq, news, &taken, batch.at)?;
+        changed.story(&hit.rule, &taken.story);
         if let Some(notice) = &taken.notice {
             let mut draft = news.draft.clone();
             let copy = taken.place.copied.map(|_| taken.place.root.to_string());
             if let Some(item) = &mut draft.data.item {
                 item.copy_of = copy;
             }
-            told.extend(tell(connection, desk, config, notice, Some(draft))?);
+            told.extend(tell(connection, desk, config, notice, Some(draft), batch.at)?);
+            changed.notice(notice);
         }
-        keep_story(connection, desk, &hit.rule, &taken.story)?;
-        keep_watch(connection, desk, &hit.rule)?;
     }
+    changed.keep(connection, desk)?;
     Ok(told)
 }
 
-/// Tells the bulletins that are due, and says of which rules.
+/// What a transaction has changed in the desk and not written yet: rules, and stories of them.
+#[derive(Debug, Default)]
+struct Changed(BTreeMap<String, BTreeSet<Arc<str>>>);
+
+impl Changed {
+    fn story(&mut self, rule: &str, story: &Arc<str>) {
+        match self.0.get_mut(rule) {
+            Some(stories) => {
+                stories.insert(story.clone());
+            }
+            None => {
+                self.0.insert(rule.to_owned(), BTreeSet::from([story.clone()]));
+            }
+        }
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        for line in notice.lines.iter().chain(&notice.left_out) {
+            self.story(&notice.rule, &line.story);
+        }
+    }
+
+    fn keep(&mut self, connection: &Connection, desk: &Desk) -> Result<(), StoreError> {
+        for (rule, stories) in std::mem::take(&mut self.0) {
+            for story in stories {
+                keep_story(connection, desk, &rule, &story)?;
+            }
+            keep_watch(connection, desk, &rule)?;
+        }
+        Ok(())
+    }
+}
+
+/// Tells the bulletins that are due, and says of which rules. One that cannot be told stops no other.
 pub(super) fn tell_due(
     connection: &Connection,
     desk: &mut Desk,
@@ -80,12 +127,36 @@ pub(super) fn tell_due(
         .collect::<Result<_, _>>()?;
     let mut told = Vec::new();
     for rule in rules {
-        recall(connection, desk, &rule, now)?;
-        if let Some(notice) = desk.due_of(&rule, now) {
-            told.extend(tell(connection, desk, config, &notice, None)?);
+        connection.prepare_cached("SAVEPOINT bulletin")?.execute([])?;
+        match tell_due_of(connection, desk, config, &rule, now) {
+            Ok(rules) => told.extend(rules),
+            Err(error) => {
+                error!(%rule, "the bulletin of {rule} cannot be told: {:#}", anyhow::Error::from(error));
+                connection.prepare_cached("ROLLBACK TO bulletin")?.execute([])?;
+                desk.clear();
+            }
         }
-        keep_watch(connection, desk, &rule)?;
+        connection.prepare_cached("RELEASE bulletin")?.execute([])?;
     }
+    Ok(told)
+}
+
+fn tell_due_of(
+    connection: &Connection,
+    desk: &mut Desk,
+    config: &Config,
+    rule: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, StoreError> {
+    recall(connection, desk, rule, now)?;
+    let mut changed = Changed::default();
+    let mut told = Vec::new();
+    if let Some(notice) = desk.due_of(rule, now) {
+        told = tell(connection, desk, config, &notice, None, now)?;
+        changed.notice(&notice);
+    }
+    changed.keep(connection, desk)?;
+    keep_watch(connection, desk, rule)?;
     Ok(told)
 }
 
@@ -105,16 +176,24 @@ fn recall(
         .optional()?;
     // What cannot be read is learnt anew: no news is held back by it.
     let state = state.and_then(|text| serde_json::from_str::<WatchState>(&text).ok());
+    let state = state.unwrap_or_default();
     let since = |time: SignedDuration| now.checked_sub(time).map_or(i64::MIN, millis);
+    // What waits for a bulletin waits however long nobody ran.
+    let waiting = state.bulletin.and_then(|at| at.checked_sub(BULLETIN_AFTER * 2).ok());
+    let open = since(STORY_OPEN).min(waiting.map_or(i64::MAX, millis));
     let mut statement = connection.prepare_cached(
-        "SELECT story FROM stories WHERE rule = ?1 AND last_seen >= ?2 ORDER BY seq",
+        "SELECT story FROM
+           (SELECT seq, story FROM stories WHERE rule = ?1 AND last_seen >= ?2
+            ORDER BY last_seen DESC LIMIT ?3)
+         ORDER BY seq",
     )?;
-    let texts = statement.query_map(params![rule, since(STORY_OPEN)], |row| row.get(0))?;
+    let most = i64::try_from(MOST_STORIES).unwrap_or(i64::MAX);
+    let texts = statement.query_map(params![rule, open, most], |row| row.get(0))?;
     let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
     let stories = texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
     let mut statement = connection.prepare_cached(
         "SELECT item, story, copied, at, report FROM reports
-         WHERE rule = ?1 AND at >= ?2 ORDER BY hit DESC LIMIT ?3",
+         WHERE rule = ?1 AND at >= ?2 ORDER BY at DESC, hit DESC LIMIT ?3",
     )?;
     let mut rows = statement.query(params![rule, since(REPORTS_WITHIN), MOST_REPORTS])?;
     let mut kept = Vec::new();
@@ -130,7 +209,7 @@ fn recall(
         });
     }
     kept.reverse();
-    desk.restore(rule, state.unwrap_or_default(), stories, &kept);
+    desk.restore(rule, state, stories, &kept);
     Ok(())
 }
 
@@ -141,33 +220,38 @@ fn tell(
     config: &Config,
     notice: &Notice,
     mut draft: Option<AlertRecord>,
+    now: Timestamp,
 ) -> Result<Vec<String>, StoreError> {
     let mut told = Vec::new();
     let mut outgoing = Vec::new();
     for (place, line) in notice.lines.iter().enumerate() {
         let (rule, item) = (&notice.rule, &line.item);
         let Some(story) = desk.story(rule, &line.story) else { continue };
-        let (stored, outlet) = kept_draft(connection, rule, item)?;
+        let waited = draft.is_none();
+        let (stored, outlet, revised) = kept_draft(connection, config, rule, item, now)?;
+        if waited && revised {
+            // Its publisher has taken it back before anybody was told.
+            let line = Line { reason: Reason::Withdrawn, ..line.clone() };
+            amend_hit(connection, rule, &line, None)?;
+            continue;
+        }
         let Some(draft) = draft.take().or(stored) else {
             error!(%rule, %item, "{item} cannot be told: what was kept of it is unreadable");
             continue;
         };
         let left_out = if place + 1 == notice.lines.len() { notice.left_out.len() } else { 0 };
-        let record = story::tell(draft, story, line, &outlet, left_out, notice.at);
+        let record = story::tell(draft, story, line, &outlet, left_out, now);
         outgoing.push((line, record, story.severity));
     }
     let together = outgoing.len() > 1;
     for (line, record, severity) in outgoing {
-        let deliveries = pipeline::rule_deliveries(config, &record, severity, together, notice.at);
+        let deliveries = pipeline::rule_deliveries(config, &record, severity, together, now);
         amend_hit(connection, &notice.rule, line, Some(&record.id))?;
-        write::alert(connection, &OutgoingAlert { record, severity, deliveries }, notice.at)?;
+        write::alert(connection, &OutgoingAlert { record, severity, deliveries }, now)?;
         told.push(notice.rule.to_string());
     }
     for line in &notice.left_out {
         amend_hit(connection, &notice.rule, line, None)?;
-    }
-    for line in notice.lines.iter().chain(&notice.left_out) {
-        keep_story(connection, desk, &notice.rule, &line.story)?;
     }
     Ok(told)
 }
@@ -256,20 +340,32 @@ fn joined(taken: &Taken) -> Value {
     }
 }
 
-/// Who published a report, and the record of its hit where it waited to be told.
+/// What was kept of a report that waited to be told: the record of its hit, made anew where it cannot
+/// be read; who published it; and whether its item was edited since so that it matches no more.
 fn kept_draft(
     connection: &Connection,
+    config: &Config,
     rule: &str,
     item: &str,
-) -> Result<(Option<AlertRecord>, String), StoreError> {
-    let row: Option<(Option<String>, String)> = connection
+    now: Timestamp,
+) -> Result<(Option<AlertRecord>, String, bool), StoreError> {
+    let row: Option<(Option<String>, Option<String>, bool)> = connection
         .prepare_cached(
-            "SELECT draft, report ->> '$.outlet' FROM reports WHERE item = ?2 AND rule = ?1",
+            "SELECT draft, outlet, revised_at IS NOT NULL FROM reports JOIN hits ON seq = hit
+             WHERE item = ?2 AND reports.rule = ?1",
         )?
-        .query_row([rule, item], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([rule, item], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let (draft, outlet) = row.unwrap_or_default();
-    Ok((draft.and_then(|text| serde_json::from_str(&text).ok()), outlet))
+    let (draft, outlet, revised) = row.unwrap_or_default();
+    let mut draft = draft.and_then(|text| serde_json::from_str(&text).ok());
+    if draft.is_none()
+        && let Some((feed, key)) = item.rsplit_once('/')
+        && let Some(key) = ItemKey::from_hex(key)
+    {
+        let made = evidence::of_hit(connection, config, rule, (feed, key), now)?;
+        draft = made.map(|made| made.record);
+    }
+    Ok((draft, outlet.unwrap_or_default(), revised))
 }
 
 /// Says in a hit what became of it when its story was told, or left out.

@@ -37,6 +37,8 @@ pub(super) enum Told {
         outlets: Vec<Arc<str>>,
         /// The next bulletin is still to come.
         bulletin: bool,
+        /// How severe it was.
+        severity: Severity,
     },
     /// It was last told then, at this severity, on the word of so many origins.
     At { at: Timestamp, severity: Severity, origins: usize },
@@ -50,6 +52,9 @@ pub struct SeenOrigin {
     pub origin: Origin,
     /// Since when.
     pub since: Timestamp,
+    /// All that it has said holds a word of denial: it corroborates nothing.
+    #[serde(default)]
+    pub denies: bool,
 }
 
 /// Words of a report that hold a claim cue.
@@ -162,13 +167,7 @@ impl Story {
     }
 
     /// Takes a report in, and says what of the picture it changes, the most telling first.
-    pub(super) fn add(
-        &mut self,
-        report: &Report,
-        place: &Place,
-        copy: bool,
-        now: Timestamp,
-    ) -> Vec<Kind> {
+    pub(super) fn add(&mut self, report: &Report, place: &Place, now: Timestamp) -> Vec<Kind> {
         self.last_seen = self.last_seen.max(now);
         self.severity = self.severity.max(report.severity);
         self.items += 1;
@@ -181,15 +180,24 @@ impl Story {
         }
         if !self.lineages.contains(&place.root) {
             add(&mut self.lineages, &place.root);
-            let known = self.origins.iter().any(|known| known.origin.id == report.origin.id);
-            if !known && self.origins.len() < MOST_NAMES {
-                self.origins.push(SeenOrigin { origin: report.origin.clone(), since: now });
+            let full = self.origins.len() >= MOST_NAMES;
+            let denies = report.cues.iter().any(|cue| cue.class == Class::Denied);
+            match self.origins.iter_mut().find(|known| known.origin.id == report.origin.id) {
+                Some(known) if known.denies && !denies => {
+                    // It says so only now.
+                    (known.denies, known.since) = (false, now);
+                }
+                None if !full => {
+                    let origin = report.origin.clone();
+                    self.origins.push(SeenOrigin { origin, since: now, denies });
+                }
+                _ => {}
             }
         }
         self.quote(report, now);
         let mut changes = Vec::new();
-        // What copies and commentary say was said before.
-        if !copy && !report.reading.commentary {
+        // What commentary says was said before. A denial that repeats the claim may look like a copy.
+        if !report.reading.commentary {
             for (class, since, kind) in [
                 (Class::Denied, &mut self.denied_at, Kind::FirstDenied),
                 (Class::Confirmed, &mut self.confirmed_at, Kind::FirstConfirmed),
@@ -239,8 +247,10 @@ impl Story {
         let Some(asked) = report.telling.corroborate.or_else(|| usual(self.severity)) else {
             return false;
         };
-        let recent =
-            self.origins.iter().filter(|seen| now.duration_since(seen.since) <= asked.within);
+        let recent = self
+            .origins
+            .iter()
+            .filter(|seen| !seen.denies && now.duration_since(seen.since) <= asked.within);
         let count = match asked.distinct {
             Distinct::Origin => recent.count(),
             Distinct::Alignment => camps(recent),

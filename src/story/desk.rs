@@ -21,7 +21,8 @@ use crate::rules::{Rule, Telling};
 
 pub use super::alike::{Quote, STORY_OPEN, SeenOrigin, Story};
 pub use super::watch::{
-    ALIKE_FROM, BULLETIN_AFTER, Kept, MOST_LINES, OUTLETS_WITHIN, QUIET_AFTER, WatchState,
+    ALIKE_FROM, BULLETIN_AFTER, Kept, MOST_LINES, MOST_STORIES, OUTLETS_WITHIN, QUIET_AFTER,
+    WatchState,
 };
 
 /// Reports that are kept in memory at most, of all rules.
@@ -64,14 +65,14 @@ pub struct Publisher<'a> {
 }
 
 impl Publisher<'_> {
-    /// Who published an item: the publisher that an aggregating feed names, else the feed's owner,
-    /// else the host that it comes from.
+    /// Who published an item: the feed's owner, else the publisher that an aggregating feed names,
+    /// else the host that it comes from. A feed with an owner cannot make up others.
     fn outlet(&self, item: &Item) -> Arc<str> {
-        if let Some(title) = item.source.as_ref().and_then(|source| source.title.as_deref()) {
-            return title.into();
-        }
         if let Some(owner) = self.entry.and_then(|feed| feed.owner.as_deref()) {
             return owner.into();
+        }
+        if let Some(title) = item.source.as_ref().and_then(|source| source.title.as_deref()) {
+            return title.into();
         }
         let address =
             self.entry.map(|feed| feed.url.clone()).or_else(|| Url::parse(self.feed).ok());
@@ -250,6 +251,8 @@ pub struct Notice {
 /// All rules' stories.
 #[derive(Debug, Default)]
 pub struct Desk {
+    /// Counts the reports that were taken, to tell which rules were asked about last.
+    turn: u64,
     watches: std::collections::BTreeMap<Arc<str>, Watch>,
 }
 
@@ -257,7 +260,10 @@ impl Desk {
     /// Takes a report in and says what becomes of it. Bulletins that are due by then come first:
     /// see [`Desk::due`].
     pub fn take(&mut self, report: &Report, now: Timestamp) -> Taken {
-        self.watches.entry(report.rule.clone()).or_default().take(report, now)
+        self.turn += 1;
+        let watch = self.watches.entry(report.rule.clone()).or_default();
+        watch.used = self.turn;
+        watch.take(report, now)
     }
 
     /// The bulletins that are due, the longest due first.
@@ -291,11 +297,22 @@ impl Desk {
 
     /// Puts a rule's stories into memory, as they were kept; `kept` are its reports, oldest first.
     pub fn restore(&mut self, rule: &str, state: WatchState, stories: Vec<Story>, kept: &[Kept]) {
-        let all: usize = self.watches.values().map(Watch::reports).sum();
-        if all + kept.len() > MOST_KEPT {
-            self.watches.clear();
-        }
         self.watches.insert(rule.into(), Watch::restored(state, stories, kept));
+        self.make_room(rule);
+    }
+
+    /// Forgets the rules that were asked about longest ago until no more than [`MOST_KEPT`] reports are
+    /// in memory, but not this one.
+    fn make_room(&mut self, rule: &str) {
+        let mut all: usize = self.watches.values().map(Watch::reports).sum();
+        while all > MOST_KEPT {
+            let others = self.watches.iter().filter(|(id, _)| ***id != *rule);
+            let Some(oldest) = others.min_by_key(|(_, watch)| watch.used).map(|(id, _)| id.clone())
+            else {
+                return;
+            };
+            all -= self.watches.remove(&oldest).map_or(0, |watch| watch.reports());
+        }
     }
 
     /// What is to be kept of a rule beside its stories and reports.

@@ -55,7 +55,7 @@ impl Story {
             let item = &member.report.item;
             let root = *roots.entry(member.copy_of.as_ref().unwrap_or(item)).or_insert(item);
             let place = Place { root: root.clone(), copied: None };
-            story.add(&member.report, &place, root != item, member.at);
+            story.add(&member.report, &place, member.at);
         }
         story.told = told(&story, members);
         Some(story)
@@ -108,5 +108,6 @@ fn told(story: &Story, members: &[Member]) -> Told {
         item: members[place].report.item.clone(),
         outlets,
         bulletin: members[place].fate == Fate::Waits,
+        severity: members[place].report.severity,
     }
 }

@@ -157,8 +157,8 @@ pub fn canonical_link(link: &str) -> Box<str> {
 pub struct Place {
     /// The item that had the text first.
     pub root: Arc<str>,
-    /// How much of the shorter text stands in the other, where this item is a copy; 1 for the same
-    /// link.
+    /// How much of the shorter text stands in the other, where this item is a copy; of items with one
+    /// link, or of one agency, how much of their headlines is the same.
     pub copied: Option<f64>,
 }
 
@@ -201,8 +201,14 @@ impl Lineages {
     }
 
     fn root_of(&self, text: &Text, now: Timestamp) -> Option<(u64, f64)> {
-        if let Some(number) = text.link.as_ref().and_then(|link| self.by_link.get(link)) {
-            return Some((*number, 1.0));
+        // One address may be a page of many reports: it makes one text only under one headline.
+        if let Some(number) = text.link.as_ref().and_then(|link| self.by_link.get(link))
+            && let Some(root) = self.root(*number)
+        {
+            let share = jaccard(&text.headline, &root.text.headline);
+            if share >= SAME_HEADLINE_FROM {
+                return Some((*number, share));
+            }
         }
         let mut candidates = FxHashSet::default();
         for shingle in &text.shingles.0 {
@@ -358,7 +364,23 @@ mod tests {
     }
 
     #[test]
-    fn one_link_is_one_text_whatever_trackers_add() {
+    fn one_link_is_one_text_only_under_one_headline() {
+        let item = |words: &[&str]| {
+            let mut words: Vec<Arc<str>> = words.iter().map(|word| (*word).into()).collect();
+            words.sort();
+            let link = Some(canonical_link("https://example.org/live#1"));
+            Text { headline: words.into(), link, ..Text::default() }
+        };
+        let mut lineages = Lineages::default();
+        lineages.take(&"a/1".into(), &item(&["treaty", "signed", "delta"]), at(0));
+        let same = lineages.take(&"b/1".into(), &item(&["treaty", "signed", "delta"]), at(1));
+        assert_eq!((same.root, same.copied), ("a/1".into(), Some(1.0)));
+        let other = lineages.take(&"a/2".into(), &item(&["palace", "bombed", "delta"]), at(2));
+        assert_eq!(other.copied, None, "a page of many reports");
+    }
+
+    #[test]
+    fn one_link_is_one_address_whatever_trackers_add() {
         assert_eq!(
             canonical_link("https://www.example.org/a/?utm_source=rss&id=5#top"),
             canonical_link("http://example.org/a?id=5")

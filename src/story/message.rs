@@ -98,7 +98,8 @@ fn cue_line(story: &Story) -> String {
 /// `5 h`, `40 min`.
 pub(crate) fn span(time: SignedDuration) -> String {
     match time.as_mins() {
-        minutes @ ..120 => format!("{} min", minutes.max(1)),
+        ..1 => "less than a minute".to_owned(),
+        minutes @ ..120 => format!("{minutes} min"),
         minutes => format!("{} h", minutes / 60),
     }
 }

@@ -15,8 +15,8 @@ const HEADLINE_WEIGHT: u16 = 2;
 /// Words of the summary that are compared: further down, texts tell what came before.
 const SUMMARY_WORDS: usize = 40;
 
-/// Words of headlines that comment on news or explain it, folded: English, Polish, Russian,
-/// Chinese, Korean.
+/// Words of headlines that comment on news or explain it, folded, with `*` how they begin: English,
+/// Polish, Russian, Chinese, Korean.
 const COMMENTARY: &[&str] = &[
     "opinion",
     "analysis",
@@ -27,13 +27,13 @@ const COMMENTARY: &[&str] = &[
     "what we know",
     "view on",
     "dlaczego",
-    "analiza",
-    "komentarz",
-    "felieton",
+    "analiz*",
+    "komentarz*",
+    "felieton*",
     "мнение",
     "почему",
-    "аналитик",
-    "комментарий",
+    "аналитик*",
+    "комментари*",
     "评论",
     "評論",
     "社论",
@@ -63,7 +63,6 @@ const COMMENTARY_STARTS: &[&str] = &[
 ];
 /// Words of headlines over many things at once: live pages, briefings, digests.
 const DIGEST: &[&str] = &[
-    "live",
     "briefing",
     "at a glance",
     "na zywo",
@@ -97,7 +96,7 @@ impl Reading {
     pub fn of(item: &Item, standing: Option<&Standing>) -> Self {
         let body = if item.summary.is_empty() { &item.content } else { &item.summary };
         let folded = fold(&item.title);
-        let digest = has_word(&folded, DIGEST);
+        let digest = has_word(&folded, DIGEST) || is_live(&folded);
         let mut tokens = Tokens::default();
         tokens.read(&item.title);
         let mut terms: Vec<(Arc<str>, u16)> =
@@ -131,7 +130,7 @@ impl Reading {
                 link: item.link.as_deref().map(canonical_link),
             },
             named,
-            commentary: digest || is_commentary(&folded),
+            commentary: digest || is_commentary(&item.title, &folded, &item.authors),
         }
     }
 
@@ -142,21 +141,59 @@ impl Reading {
     }
 }
 
-fn is_commentary(headline: &str) -> bool {
+/// Whether a headline comments; `title` is the headline as it stands, `headline` folded.
+fn is_commentary(title: &str, headline: &str, authors: &[String]) -> bool {
     let headline = headline.trim();
-    let start = headline.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-    COMMENTARY_STARTS.contains(&start)
+    let first = |text: &str| -> String {
+        let text = text.trim_start_matches(|c: char| !c.is_alphanumeric());
+        text.chars().take_while(|c| c.is_alphanumeric()).collect()
+    };
+    // WHO and IS are names.
+    let name = first(title);
+    let is_name = name.chars().all(char::is_uppercase) && title.chars().any(char::is_lowercase);
+    // `Headline | Jane Roe`: columns are signed so, and whole sites too.
+    let signed = headline
+        .rsplit_once(" | ")
+        .is_some_and(|(_, tail)| authors.iter().any(|author| fold(author).trim() == tail.trim()));
+    (!is_name && COMMENTARY_STARTS.contains(&&*first(headline)))
         || headline.ends_with(['?', '？'])
-        || headline.contains(" | ")
+        || signed
         || has_word(headline, COMMENTARY)
 }
 
-/// Whether one of the words starts a word of the text.
+/// Whether one of the words stands in the text. Chinese and Korean put nothing between words.
 fn has_word(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| {
-        text.match_indices(word).any(|(at, _)| {
-            !word.is_ascii() || !text[..at].chars().next_back().is_some_and(char::is_alphanumeric)
+        let (form, begins) = match word.strip_suffix('*') {
+            Some(form) => (form, true),
+            None => (*word, false),
+        };
+        let alphabetic = form.chars().all(|c| (c as u32) < 0x1100);
+        text.match_indices(form).any(|(at, _)| {
+            let before = text[..at].chars().next_back();
+            let after = text[at + form.len()..].chars().next();
+            let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+            !alphabetic || (!letter(before) && (begins || !letter(after)))
         })
+    })
+}
+
+/// Whether a headline is that of a live page: `War live: minister arrives`, `live updates`.
+fn is_live(headline: &str) -> bool {
+    /// Words between `live` and the colon.
+    const BETWEEN: usize = 2;
+    headline.match_indices("live").any(|(at, form)| {
+        let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let (before, after) = (&headline[..at], &headline[at + form.len()..]);
+        if letter(before.chars().next_back()) || letter(after.chars().next()) {
+            return false;
+        }
+        let page = ["blog", "updates", "coverage", "ticker"];
+        let next = after.trim_start_matches([' ', '-']);
+        let colon = after.find(':').is_some_and(|end| {
+            !after.starts_with('-') && after[..end].split_whitespace().count() <= BETWEEN
+        });
+        colon || page.iter().any(|word| next.starts_with(word))
     })
 }
 
@@ -175,12 +212,31 @@ mod tests {
     fn headlines_that_comment_are_told_from_headlines_that_report() {
         check("Why the ministers met in the port", true);
         check("Will the treaty hold?", true);
-        check("Quiet deals in the north | Jane Roe", true);
+        check("Komentarze po szczycie", true);
+        check("Russia-Ukraine war live news: minister arrives", true);
+        check("Storm live updates as ferries stop", true);
         check("War live: minister arrives", true);
         check("Почему министр уехал", true);
         check("社论：和平的代价", true);
         check("Minister arrives in the port", false);
         check("Ministers agree on delivery of grain", false);
+        check("China begins live-fire drills around Taiwan", false);
+        check("WHO declares emergency", false);
+        check("IS claims responsibility for attack", false);
+        check("Ferry disaster claims 300 lives", false);
+        check("Liverpool dock closed", false);
+        check("Concert broadcast live from the port", false);
+        check("Missile strike kills forty | Harbour Post", false);
+        check("Paralysis after strike", false);
+    }
+
+    #[test]
+    fn a_headline_that_its_author_signed_is_a_column() {
+        let title = "Quiet deals in the north | Jane Roe";
+        let mut item = Item::titled(ItemKey::of("test", &[title]), title);
+        assert!(!Reading::of(&item, None).commentary);
+        item.authors = vec!["Jane Roe".to_owned()];
+        assert!(Reading::of(&item, None).commentary);
     }
 
     #[test]

@@ -24,8 +24,10 @@ const HALF_LIFE: SignedDuration = SignedDuration::from_hours(15);
 const WORDS_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Reports whose words are counted at most.
 const MOST_COUNTED: usize = 2_000;
-/// Open stories of a rule at most; the one that has been silent longest makes room.
-const MOST_STORIES: usize = 400;
+/// Open stories of a rule at most; the one that has been silent longest makes room, unless it waits.
+pub const MOST_STORIES: usize = 400;
+/// Stories of a rule that wait for a bulletin at most; what is more is left out at once.
+const MOST_WAITING: usize = 200;
 /// A rule is quiet when it has had no hit for so long.
 pub const QUIET_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// Within this time another outlet has a story told at once.
@@ -104,6 +106,8 @@ pub struct Kept {
 /// What is known of one rule.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
+    /// The turn of the desk in which it last took a report.
+    pub(super) used: u64,
     pub(super) state: WatchState,
     pub(super) stories: Vec<Story>,
     /// Reports of the last [`WORDS_WITHIN`].
@@ -145,7 +149,7 @@ impl Watch {
         let at = at.unwrap_or_else(|| self.open(report, now));
         self.thread(report, at, now);
         let copy = matches!(joined, Joined::Copy { .. });
-        let changes = self.stories[at].add(report, &place, copy, now);
+        let changes = self.stories[at].add(report, &place, now);
         self.stories[at].remember(now, &terms);
         let quiet = self.state.last_hit.is_none_or(|last| now.duration_since(last) >= QUIET_AFTER);
         let (reason, kind) = self.decide(report, at, copy, quiet, &changes, now);
@@ -197,9 +201,9 @@ impl Watch {
                 _ => None,
             })
             .collect();
-        // Those with the most reports, and the newest first among those with as many.
+        // The most severe, those with the most reports, and the newest of those with as many.
         waiting.sort_by_key(|(story, since, _)| {
-            (std::cmp::Reverse(story.items), std::cmp::Reverse(*since))
+            std::cmp::Reverse((story.severity, story.items, *since))
         });
         let (mut lines, mut left_out) = (Vec::new(), Vec::new());
         for (story, _, item) in waiting {
@@ -270,13 +274,14 @@ impl Watch {
             (_, true) => Reason::Commentary,
             _ => Reason::Joined,
         };
+        let waiting = self.stories.iter().filter(|story| is_waiting(story)).count();
         match &mut self.stories[at].told {
             Told::At { severity, .. } if *severity < report.severity => {
                 (Reason::ToldSeverity, Some(Kind::SeverityRaised))
             }
             Told::At { at: told, origins, .. } => {
-                // Whoever was told of two origins need not hear of a third.
-                let known = *origins > 1;
+                // Whoever was told of two origins need not hear of a third, unless the rule asks.
+                let known = *origins > 1 && report.telling.corroborate.is_none();
                 let mut changes = changes.iter().filter(|change| match change {
                     Kind::Corroborated => !known,
                     _ => true,
@@ -295,14 +300,29 @@ impl Watch {
             Told::Not if quiet => (Reason::ToldQuiet, Some(Kind::Opened)),
             Told::Not if commentary => (Reason::Commentary, None),
             told @ Told::Not => {
+                let bulletin = waiting < MOST_WAITING;
                 *told = Told::Held {
                     since: now,
                     item: report.item.clone(),
                     outlets: vec![report.outlet.clone()],
-                    bulletin: true,
+                    bulletin,
+                    severity: report.severity,
                 };
+                if !bulletin {
+                    return (Reason::LeftOut, None);
+                }
                 self.state.bulletin.get_or_insert(now + BULLETIN_AFTER);
                 (Reason::Held, None)
+            }
+            Told::Held { severity, .. } if *severity < report.severity => {
+                (Reason::ToldSeverity, Some(Kind::Opened))
+            }
+            // What was left out is told when it is denied or confirmed; corroboration alone was
+            // measured to cost more messages than it tells events.
+            Told::Held { bulletin: false, .. }
+                if changes.iter().any(|change| *change != Kind::Corroborated) =>
+            {
+                (changes[0].reason(), Some(Kind::Opened))
             }
             Told::Held { since, outlets, .. } => {
                 let another = !outlets.contains(&report.outlet);
@@ -348,8 +368,9 @@ impl Watch {
 
     fn open(&mut self, report: &Report, now: Timestamp) -> usize {
         if self.stories.len() >= MOST_STORIES
-            && let Some(oldest) =
-                (0..self.stories.len()).min_by_key(|at| self.stories[*at].last_seen)
+            && let Some(oldest) = (0..self.stories.len())
+                .filter(|at| !is_waiting(&self.stories[*at]))
+                .min_by_key(|at| self.stories[*at].last_seen)
         {
             self.stories.remove(oldest);
         }
@@ -434,11 +455,16 @@ impl Watch {
         while self.recent.front().is_some_and(|(at, _)| old(at, WORDS_WITHIN)) {
             self.uncount();
         }
-        self.stories.retain(|story| !old(&story.last_seen, STORY_OPEN));
+        self.stories.retain(|story| is_waiting(story) || !old(&story.last_seen, STORY_OPEN));
         if self.vocabulary.len() > 2 * self.terms_in_use + SPARE_TERMS {
             self.tidy();
         }
     }
+}
+
+/// Whether a story is still to come in the next bulletin.
+fn is_waiting(story: &Story) -> bool {
+    matches!(story.told, Told::Held { bulletin: true, .. })
 }
 
 /// How alike a report is to a story: to its two members that are most like it, as they have aged.

@@ -160,12 +160,13 @@ async fn a_poll_that_is_not_taken_in_leaves_no_trace_in_stories() {
 #[tokio::test]
 async fn what_changes_the_picture_of_a_story_that_was_told_is_told() {
     let rule = RULE.replace("high", "critical") + "corroborate = { origins = 3 }\n";
-    let mut world = busy_with(&rule, &["ant", "bee", "cat", "dog"]).await;
+    let mut world = busy_with(&rule, &["ant", "bee", "cat", "dog", "elk"]).await;
     pass(&world, 25 * 60).await;
     publish(&mut world, "ant", SHIPS).await;
     publish(&mut world, "bee", "Mayor denies that museum of ships opens in Delta").await;
     publish(&mut world, "cat", "Delta museum of ships: mayor confirms that it opens").await;
     publish(&mut world, "dog", "Delta museum of ships opens, mayor denies again").await;
+    publish(&mut world, "elk", "Museum of ships is open in Delta").await;
     let kinds = kinds(&world);
     assert_eq!(
         kinds[1..],
@@ -173,13 +174,17 @@ async fn what_changes_the_picture_of_a_story_that_was_told_is_told() {
             "newswatch.story.opened",
             "newswatch.claim.first_denied",
             "newswatch.claim.first_confirmed",
+            "newswatch.story.corroborated",
         ],
-        "three origins came with the confirmation: whoever heard it was told so"
+        "who denies corroborates nothing"
     );
     let record = &alerts(&world)[0];
     assert_eq!(text(record, "/data/story/state"), "corroborated");
-    assert_eq!(record.pointer("/data/claim_cues/denied"), Some(&1.into()));
-    assert!(text(record, "/data/message").contains(": first word of confirmation: "));
+    assert_eq!(record.pointer("/data/claim_cues/denied"), Some(&2.into()));
+    let denies = |place: usize| record.pointer(&format!("/data/story/origins/{place}/denies"));
+    assert_eq!([denies(0), denies(1)], [Some(&false.into()), Some(&true.into())]);
+    let confirmed = &alerts(&world)[1];
+    assert!(text(confirmed, "/data/message").contains(": first word of confirmation: "));
 }
 
 #[tokio::test]
@@ -273,4 +278,91 @@ async fn far_more_news_than_usual_is_told_once_when_there_are_weeks_to_compare_w
     assert!(says.contains(" were to be expected; the newest: late"), "{says}");
     pass(&world, 60).await;
     assert_eq!(surges(&world), 1);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_bulletin_is_told_however_long_nobody_ran() {
+    let mut world = busy(&["ant"]).await;
+    publish(&mut world, "ant", SHIPS).await;
+    pass(&world, 80 * 60).await;
+    let reasons = reasons(&world);
+    assert_eq!(reasons[1], (SHIPS.to_owned(), "told-bulletin".to_owned()), "{reasons:?}");
+    assert_eq!(kinds(&world).len(), 2);
+}
+
+const ESCALATING: &str = "[[rule]]\nid = \"museum\"\ntitle = \"Museums\"\nseverity = \"low\"\n\
+    query = 'museum'\nescalate = [{ when = 'explosion', severity = \"critical\" }]\n";
+
+#[tokio::test]
+async fn a_story_that_waits_or_was_left_out_is_told_when_it_grows_more_severe() {
+    let mut world = busy_with(ESCALATING, &["ant"]).await;
+    publish(&mut world, "ant", SHIPS).await;
+    publish(&mut world, "ant", "Museum of ships in Delta: explosion as it opens").await;
+    let told = &alerts(&world)[0];
+    assert_eq!(text(told, "/data/event/reason"), "told-severity");
+    assert_eq!(text(told, "/severitytext"), "CRITICAL");
+    for title in [DIRECTOR, BREAD, "Museum of hats floods"] {
+        publish(&mut world, "ant", title).await;
+    }
+    pass(&world, 150).await;
+    let all = reasons(&world);
+    let (left_out, _) = all.iter().find(|(_, reason)| reason == "left-out").unwrap();
+    publish(&mut world, "ant", &format!("{left_out} after explosion")).await;
+    let last = &alerts(&world)[0];
+    assert_eq!(text(last, "/data/event/reason"), "told-severity", "{last:#?}");
+}
+
+#[tokio::test]
+async fn a_bulletin_tells_the_most_severe_first() {
+    let mut world = busy_with(ESCALATING, &["ant"]).await;
+    publish(&mut world, "ant", "Palace museum explosion kills guards").await;
+    publish(&mut world, "ant", DIRECTOR).await;
+    publish(&mut world, "ant", BREAD).await;
+    pass(&world, 150).await;
+    let all = reasons(&world);
+    assert_eq!(all[1].1, "told-bulletin", "{all:?}");
+}
+
+#[tokio::test]
+async fn what_its_publisher_took_back_before_the_bulletin_is_not_told() {
+    let mut world = busy(&["ant"]).await;
+    publish(&mut world, "ant", DIRECTOR).await;
+    world.show("ant", &[&format!("{DIRECTOR}|Correction: nobody resigned"), CLOCKS]);
+    pass(&world, 5).await;
+    pass(&world, 150).await;
+    assert_eq!(kinds(&world).len(), 1, "{:#?}", alerts(&world));
+    let all = reasons(&world);
+    assert_eq!(all[1], (DIRECTOR.to_owned(), "withdrawn".to_owned()));
+}
+
+#[tokio::test]
+async fn a_bulletin_that_was_kept_badly_is_made_anew_and_stops_no_other_rule() {
+    let rules =
+        RULE.to_owned() + "[[rule]]\nid = \"ferry\"\ntitle = \"Ferries\"\nquery = 'ferry'\n";
+    let mut world = busy_with(&rules, &["ant"]).await;
+    publish(&mut world, "ant", DIRECTOR).await;
+    let database = rusqlite::Connection::open(world.database()).unwrap();
+    database.execute_batch("UPDATE reports SET report = '[', draft = '['").unwrap();
+    pass(&world, 150).await;
+    assert_eq!(text(&alerts(&world)[0], "/data/item/title"), DIRECTOR);
+    publish(&mut world, "ant", "Delta ferry delays").await;
+    assert_eq!(text(&alerts(&world)[0], "/data/rule/id"), "ferry");
+}
+
+#[tokio::test]
+async fn a_late_bulletin_keeps_to_quiet_hours() {
+    // It is 09:00 when the world begins, and the bulletin is due before the quiet hours.
+    let mut world = World::new().await;
+    world.set_rules(RULE);
+    world.edit_main(
+        "[poll]",
+        "[[route]]\nreceivers = [\"hook\"]\nquiet = \"12:00-14:00\"\ntimezone = \"UTC\"\n[poll]",
+    );
+    world.add_feed("ant", "interval = \"5m\"\n");
+    publish(&mut world, "ant", CLOCKS).await;
+    publish(&mut world, "ant", SHIPS).await;
+    let before = world.server.requests(HOOK).len();
+    pass(&world, 200).await;
+    assert_eq!(kinds(&world).len(), 2);
+    assert_eq!(world.server.requests(HOOK).len(), before, "it is quiet");
 }

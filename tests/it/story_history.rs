@@ -239,7 +239,7 @@ fn stories_are_listed_newest_first_and_filtered() {
     let ships = &stories[0];
     for (field, value) in [
         ("rule", json!("museum")),
-        ("state", json!("corroborated")),
+        ("state", json!("open")),
         ("severity", json!("high")),
         ("items", json!(3)),
         ("lineages", json!(2)),
@@ -276,12 +276,12 @@ fn a_story_is_shown_with_who_says_so_who_denies_and_what_became_of_each_report()
     for part in [
         "[high] rule museum: Delta opens museum of ships\n",
         "3 outlets, 2 origins (ant; bee); cross-alignment(2)",
-        "\nwho says so\n  ant [private:xx], since 20",
+        "\nwho reports it\n  ant [private:xx], since 20",
         "\n  bee [state:xx], since 20",
         "\nwho denies, by words of denial, since 20",
         "bee: “Mayor denies that museum of ships opens in Delta”",
         "claim cues: denied 1 (lexical cues, not a judgement)",
-        "    opened a story\n    not told by itself: it waited for another outlet",
+        "    opened a story\n    not told by itself: it waits, or waited, for another outlet",
         "    reads like its story: 0.",
         "\n    told at once: another outlet reports it too\n",
         "    story.opened, alert 0",
