@@ -188,7 +188,7 @@ impl Reader {
 
     /// The deliveries to a receiver that may be tried at `now`, each by itself, oldest alert first.
     /// One that failed and waits holds back the later ones of its story, and no others; so does one
-    /// that was told together with others at once.
+    /// that is told together with others at once, until it is taken or given up.
     pub fn due_deliveries(
         &self,
         receiver: &str,
@@ -207,9 +207,11 @@ impl Reader {
                  SELECT 1 FROM deliveries AS waiting
                  WHERE waiting.receiver = ?1 AND waiting.story = due.story
                    AND waiting.alert < due.alert AND waiting.state = 'due'
-                   AND waiting.attempts > 0 AND waiting.next_attempt > ?2
-                   AND (waiting.digest IS NULL OR waiting.digest <=
-                     (SELECT created FROM alerts WHERE seq = waiting.alert)))
+                   AND CASE WHEN waiting.digest IS NULL
+                     THEN waiting.attempts > 0 AND waiting.next_attempt > ?2
+                     -- Untried, it may be held back by another of its stories.
+                     ELSE waiting.digest <= (SELECT created FROM alerts WHERE seq = waiting.alert)
+                   END)
              ORDER BY due.alert LIMIT ?3",
         )?;
         let due = statement
@@ -219,7 +221,9 @@ impl Reader {
     }
 
     /// The deliveries of one digest to a receiver that may be tried at `now` as one message, oldest
-    /// alert first. Those that were tried together stay together, so that a message keeps its id.
+    /// alert first. Those that were tried together stay together, so that a message keeps its id. What
+    /// is told together at once is held back by what failed earlier of any of its stories and waits; a
+    /// digest that has a time of day, or the end of quiet hours, is not.
     pub fn due_digest(
         &self,
         receiver: &str,
@@ -232,9 +236,25 @@ impl Reader {
              WHERE receiver = ?1 AND state = 'due' AND digest IS NOT NULL AND next_attempt <= ?2
                AND (digest, attempts, next_attempt) =
                  (SELECT digest, attempts, next_attempt
-                  FROM deliveries INDEXED BY deliveries_together
+                  FROM deliveries AS due INDEXED BY deliveries_together
                   WHERE receiver = ?1 AND state = 'due' AND digest IS NOT NULL
                     AND next_attempt <= ?2
+                    AND NOT EXISTS (
+                      SELECT 1 FROM deliveries AS told INDEXED BY deliveries_together
+                        JOIN alerts ON alerts.seq = told.alert AND alerts.created >= told.digest
+                        JOIN deliveries AS waiting INDEXED BY deliveries_story
+                          ON waiting.receiver = ?1 AND waiting.story = told.story
+                            AND waiting.alert < told.alert AND waiting.state = 'due'
+                      WHERE told.receiver = ?1 AND told.state = 'due'
+                        AND told.digest = due.digest AND told.next_attempt = due.next_attempt
+                        AND told.attempts = due.attempts
+                        AND CASE WHEN waiting.digest IS NULL OR waiting.next_attempt > ?2
+                          THEN waiting.attempts > 0 AND waiting.next_attempt > ?2
+                          -- What is held back holds back what is told together after it.
+                          ELSE waiting.digest < told.digest
+                        END
+                        AND (waiting.digest IS NULL OR waiting.digest <=
+                          (SELECT created FROM alerts WHERE seq = waiting.alert)))
                   ORDER BY digest, next_attempt, attempts LIMIT 1)
              ORDER BY alert LIMIT ?3",
         )?;

@@ -5,6 +5,7 @@ use newswatch::store::{self, ItemFilter};
 use serde_json::Value;
 
 use super::schema;
+use super::server::Answer;
 use super::world::{HOOK, World};
 
 const RULE: &str = "[[rule]]\nid = \"museum\"\ntitle = \"Museums\"\nseverity = \"high\"\n\
@@ -137,6 +138,51 @@ async fn what_waits_goes_along_with_what_is_told_at_once() {
     assert_eq!(world.server.requests(HOOK).len(), before + 1);
     pass(&world, 300).await;
     assert_eq!(kinds(&world).len(), 3, "nothing is left for the bulletin");
+}
+
+/// The types and headlines of what the webhook took, in their order; those of one message together.
+fn taken(world: &World) -> Vec<Vec<(String, String)>> {
+    let what = |record: &Value| (text(record, "/type"), text(record, "/data/item/title"));
+    let requests = world.server.requests(HOOK).into_iter().filter(|request| request.taken);
+    requests
+        .map(|request| match serde_json::from_str(&request.body).unwrap() {
+            Value::Array(records) => records.iter().map(what).collect(),
+            record => vec![what(&record)],
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn what_is_told_together_waits_for_what_failed_of_its_stories_as_do_later_ones_of_them() {
+    const DENIED: &str = "Mayor denies that museum of ships opens in Delta";
+    const STAYS: &str = "Museum director denies that he resigns over funding";
+    let (opened, denied) = ("newswatch.story.opened", "newswatch.claim.first_denied");
+    let told = |kind: &str, title: &str| (kind.to_owned(), title.to_owned());
+    let mut world = busy(&["ant", "bee", "cat"]).await;
+    publish(&mut world, "ant", SHIPS).await;
+    let later = Answer::status("429 Too Many Requests", "retry-after: 3600\r\n", "");
+    world.server.once(HOOK, later);
+    publish(&mut world, "bee", SHIPS_TOO).await;
+    publish(&mut world, "ant", DIRECTOR).await;
+    publish(&mut world, "cat", DENIED).await;
+    assert_eq!(kinds(&world)[1..], [opened, denied, opened], "the last two are told together");
+    let before = taken(&world);
+    assert_eq!(before, [[told(opened, CLOCKS)]]);
+    publish(&mut world, "bee", STAYS).await;
+    assert_eq!(kinds(&world)[4..], [denied]);
+    assert_eq!(taken(&world), before, "its story waits, too");
+    publish(&mut world, "ant", BREAD).await;
+    publish(&mut world, "bee", "Guards of bread museum walk out").await;
+    assert_eq!(
+        taken(&world)[1..],
+        [
+            // No other story waits; and now the receiver is back after long.
+            vec![told(opened, "Guards of bread museum walk out")],
+            vec![told(opened, SHIPS_TOO)],
+            vec![told(denied, DENIED), told(opened, DIRECTOR)],
+            vec![told(denied, STAYS)],
+        ]
+    );
 }
 
 #[tokio::test]
