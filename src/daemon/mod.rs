@@ -189,7 +189,7 @@ enum Event {
     /// Time to look whether events wait.
     Look,
     /// That look has ended.
-    Looked(Result<anyhow::Result<Looked>, JoinError>),
+    Looked(Result<Looked, JoinError>),
     /// Time to show that we are alive.
     Heartbeat,
     /// The database has answered a heartbeat.
@@ -236,7 +236,7 @@ struct Daemon {
     /// When it is next seen whether events wait, and the look under way; one at most.
     next_look: Timestamp,
     next_surges: Timestamp,
-    looks: JoinSet<anyhow::Result<Looked>>,
+    looks: JoinSet<Looked>,
     /// What else works on the store beside the loop.
     chores: JoinSet<()>,
     /// The matching of stored items against new rules.
@@ -512,24 +512,34 @@ impl Daemon {
             self.next_surges = now + SURGES_EVERY;
         }
         self.looks.spawn(async move {
-            let events = teller.look(&store, health, now).await?;
-            let mut told =
-                store.tell_due(&config, now).await.context("failed to tell bulletins")?;
+            let events = teller.look(&store, health, now).await.unwrap_or_else(|error| {
+                error!("failed to sum up events: {error:#}");
+                false
+            });
+            let mut told = store.tell_due(&config, now).await.unwrap_or_else(|error| {
+                error!("failed to tell bulletins: {:#}", anyhow::Error::from(error));
+                Vec::new()
+            });
             if let Some(health) = surges {
-                let rules = store.look_for_surges(&config, health, now).await;
-                let rules = rules.context("failed to look for surges")?;
-                for rule in &rules {
-                    info!(rule, "{rule} has far more news than usual");
+                match store.look_for_surges(&config, health, now).await {
+                    Ok(rules) => {
+                        for rule in &rules {
+                            info!(rule, "{rule} has far more news than usual");
+                        }
+                        told.extend(rules);
+                    }
+                    Err(error) => {
+                        error!("failed to look for surges: {:#}", anyhow::Error::from(error));
+                    }
                 }
-                told.extend(rules);
             }
-            Ok(Looked { events, told })
+            Looked { events, told }
         });
     }
 
-    fn looked(&mut self, looked: Result<anyhow::Result<Looked>, JoinError>) {
+    fn looked(&mut self, looked: Result<Looked, JoinError>) {
         match looked {
-            Ok(Ok(Looked { events, told })) => {
+            Ok(Looked { events, told }) => {
                 self.metrics.alerted(&told);
                 if !told.is_empty() {
                     let alerts = told.len();
@@ -539,7 +549,6 @@ impl Daemon {
                     self.deliverer.wake();
                 }
             }
-            Ok(Err(error)) => error!("failed to tell what had waited: {error:#}"),
             Err(panic) => error!("telling what had waited failed: {panic}"),
         }
     }

@@ -293,6 +293,25 @@ async fn a_rule_that_was_changed_does_not_make_old_items_revised() {
 }
 
 #[tokio::test]
+async fn an_event_of_the_service_that_cannot_be_read_keeps_no_bulletin_waiting() {
+    let mut world = busy(&["ant"]).await;
+    publish(&mut world, "ant", SHIPS).await;
+    assert_eq!(kinds(&world).len(), 1);
+    let database = rusqlite::Connection::open(world.database()).unwrap();
+    database
+        .execute(
+            "INSERT INTO alerts (id, rule, severity, feed, created, record, told_in)
+             VALUES ('x', 'newswatch.feed.broken', 'low', 'ant', 0, '[', 0)",
+            [],
+        )
+        .unwrap();
+    world.live(SignedDuration::from_hours(4)).await;
+    let bulletins = "SELECT count(*) FROM alerts WHERE rule = 'museum'";
+    let told: i64 = database.query_row(bulletins, [], |row| row.get(0)).unwrap();
+    assert_eq!(told, 2);
+}
+
+#[tokio::test]
 async fn far_more_news_than_usual_is_told_once_when_there_are_weeks_to_compare_with() {
     let mut world = busy(&["ant"]).await;
     let burst = async |world: &mut World, name: &str| {
