@@ -696,12 +696,14 @@ impl Daemon {
         let config = Arc::new(learnt(config, &self.store)?);
         let now = self.clock.now();
         self.store.adopt_feeds(&config, now).await?;
+        let mut queue = load_queue(&self.store, &config, now)?;
         // It works with the rules that are replaced.
         self.backfill.stop().await;
+        // Last of what may fail: a rule that the store knows is matched by the configuration in
+        // force, and one that this does not have would count as matched.
         let new_rules = self.store.adopt_rules(rule_ids(&config), now).await?;
         self.backfill.want(new_rules, self.polling.keys().copied());
         warn_of_impatience(&config);
-        let mut queue = load_queue(&self.store, &config, now)?;
         queue.try_changed(&self.config.feeds, now);
         let polling = self.polling.values().map(|poll| poll.feed.name.clone()).collect();
         self.queue.replace(queue, &polling);

@@ -176,3 +176,26 @@ async fn ten_thousand_hits_of_a_rule_in_stored_items_are_kept_at_most() {
     assert_eq!(found("SELECT count(*) FROM hits WHERE rule = 'rain'"), 10_000);
     assert_eq!(found("SELECT count(*) FROM rules WHERE below IS NOT NULL"), 0, "it is done");
 }
+
+#[tokio::test]
+async fn a_reload_that_fails_makes_no_rule_known() {
+    let mut world = world().await;
+    let daemon = world.start();
+    until(&world, |world| has_said(world, "started")).await;
+    let database = rusqlite::Connection::open(world.database()).unwrap();
+    let unreadable = "INSERT INTO hosts (host, not_before) VALUES ('far.example', ?1)";
+    database.execute(unreadable, [i64::MAX]).unwrap();
+    world.set_rules(&format!("{TALKS}{RAIN}"));
+    daemon.tell(Control::Reload).await;
+    until(&world, |world| has_said(world, "reload-refused")).await;
+    // The end of a poll has stored items matched, by the rules as they are.
+    world.publish("alpha", "Lavrov in Bergen");
+    world.advance(SignedDuration::from_hours(1));
+    until(&world, |world| world.hits().len() == 2).await;
+    database.execute("DELETE FROM hosts WHERE host = 'far.example'", []).unwrap();
+    daemon.tell(Control::Reload).await;
+    until(&world, |world| has_said(world, "reloaded")).await;
+    daemon.stop().await;
+    world.tick().await;
+    assert_eq!(hits(&world)[0], hit("rain", "Rain in Oslo", "backfill"));
+}
