@@ -272,6 +272,13 @@ fn write_hit(
     let report = story.map(|(news, _)| &news.report);
     let taken = story.map(|(_, taken)| taken);
     let reason = taken.map(|taken| taken.reason).or(hit.silent).unwrap_or(Reason::FirstHit);
+    // Back-matching may have found it since the poll looked its items up; it told nobody.
+    connection
+        .prepare_cached(
+            "DELETE FROM hits
+             WHERE feed = ?1 AND item_key = ?2 AND rule = ?3 AND reason = 'backfill'",
+        )?
+        .execute(params![batch.feed.as_str(), item.key.as_bytes(), hit.rule])?;
     connection
         .prepare_cached(
             "INSERT INTO hits (id, rule, rule_version, severity, feed, item_key, item_id, title,
@@ -613,5 +620,27 @@ pub(super) mod tests {
             )
             .unwrap();
         assert_eq!(commit("Delta ferry delays", 5), ["delta"]);
+    }
+
+    #[test]
+    fn a_hit_takes_the_place_of_one_that_back_matching_found_in_the_meantime() {
+        let config = config();
+        let connection = database(&config);
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(5);
+        let batch = poll(&config, 0, "Delta treaty signed", now);
+        let hit = &batch.hits[0];
+        connection
+            .execute(
+                "INSERT INTO hits (id, rule, rule_version, severity, feed, item_key, title, revision,
+                   matched_at, spans, reason)
+                 VALUES (?1, ?2, '', 'low', ?3, ?4, '', 1, 0, '[]', 'backfill')",
+                params![hit.id, hit.rule, batch.feed.as_str(), hit.item.as_bytes()],
+            )
+            .unwrap();
+        let told = write::batch(&connection, &mut Desk::default(), &batch, &config);
+        assert_eq!(told.unwrap(), ["delta"]);
+        let reasons = "SELECT group_concat(reason) FROM hits";
+        let reasons: String = connection.query_row(reasons, [], |row| row.get(0)).unwrap();
+        assert_eq!(reasons, "told-quiet");
     }
 }
