@@ -16,6 +16,11 @@ const COLUMNS: &str = "hits.seq, hits.rule, hits.severity, hits.feed, item_key, 
 const TABLES: &str = "hits LEFT JOIN items
     ON items.feed = (SELECT id FROM feeds WHERE name = hits.feed) AND items.key = hits.item_key";
 
+/// Of hits: one that was news when it came, and no copy.
+pub(super) const IS_NEWS: &str =
+    "reason NOT IN ('baseline', 'backfill', 'late', 'outage', 'too-old')
+    AND coalesce(joined ->> '$.how', '') <> 'copy'";
+
 /// A hit with what a record says of it.
 #[derive(Debug)]
 pub(super) struct Evidence {
@@ -53,7 +58,7 @@ pub(super) fn of_hit(
         .map(Option::flatten)
 }
 
-/// The newest hit of a rule from a feed that is configured.
+/// The newest hit of a rule that is news and from a feed that is configured.
 pub(super) fn newest(
     connection: &Connection,
     config: &Config,
@@ -63,7 +68,8 @@ pub(super) fn newest(
     /// Hits that are looked at: the newest may come from feeds that are gone.
     const LOOKED_AT: u32 = 20;
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM {TABLES} WHERE rule = ?1 ORDER BY matched_at DESC LIMIT ?2"
+        "SELECT {COLUMNS} FROM {TABLES} WHERE rule = ?1 AND {IS_NEWS}
+         ORDER BY matched_at DESC LIMIT ?2"
     ))?;
     let mut rows = statement.query(params![rule, LOOKED_AT])?;
     while let Some(row) = rows.next()? {

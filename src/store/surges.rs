@@ -7,8 +7,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::StoreError;
+use super::evidence::{self, IS_NEWS};
 use super::write::{self, millis};
-use super::{StoreError, evidence};
 use crate::alert::story::{self, SurgeInfo};
 use crate::config::Config;
 use crate::pipeline::{self, OutgoingAlert};
@@ -94,13 +95,12 @@ fn counts(
     now: Timestamp,
 ) -> Result<HashMap<String, [u32; DAYS + 1]>, StoreError> {
     let day = DAY.as_millis() as i64;
-    let mut statement = connection.prepare_cached(
+    let mut statement = connection.prepare_cached(&format!(
         "SELECT rule, (?1 - matched_at) / ?2 AS ago, count(*) FROM hits
          WHERE matched_at > ?1 - ?2 * ?3 AND matched_at <= ?1
-           AND reason NOT IN ('baseline', 'backfill', 'late', 'outage', 'too-old')
-           AND coalesce(joined ->> '$.how', '') <> 'copy'
+           AND {IS_NEWS}
          GROUP BY rule, ago",
-    )?;
+    ))?;
     let mut rows = statement.query(params![millis(now), day, DAYS as i64 + 1])?;
     let mut counts: HashMap<String, [u32; DAYS + 1]> = HashMap::new();
     while let Some(row) = rows.next()? {
@@ -160,7 +160,8 @@ fn relative_health(connection: &Connection, now: Timestamp) -> Result<f64, Store
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::schema;
+    use crate::store::{schema, stories};
+    use crate::story::Desk;
 
     fn at(hours: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000).unwrap() + SignedDuration::from_hours(hours)
@@ -194,6 +195,23 @@ mod tests {
         let counts = counts(&connection, at(0)).unwrap();
         assert_eq!(counts["a"][..3], [2, 1, 0]);
         assert_eq!(counts["a"].iter().sum::<u32>(), 3);
+    }
+
+    #[test]
+    fn a_surge_quotes_the_newest_text_that_counts() {
+        let config = stories::tests::config();
+        let connection = stories::tests::database(&config);
+        for (outlet, title) in ["Delta treaty signed", "Delta ferry delays"].iter().enumerate() {
+            let batch = stories::tests::poll(&config, outlet, title, at(outlet as i64));
+            write::batch(&connection, &mut Desk::default(), &batch, &config).unwrap();
+        }
+        let quoted = || {
+            let hit = evidence::newest(&connection, &config, "delta", at(2)).unwrap().unwrap();
+            hit.title_now.unwrap()
+        };
+        assert_eq!(quoted(), "Delta ferry delays");
+        connection.execute("UPDATE hits SET reason = 'late' WHERE feed = 'bee'", []).unwrap();
+        assert_eq!(quoted(), "Delta treaty signed");
     }
 
     #[test]
