@@ -507,7 +507,7 @@ impl Daemon {
         self.next_look = now + LOOK_EVERY;
         let (teller, store, health) = (self.teller.clone(), self.store.clone(), self.health());
         let config = self.config.clone();
-        let surges = (now >= self.next_surges).then(|| self.share_well());
+        let surges = (now >= self.next_surges).then(|| self.readable());
         if surges.is_some() {
             self.next_surges = now + SURGES_EVERY;
         }
@@ -555,7 +555,7 @@ impl Daemon {
 
     /// Tells the bulletins that are due, and surges.
     async fn tell_due(&mut self, now: Timestamp) {
-        let health = self.share_well();
+        let health = self.readable();
         for told in [
             self.store.tell_due(&self.config, now).await,
             self.store.look_for_surges(&self.config, health, now).await,
@@ -569,10 +569,9 @@ impl Daemon {
         }
     }
 
-    /// The share of the feeds that can be read.
-    fn share_well(&self) -> f64 {
-        let feeds = self.queue.len().max(1);
-        (feeds - self.in_trouble().min(feeds)) as f64 / feeds as f64
+    /// How many feeds can be read.
+    fn readable(&self) -> f64 {
+        self.queue.len().saturating_sub(self.in_trouble()) as f64
     }
 
     /// How we are doing, for a heartbeat.

@@ -254,7 +254,7 @@ impl Store {
     }
 
     /// Looks which rules have far more news than usual, tells where that begins, by the routes of
-    /// `config`, and returns those rules. `health` is the share of the feeds that can be read. To be
+    /// `config`, and returns those rules. `health` is how many feeds can be read. To be
     /// called every hour.
     pub async fn look_for_surges(
         &self,

@@ -9,8 +9,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 18] =
-    [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15, V16, V17, V18];
+const STEPS: [&str; 19] =
+    [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15, V16, V17, V18, V19];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -398,6 +398,12 @@ INSERT INTO failing_receivers
   SELECT receiver, min(created), coalesce(max(last_error), '')
   FROM deliveries JOIN alerts ON alerts.seq = alert
   WHERE state = 'due' AND attempts > 0 GROUP BY receiver;
+";
+
+const V19: &str = "
+-- How many feeds could be read, no longer their share of all: that there are more lets expect more.
+UPDATE health SET share = share * (SELECT count(*) FROM feeds WHERE configured = 'enabled');
+ALTER TABLE health RENAME COLUMN share TO readable;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

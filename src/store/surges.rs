@@ -23,8 +23,8 @@ const HEALTH_KEPT: i64 = 60;
 /// How little health explains at most: with a tenth of the feeds, a tenth is to be expected.
 const LEAST_HEALTH: f64 = 0.1;
 
-/// Looks at every rule and tells of those whose surge begins; says of which. `health` is the share
-/// of the feeds that can be read now.
+/// Looks at every rule and tells of those whose surge begins; says of which. `health` is how
+/// many feeds can be read now.
 pub(super) fn look(
     connection: &Connection,
     config: &Config,
@@ -128,9 +128,9 @@ fn day_of(now: Timestamp) -> i64 {
 fn note_health(connection: &Connection, health: f64, now: Timestamp) -> Result<(), StoreError> {
     connection
         .prepare_cached(
-            "INSERT INTO health (day, share, looks) VALUES (?1, ?2, 1)
+            "INSERT INTO health (day, readable, looks) VALUES (?1, ?2, 1)
              ON CONFLICT (day) DO UPDATE SET
-               share = (share * looks + excluded.share) / (looks + 1), looks = looks + 1",
+               readable = (readable * looks + excluded.readable) / (looks + 1), looks = looks + 1",
         )?
         .execute(params![day_of(now), health])?;
     connection
@@ -139,16 +139,17 @@ fn note_health(connection: &Connection, health: f64, now: Timestamp) -> Result<(
     Ok(())
 }
 
-/// The share of the feeds that can be read today beside that of the days of the baseline.
+/// How many feeds can be read today, beside the days of the baseline.
 fn relative_health(connection: &Connection, now: Timestamp) -> Result<f64, StoreError> {
-    let share = |from: i64, to: i64| -> Result<Option<f64>, StoreError> {
+    let readable = |from: i64, to: i64| -> Result<Option<f64>, StoreError> {
         Ok(connection
-            .prepare_cached("SELECT avg(share) FROM health WHERE day BETWEEN ?1 AND ?2")?
+            .prepare_cached("SELECT avg(readable) FROM health WHERE day BETWEEN ?1 AND ?2")?
             .query_row([from, to], |row| row.get(0))?)
     };
     let today = day_of(now);
     let guard = i64::try_from(GUARD).unwrap_or(0);
-    let (now, before) = (share(today, today)?, share(today - DAYS as i64, today - guard - 1)?);
+    let (now, before) =
+        (readable(today, today)?, readable(today - DAYS as i64, today - guard - 1)?);
     Ok(match (now, before) {
         (Some(now), Some(before)) if before > 0.0 => {
             (now / before).clamp(LEAST_HEALTH, 1.0 / LEAST_HEALTH)
@@ -220,12 +221,15 @@ mod tests {
         schema::migrate(&mut connection).unwrap();
         assert_eq!(relative_health(&connection, at(0)).unwrap(), 1.0);
         for day in 3..20 {
-            note_health(&connection, 0.8, at(-24 * day)).unwrap();
+            note_health(&connection, 80.0, at(-24 * day)).unwrap();
         }
-        for health in [0.2, 0.6] {
+        for health in [20.0, 60.0] {
             note_health(&connection, health, at(0)).unwrap();
         }
         assert!((relative_health(&connection, at(0)).unwrap() - 0.5).abs() < 1e-9);
+        // Many feeds are added.
+        note_health(&connection, 400.0, at(0)).unwrap();
+        assert!((relative_health(&connection, at(0)).unwrap() - 2.0).abs() < 1e-9);
     }
 
     #[test]
