@@ -76,6 +76,7 @@ pub(super) fn take(
         }
     }
     changed.keep(connection, desk)?;
+    desk.shrink();
     Ok(told)
 }
 

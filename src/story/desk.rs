@@ -298,14 +298,20 @@ impl Desk {
     /// Puts a rule's stories into memory, as they were kept; `kept` are its reports, oldest first.
     pub fn restore(&mut self, rule: &str, state: WatchState, stories: Vec<Story>, kept: &[Kept]) {
         self.watches.insert(rule.into(), Watch::restored(state, stories, kept));
-        self.make_room(rule);
+        self.make_room(rule, MOST_KEPT);
     }
 
-    /// Forgets the rules that were asked about longest ago until no more than [`MOST_KEPT`] reports are
-    /// in memory, but not this one.
-    fn make_room(&mut self, rule: &str) {
+    /// Forgets rules until no more than [`MOST_KEPT`] reports are in memory, when all that was decided
+    /// has been kept.
+    pub fn shrink(&mut self) {
+        self.make_room("", MOST_KEPT);
+    }
+
+    /// Forgets the rules that were asked about longest ago until no more than `most` reports are in
+    /// memory, but not this one.
+    pub(super) fn make_room(&mut self, rule: &str, most: usize) {
         let mut all: usize = self.watches.values().map(Watch::reports).sum();
-        while all > MOST_KEPT {
+        while all > most {
             let others = self.watches.iter().filter(|(id, _)| ***id != *rule);
             let Some(oldest) = others.min_by_key(|(_, watch)| watch.used).map(|(id, _)| id.clone())
             else {

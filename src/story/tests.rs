@@ -219,3 +219,19 @@ fn a_denial_is_quoted_however_much_was_quoted_before() {
     let quotes: Vec<&str> = story.quotes.iter().map(|quote| quote.class.as_str()).collect();
     assert_eq!(quotes, ["attributed", "attributed", "attributed", "attributed", "denied"]);
 }
+
+#[test]
+fn the_rules_that_were_asked_about_longest_ago_are_forgotten_first() {
+    let mut desk = Desk::default();
+    for rule in ["one", "two", "three"] {
+        let mut report = report("a.example", DELTA);
+        report.rule = rule.into();
+        desk.take(&report, at(0));
+    }
+    let mut again = report("b.example", MUSEUM);
+    again.rule = "one".into();
+    desk.take(&again, at(1));
+    desk.make_room("", 3);
+    let known = ["one", "two", "three"].map(|rule| desk.knows(rule));
+    assert_eq!(known, [true, false, true], "three reports are left");
+}
