@@ -301,7 +301,7 @@ impl Desk {
         self.make_room(rule, MOST_KEPT);
     }
 
-    /// Forgets rules until no more than [`MOST_KEPT`] reports are in memory, when all that was decided
+    /// Forgets rules until no more than 50,000 reports are in memory, when all that was decided
     /// has been kept.
     pub fn shrink(&mut self) {
         self.make_room("", MOST_KEPT);
