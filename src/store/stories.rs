@@ -273,13 +273,20 @@ fn write_hit(
     let report = story.map(|(news, _)| &news.report);
     let taken = story.map(|(_, taken)| taken);
     let reason = taken.map(|taken| taken.reason).or(hit.silent).unwrap_or(Reason::FirstHit);
-    // Back-matching may have found it since the poll looked its items up; it told nobody.
-    connection
-        .prepare_cached(
-            "DELETE FROM hits
-             WHERE feed = ?1 AND item_key = ?2 AND rule = ?3 AND reason = 'backfill'",
-        )?
-        .execute(params![batch.feed.as_str(), item.key.as_bytes(), hit.rule])?;
+    // Back-matching may have found it since the poll looked its items up, or its publisher had taken
+    // it back before anybody was told: of neither is it known by now.
+    let forgotten = "FROM hits WHERE feed = ?1 AND item_key = ?2 AND rule = ?3
+        AND (reason = 'backfill' OR revised_at IS NOT NULL AND alert IS NULL)";
+    for sql in [
+        format!("DELETE FROM reports WHERE hit IN (SELECT seq {forgotten})"),
+        format!("DELETE {forgotten}"),
+    ] {
+        connection.prepare_cached(&sql)?.execute(params![
+            batch.feed.as_str(),
+            item.key.as_bytes(),
+            hit.rule
+        ])?;
+    }
     connection
         .prepare_cached(
             "INSERT INTO hits (id, rule, rule_version, severity, feed, item_key, item_id, title,

@@ -110,11 +110,11 @@ pub fn split_story(
 }
 
 /// A story with the reports that it is made of.
-struct Kept {
+pub(super) struct Kept {
     rule: String,
-    story: Story,
-    /// In the order in which they came.
-    reports: Vec<(i64, Member)>,
+    pub(super) story: Story,
+    /// In the order in which they came, with the numbers of their hits.
+    pub(super) reports: Vec<(i64, Member)>,
 }
 
 fn merge(
@@ -214,7 +214,7 @@ fn split(
 }
 
 /// A story and all its reports, unless some are no longer kept.
-fn load(
+pub(super) fn load(
     connection: &Connection,
     rules: &[Rule],
     id: &str,
@@ -244,7 +244,8 @@ fn reports(
     telling: Telling,
 ) -> Result<(Vec<(i64, Member)>, usize), StoreError> {
     let mut statement = connection.prepare(
-        "SELECT hits.seq, hits.joined, hits.reason, reports.at, report, draft IS NOT NULL AS drafted,
+        "SELECT hits.seq, hits.joined, hits.reason, revised_at IS NOT NULL AS withdrawn,
+           reports.at, report, draft IS NOT NULL AS drafted,
            alerts.created, alerts.severity,
            json_array_length(record, '$.data.story.origins') AS origins
          FROM hits LEFT JOIN reports ON reports.hit = hits.seq
@@ -282,6 +283,7 @@ fn reports(
             report,
             at: time(row, "at")?,
             copy_of: joined["of"].as_str().map(Into::into),
+            withdrawn: row.get("withdrawn")?,
             fate,
         };
         kept.push((row.get("seq")?, member));
@@ -289,7 +291,7 @@ fn reports(
     Ok((kept, all))
 }
 
-fn made_of(id: &str, reports: &[(i64, Member)]) -> Story {
+pub(super) fn made_of(id: &str, reports: &[(i64, Member)]) -> Story {
     let members: Vec<Member> = reports.iter().map(|(_, member)| member.clone()).collect();
     Story::of(id, &members).expect("each part has reports")
 }

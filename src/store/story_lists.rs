@@ -413,7 +413,7 @@ impl Reader {
 /// Why a report was told or not, in words.
 fn why(reason: &str, item: &str, story: &Story) -> String {
     match Reason::from_name(reason) {
-        Some(Reason::Held) if story.waits_with(item) => {
+        Some(Reason::Held) if story.held_with(item) == Some(true) => {
             "waits for another outlet or the rule's next bulletin".to_owned()
         }
         Some(reason) => reason.describe().to_owned(),

@@ -64,7 +64,7 @@ pub(crate) fn batch(
     for event in &batch.events {
         self::event(connection, event)?;
     }
-    let mut told = revised::take(connection, batch, config)?;
+    let mut told = revised::take(connection, desk, batch, config)?;
     told.extend(stories::take(connection, desk, batch, config)?);
     let new_items = u32::try_from(batch.new_items()).unwrap_or(u32::MAX);
     if new_items > 0 {

@@ -151,11 +151,12 @@ impl Story {
         }
     }
 
-    /// `single-origin`, `multi-origin(3)` or `cross-alignment(2)`.
+    /// `single-origin`, `multi-origin(3)` or `cross-alignment(2)`, or `withdrawn` when no report stands.
     pub fn label(&self) -> String {
         let camps = camps(self.origins.iter());
         match (self.origins.len(), camps) {
-            (0 | 1, _) => "single-origin".to_owned(),
+            (0, _) => "withdrawn".to_owned(),
+            (1, _) => "single-origin".to_owned(),
             (_, 2..) => format!("cross-alignment({camps})"),
             (origins, _) => format!("multi-origin({origins})"),
         }

@@ -301,6 +301,11 @@ impl Desk {
         self.make_room(rule, MOST_KEPT);
     }
 
+    /// Forgets a rule, whose stories somebody else has changed.
+    pub fn forget(&mut self, rule: &str) {
+        self.watches.remove(rule);
+    }
+
     /// Forgets rules until no more than 50,000 reports are in memory, when all that was decided
     /// has been kept.
     pub fn shrink(&mut self) {

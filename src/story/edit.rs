@@ -1,5 +1,5 @@
-//! Stories that people change: what a story says, and how far it was told, when its reports are
-//! these. A story that nobody changed comes out as it is.
+//! Stories that people change, or whose reports their publishers take back: what a story says, and
+//! how far it was told, when its reports are these. A story that nobody changed comes out as it is.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub struct Member {
     pub at: Timestamp,
     /// The item that had its text first, where it is a copy.
     pub copy_of: Option<Arc<str>>,
+    /// Its publisher has edited it, and the rule matches it no more.
+    pub withdrawn: bool,
     /// How far it was told.
     pub fate: Fate,
 }
@@ -51,12 +53,14 @@ impl Story {
         let mut story = Self::new(id.into(), first.report.severity, first.at);
         // The first report that has a text here stands for it, though it may be a copy itself.
         let mut roots: HashMap<&Arc<str>, &Arc<str>> = HashMap::new();
-        for member in members {
+        for member in members.iter().filter(|member| !member.withdrawn) {
             let item = &member.report.item;
             let root = *roots.entry(member.copy_of.as_ref().unwrap_or(item)).or_insert(item);
             let place = Place { root: root.clone(), copied: None };
             story.add(&member.report, &place, member.at);
         }
+        let times = members.iter().map(|member| member.at);
+        story.last_seen = times.max().unwrap_or(story.last_seen);
         story.told = told(&story, members);
         Some(story)
     }
@@ -69,9 +73,13 @@ impl Story {
         }
     }
 
-    /// Whether it waits for another outlet or the rule's next bulletin, which would tell this item.
-    pub fn waits_with(&self, item: &str) -> bool {
-        matches!(&self.told, Told::Held { item: held, bulletin: true, .. } if **held == *item)
+    /// Whether this item is the one that would be told of a story that was not told: `true` when it
+    /// waits for another outlet or a bulletin, `false` when it was left out of one.
+    pub fn held_with(&self, item: &str) -> Option<bool> {
+        match &self.told {
+            Told::Held { item: held, bulletin, .. } if **held == *item => Some(*bulletin),
+            _ => None,
+        }
     }
 
     /// Since when it waits for another outlet or the rule's next bulletin.
@@ -85,6 +93,10 @@ impl Story {
 
 /// How far a story has been told whose reports these are.
 fn told(story: &Story, members: &[Member]) -> Told {
+    if members.iter().all(|member| member.withdrawn) {
+        // Whoever reports it now says what nobody says any more.
+        return Told::Not;
+    }
     let mut told: Option<(Timestamp, Severity, usize)> = None;
     for member in members {
         let Fate::Told { at, severity, origins } = member.fate else { continue };
@@ -100,7 +112,7 @@ fn told(story: &Story, members: &[Member]) -> Told {
     let held = |fate| members.iter().position(|member| member.fate == fate);
     let Some(place) = held(Fate::Waits).or_else(|| held(Fate::LeftOut)) else { return Told::Not };
     let mut outlets = Vec::new();
-    for member in &members[place..] {
+    for member in members[place..].iter().filter(|member| !member.withdrawn) {
         add(&mut outlets, &member.report.outlet);
     }
     Told::Held {

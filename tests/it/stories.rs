@@ -431,3 +431,91 @@ async fn a_late_bulletin_keeps_to_quiet_hours() {
     assert_eq!(kinds(&world).len(), 2);
     assert_eq!(world.server.requests(HOOK).len(), before, "it is quiet");
 }
+
+#[tokio::test]
+async fn what_its_publisher_took_back_is_no_origin_any_more() {
+    let mut world = busy(&["ant", "bee", "cat"]).await;
+    publish(&mut world, "ant", SHIPS).await;
+    publish(&mut world, "bee", SHIPS_TOO).await;
+    assert_eq!(text(&alerts(&world)[0], "/data/story/label"), "multi-origin(2)");
+    world.show("bee", &[&format!("{SHIPS_TOO}|Correction: a harbour of ships opens in Delta")]);
+    pass(&world, 5).await;
+    assert_eq!(text(&alerts(&world)[0], "/type"), "newswatch.item.revised");
+    let label = |world: &World| {
+        let mut newest = None;
+        let each = |story: store::StoryRow| {
+            newest.get_or_insert(story.label);
+            Ok(())
+        };
+        world.reader().stories(&ItemFilter::default(), world.clock.now(), each).unwrap();
+        newest.unwrap()
+    };
+    assert_eq!(label(&world), "single-origin");
+    publish(&mut world, "cat", "Museum of ships in Delta opens").await;
+    assert_eq!(label(&world), "multi-origin(2)", "who reports it later counts");
+}
+
+#[tokio::test]
+async fn a_story_whose_first_report_was_taken_back_waits_with_the_next() {
+    let mut world = busy(&["ant"]).await;
+    publish(&mut world, "ant", SHIPS).await;
+    publish(&mut world, "ant", SHIPS_TOO).await;
+    let taken_back = format!("{SHIPS}|Correction: nothing opens");
+    world.show("ant", &[&taken_back, SHIPS_TOO, CLOCKS]);
+    pass(&world, 5).await;
+    pass(&world, 150).await;
+    let told = &alerts(&world)[0];
+    assert_eq!(text(told, "/data/item/title"), SHIPS_TOO);
+    assert_eq!(text(told, "/data/event/reason"), "told-bulletin");
+    let all = reasons(&world);
+    assert_eq!(
+        all[1..],
+        [
+            (SHIPS.to_owned(), "withdrawn".to_owned()),
+            (SHIPS_TOO.to_owned(), "told-bulletin".to_owned()),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_report_after_all_others_of_its_story_were_taken_back_is_told() {
+    let mut world = busy(&["ant", "bee"]).await;
+    publish(&mut world, "ant", SHIPS).await;
+    world.show("ant", &[&format!("{SHIPS}|Correction: nothing opens"), CLOCKS]);
+    pass(&world, 5).await;
+    pass(&world, 150).await;
+    publish(&mut world, "bee", SHIPS_TOO).await;
+    pass(&world, 150).await;
+    let told = &alerts(&world)[0];
+    assert_eq!(text(told, "/data/item/title"), SHIPS_TOO);
+    assert_eq!(text(told, "/data/story/label"), "single-origin");
+}
+
+#[tokio::test]
+async fn what_was_taken_back_untold_and_matches_again_is_a_report_anew() {
+    let mut world = busy(&["ant"]).await;
+    publish(&mut world, "ant", SHIPS).await;
+    world.show("ant", &[&format!("{SHIPS}|Correction: nothing opens"), CLOCKS]);
+    pass(&world, 5).await;
+    world.show("ant", &[&format!("{SHIPS}|Delta opens museum of ships after all"), CLOCKS]);
+    pass(&world, 5).await;
+    pass(&world, 150).await;
+    let told = &alerts(&world)[0];
+    assert_eq!(text(told, "/data/item/title"), "Delta opens museum of ships after all");
+    assert_eq!(text(told, "/data/event/reason"), "told-bulletin");
+}
+
+#[tokio::test]
+async fn a_report_of_what_was_told_and_taken_back_is_told() {
+    let mut world = busy(&["ant", "bee", "cat"]).await;
+    publish(&mut world, "ant", SHIPS).await;
+    pass(&world, 150).await;
+    world.show("ant", &[&format!("{SHIPS}|Correction: nothing opens"), CLOCKS]);
+    pass(&world, 5).await;
+    assert_eq!(text(&alerts(&world)[0], "/type"), "newswatch.item.revised");
+    publish(&mut world, "bee", SHIPS_TOO).await;
+    publish(&mut world, "cat", "Museum of ships in Delta opens").await;
+    let told = &alerts(&world)[0];
+    assert_eq!(text(told, "/type"), "newswatch.story.opened");
+    assert_eq!(text(told, "/data/story/label"), "multi-origin(2)");
+}
