@@ -83,7 +83,7 @@ pub struct Cue {
     pub quote: String,
 }
 
-/// Cues, folded: words as they stand, or with `*` how they begin.
+/// Cues, folded: words as they stand, or with `*` how they begin; or several in a row.
 const CUES: &[(Class, &[&str])] = &[
     (
         Class::Denied,
@@ -97,18 +97,38 @@ const CUES: &[(Class, &[&str])] = &[
             "dismisse*",
             "rejects",
             "untrue",
+            "not true",
+            "isn t true",
+            "no truth",
+            "no such",
+            "is false",
+            "are false",
+            "was false",
+            "were false",
+            "groundless",
+            "unfounded",
+            "bogus",
+            "hoax",
             "fake",
             "fabricat*",
             "nieprawd*",
             "zaprzecz*",
             "dementuj*",
+            "bezpodstawn*",
             "опроверг*",
             "отрица*",
             "фейк*",
             "отверг*",
             "недостоверн*",
+            "неправд*",
+            "не соответству* действительности",
+            "беспочвенн*",
+            "голословн*",
+            "безосновательн*",
             "спростув*",
             "заперечу*",
+            "безпідставн*",
+            "не відповіда* дійсності",
             "否认",
             "否認",
             "不属实",
@@ -116,10 +136,21 @@ const CUES: &[(Class, &[&str])] = &[
             "不实",
             "驳斥",
             "駁斥",
+            "无稽之谈",
+            "無稽之談",
+            "子虚乌有",
+            "子虛烏有",
+            "毫无根据",
+            "毫無根據",
+            "无中生有",
+            "無中生有",
             "부인*",
             "반박*",
             "일축*",
             "사실무근*",
+            "사실이 아니*",
+            "사실과 다르*",
+            "근거 없*",
             "허위*",
         ],
     ),
@@ -325,11 +356,15 @@ fn stands(tokens: &Tokens, words: &[Token], cue: &str) -> bool {
                 .is_some_and(|token| tokens.form(token) == &*character.encode_utf8(&mut buffer))
         });
     }
-    let form = tokens.form(&words[0]);
-    match cue.strip_suffix('*') {
-        Some(start) => form.starts_with(start),
-        None => form == cue,
-    }
+    let mut words = words.iter();
+    cue.split(' ').all(|cue| {
+        let Some(word) = words.next() else { return false };
+        let form = tokens.form(word);
+        match cue.strip_suffix('*') {
+            Some(start) => form.starts_with(start),
+            None => form == cue,
+        }
+    })
 }
 
 /// Where a span stands, in bytes.
@@ -383,6 +418,12 @@ mod tests {
         check("外交部否认军火交易", "军火", &[Class::Denied]);
         check("국방부 무기 거래 부인했다", "무기", &[Class::Denied]);
         check("Кремль подтвердил визит", "визит", &[Class::Confirmed]);
+        check("Reports of arms deal are false, Kremlin insists", "arms", &[Class::Denied]);
+        check("Talk of an arms deal isn't true, ministry insists", "arms", &[Class::Denied]);
+        check("Сообщения о сделке не соответствуют действительности", "сделке", &[Class::Denied]);
+        check("军火交易纯属无稽之谈", "军火", &[Class::Denied]);
+        check("무기 거래는 사실이 아니라고", "무기", &[Class::Denied]);
+        check("False flag attack on arms depot", "arms", &[]);
         check("Minister arrives", "Minister", &[]);
     }
 
