@@ -2,7 +2,8 @@
 //!
 //! Texts are compared by their shingles: runs of three words, or three Han characters. The share
 //! of the shorter text that stands in the longer one is robust against feeds that cut texts off,
-//! where the share of both together is not. What a feed puts into many of its items is taken out
+//! where the share of both together is not. Headlines are left out: papers put their own over a
+//! dispatch, and one over texts of their own. What a feed puts into many of its items is taken out
 //! first.
 
 use std::collections::VecDeque;
@@ -14,14 +15,14 @@ use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use serde::{Deserialize, Serialize};
 
 use super::origin::AgencyId;
-use crate::text::Tokens;
+use crate::text::{Token, Tokens};
 
 /// Words of a shingle.
 const SHINGLE: usize = 3;
 /// The share of the shorter text from which it is a copy.
 pub const COPY_FROM: f64 = 0.5;
-/// Shingles that a text must have to be compared: less is a phrase.
-pub const FEWEST_SHINGLES: usize = 10;
+/// Shingles that a copy shares with the text at least: less is a phrase.
+pub const FEWEST_SHARED: usize = 9;
 /// Shingles of an item that are kept, from its start.
 const MOST_SHINGLES: usize = 1_000;
 /// How long a text can be copied.
@@ -44,22 +45,18 @@ const STANDING_FROM: u16 = 5;
 pub struct Shingles(Box<[u32]>);
 
 impl Shingles {
-    /// Those of the texts one after the other; none spans two.
-    pub fn of(texts: &[&str]) -> Self {
+    /// Those of a text.
+    pub fn of(text: &str) -> Self {
         let mut tokens = Tokens::default();
-        let mut shingles = Vec::new();
-        for text in texts {
-            tokens.read(text);
-            for window in tokens.all().windows(SHINGLE).take(MOST_SHINGLES) {
-                let mut hasher = FxHasher::default();
-                for token in window {
-                    tokens.form(token).hash(&mut hasher);
-                }
-                // Half the bits will do: two shingles in four thousand million are taken for one.
-                shingles.push((hasher.finish() >> 32) as u32);
-            }
-            shingles.truncate(MOST_SHINGLES);
-        }
+        tokens.read(text);
+        let hash = |window: &[Token]| {
+            let mut hasher = FxHasher::default();
+            window.iter().for_each(|token| tokens.form(token).hash(&mut hasher));
+            // Half the bits will do: two shingles in four thousand million are taken for one.
+            (hasher.finish() >> 32) as u32
+        };
+        let mut shingles: Vec<u32> =
+            tokens.all().windows(SHINGLE).take(MOST_SHINGLES).map(hash).collect();
         shingles.sort_unstable();
         shingles.dedup();
         Self(shingles.into())
@@ -73,19 +70,16 @@ impl Shingles {
         Self(self.0.iter().copied().filter(|shingle| !standing.holds(*shingle)).collect())
     }
 
-    /// The share of the shorter text that stands in the other; 0 where one is too short to tell.
+    /// The share of the shorter text that stands in the other; 0 where that is too little to tell.
     pub fn containment(&self, other: &Self) -> f64 {
         let shorter = self.0.len().min(other.0.len());
-        if shorter < FEWEST_SHINGLES {
-            return 0.0;
-        }
         let (mut left, mut right, mut shared) = (0, 0, 0_usize);
         while let (Some(a), Some(b)) = (self.0.get(left), other.0.get(right)) {
             shared += usize::from(a == b);
             left += usize::from(a <= b);
             right += usize::from(b <= a);
         }
-        shared as f64 / shorter as f64
+        if shared < FEWEST_SHARED { 0.0 } else { shared as f64 / shorter as f64 }
     }
 }
 
@@ -297,7 +291,7 @@ mod tests {
         route after a day of talks in the port city, the foreign ministry said on Tuesday.";
 
     fn text(words: &str) -> Text {
-        Text { shingles: Shingles::of(&[words]), ..Text::default() }
+        Text { shingles: Shingles::of(words), ..Text::default() }
     }
 
     fn at(hours: i64) -> Timestamp {
@@ -324,6 +318,15 @@ mod tests {
     }
 
     #[test]
+    fn a_clause_in_common_makes_no_copy() {
+        let mut lineages = Lineages::default();
+        let one = "The harbour master of Delta, who led the port for ten years, died on Tuesday.";
+        let other = "Who led the port for ten years, died on Tuesday in his sleep at home.";
+        lineages.take(&"a/1".into(), &text(one), at(0));
+        assert_eq!(lineages.take(&"b/1".into(), &text(other), at(1)).copied, None);
+    }
+
+    #[test]
     fn a_text_is_forgotten_after_three_days() {
         let mut lineages = Lineages::default();
         lineages.take(&"a/1".into(), &text(DISPATCH), at(0));
@@ -338,10 +341,10 @@ mod tests {
         let mut standing = Standing::default();
         let item = |number: usize| format!("{advert} Item {number} tells of place {number}.");
         for number in 0..6 {
-            standing.see(Shingles::of(&[&item(number)]));
+            standing.see(Shingles::of(&item(number)));
         }
-        let one = Shingles::of(&[&item(7)]);
-        let two = Shingles::of(&[&item(8)]);
+        let one = Shingles::of(&item(7));
+        let two = Shingles::of(&item(8));
         assert!(one.containment(&two) > COPY_FROM);
         let one = one.without(&standing);
         assert_eq!(one.containment(&two.without(&standing)), 0.0);

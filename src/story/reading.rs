@@ -134,10 +134,12 @@ impl Reading {
         }
     }
 
-    /// The shingles of an item, with what its feed puts into many.
+    /// The shingles of an item's text, with what its feed puts into many: of its headline only where
+    /// it has nothing else.
     pub fn shingles(item: &Item) -> Shingles {
-        let body = if item.summary.is_empty() { &item.content } else { &item.summary };
-        Shingles::of(&[&item.title, body])
+        let texts = [&item.summary, &item.content, &item.title];
+        let text = texts.into_iter().find(|text| !text.trim().is_empty());
+        Shingles::of(text.map_or("", String::as_str))
     }
 }
 
@@ -201,6 +203,7 @@ fn is_live(headline: &str) -> bool {
 mod tests {
     use super::*;
     use crate::item::ItemKey;
+    use crate::story::lineage::COPY_FROM;
 
     #[track_caller]
     fn check(title: &str, commentary: bool) {
@@ -228,6 +231,46 @@ mod tests {
         check("Concert broadcast live from the port", false);
         check("Missile strike kills forty | Harbour Post", false);
         check("Paralysis after strike", false);
+    }
+
+    #[track_caller]
+    fn check_copy(one: (&str, &str), other: (&str, &str), copy: bool) {
+        let shingles = |(title, summary): (&str, &str)| {
+            let mut item = Item::titled(ItemKey::of("test", &[title, summary]), title);
+            item.summary = summary.to_owned();
+            Reading::shingles(&item)
+        };
+        let share = shingles(one).containment(&shingles(other));
+        assert_eq!(share >= COPY_FROM, copy, "{one:?}, {other:?}: {share}");
+    }
+
+    #[test]
+    fn a_dispatch_under_a_headline_of_ones_own_is_a_copy() {
+        check_copy(
+            (
+                "Quarrel over fishing rights: what the ministers of both islands now want to do",
+                "The ministers of fisheries of both islands agreed on Tuesday to share the northern \
+                 banks for two years, the ministry said.",
+            ),
+            (
+                "Two years of peace on the northern banks? Fishermen in the harbour have their doubts",
+                "The ministers of fisheries of both islands agreed to share the northern banks for \
+                 two years. In the harbour of Delta they are not so sure.",
+            ),
+            true,
+        );
+    }
+
+    #[test]
+    fn one_headline_over_texts_of_ones_own_makes_no_copy() {
+        let title =
+            "Ministers of both islands agree to share the northern fishing banks for two years";
+        check_copy(
+            (title, "A quarrel of ten years ends, for now, with a map and four signatures."),
+            (title, "Boats from either side may cast their nets until the autumn after next."),
+            false,
+        );
+        check_copy((title, ""), (title, ""), true);
     }
 
     #[test]
