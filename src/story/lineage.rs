@@ -7,11 +7,12 @@
 //! first.
 
 use std::collections::VecDeque;
-use std::hash::{Hash as _, Hasher as _};
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use std::sync::Arc;
 
+use hashbrown::HashTable;
 use jiff::{SignedDuration, Timestamp};
-use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet, FxHasher};
 use serde::{Deserialize, Serialize};
 
 use super::origin::AgencyId;
@@ -163,15 +164,42 @@ struct Root {
     text: Text,
 }
 
+/// The roots that hold each shingle, by number. There are as many pairs as words of all roots, so that
+/// they lie in one table of eight bytes each, and not in a list a shingle.
+#[derive(Debug, Default)]
+struct Holders(HashTable<(u32, u32)>);
+
+impl Holders {
+    fn of(&self, shingle: u32) -> impl Iterator<Item = u32> {
+        let near = self.0.iter_hash(FxBuildHasher.hash_one(shingle));
+        near.filter(move |(held, _)| *held == shingle).map(|(_, number)| *number)
+    }
+
+    fn add(&mut self, shingle: u32, number: u32) {
+        if self.of(shingle).nth(MOST_UNDER_ONE - 1).is_none() {
+            let hash = |(shingle, _): &(u32, u32)| FxBuildHasher.hash_one(shingle);
+            self.0.insert_unique(hash(&(shingle, number)), (shingle, number), hash);
+        }
+    }
+
+    fn remove(&mut self, shingle: u32, number: u32) {
+        let hash = FxBuildHasher.hash_one(shingle);
+        if let Ok(entry) = self.0.find_entry(hash, |held| *held == (shingle, number)) {
+            entry.remove();
+        }
+    }
+}
+
 /// The texts of the last [`COPIED_WITHIN`] that were nobody's copy.
 #[derive(Debug, Default)]
 pub struct Lineages {
     roots: VecDeque<Root>,
-    /// The number of the first of `roots`: numbers go on when old ones leave.
-    first: u64,
-    by_shingle: FxHashMap<u32, Vec<u64>>,
-    by_link: FxHashMap<Box<str>, u64>,
-    by_agency: FxHashMap<AgencyId, VecDeque<u64>>,
+    /// The number of the first of `roots`: numbers go on when old ones leave, and last for four thousand
+    /// million of them.
+    first: u32,
+    by_shingle: Holders,
+    by_link: FxHashMap<Box<str>, u32>,
+    by_agency: FxHashMap<AgencyId, VecDeque<u32>>,
 }
 
 impl Lineages {
@@ -189,12 +217,12 @@ impl Lineages {
         Place { root: item.clone(), copied: None }
     }
 
-    fn root(&self, number: u64) -> Option<&Root> {
+    fn root(&self, number: u32) -> Option<&Root> {
         let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
         self.roots.get(place)
     }
 
-    fn root_of(&self, text: &Text, now: Timestamp) -> Option<(u64, f64)> {
+    fn root_of(&self, text: &Text, now: Timestamp) -> Option<(u32, f64)> {
         // One address may be a page of many reports: it makes one text only under one headline.
         if let Some(number) = text.link.as_ref().and_then(|link| self.by_link.get(link))
             && let Some(root) = self.root(*number)
@@ -206,11 +234,11 @@ impl Lineages {
         }
         let mut candidates = FxHashSet::default();
         for shingle in &text.shingles.0 {
-            candidates.extend(self.by_shingle.get(shingle).into_iter().flatten().copied());
+            candidates.extend(self.by_shingle.of(*shingle));
         }
-        let mut candidates: Vec<u64> = candidates.into_iter().collect();
+        let mut candidates: Vec<u32> = candidates.into_iter().collect();
         candidates.sort_unstable();
-        let mut best: Option<(u64, f64)> = None;
+        let mut best: Option<(u32, f64)> = None;
         for number in candidates {
             let Some(root) = self.root(number) else { continue };
             let share = text.shingles.containment(&root.text.shingles);
@@ -231,12 +259,9 @@ impl Lineages {
 
     /// Remembers a text that was nobody's copy.
     pub fn remember(&mut self, item: &Arc<str>, text: &Text, now: Timestamp) {
-        let number = self.first + self.roots.len() as u64;
+        let number = self.first + self.roots.len() as u32;
         for shingle in &text.shingles.0 {
-            let under = self.by_shingle.entry(*shingle).or_default();
-            if under.len() < MOST_UNDER_ONE {
-                under.push(number);
-            }
+            self.by_shingle.add(*shingle, number);
         }
         if let Some(link) = &text.link {
             self.by_link.insert(link.clone(), number);
@@ -255,12 +280,7 @@ impl Lineages {
             let number = self.first;
             self.first += 1;
             for shingle in &root.text.shingles.0 {
-                if let Some(under) = self.by_shingle.get_mut(shingle) {
-                    under.retain(|other| *other != number);
-                    if under.is_empty() {
-                        self.by_shingle.remove(shingle);
-                    }
-                }
+                self.by_shingle.remove(*shingle, number);
             }
             if let Some(link) = &root.text.link
                 && self.by_link.get(link) == Some(&number)
@@ -324,6 +344,28 @@ mod tests {
         let other = "Who led the port for ten years, died on Tuesday in his sleep at home.";
         lineages.take(&"a/1".into(), &text(one), at(0));
         assert_eq!(lineages.take(&"b/1".into(), &text(other), at(1)).copied, None);
+    }
+
+    #[test]
+    fn a_shingle_leads_to_its_first_64_texts_until_they_are_forgotten() {
+        let mut holders = Holders::default();
+        for number in 0..70 {
+            holders.add(1, number);
+            holders.add(100 + number, 7);
+        }
+        let of = |holders: &Holders, shingle| {
+            let mut of: Vec<u32> = holders.of(shingle).collect();
+            of.sort_unstable();
+            of
+        };
+        assert_eq!(of(&holders, 1), (0..MOST_UNDER_ONE as u32).collect::<Vec<_>>());
+        assert_eq!(of(&holders, 102), [7]);
+        for number in 0..70 {
+            holders.remove(1, number);
+        }
+        assert!(of(&holders, 1).is_empty());
+        assert_eq!(of(&holders, 102), [7]);
+        assert!(of(&holders, 170).is_empty());
     }
 
     #[test]
