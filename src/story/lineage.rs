@@ -32,8 +32,9 @@ pub const COPIED_WITHIN: SignedDuration = SignedDuration::from_hours(72);
 const SAME_AGENCY_WITHIN: SignedDuration = SignedDuration::from_hours(12);
 /// The share of the words of two headlines, of the same agency, from which the texts are one.
 const SAME_HEADLINE_FROM: f64 = 0.6;
-/// Texts of a rule that are remembered at once; the oldest make room.
-const MOST_ROOTS: usize = 4_000;
+/// Texts of a rule that are remembered at once, as many as its reports that are read again after a
+/// restart; the oldest make room.
+const MOST_ROOTS: usize = 2_000;
 /// Roots that share a shingle and are remembered under it.
 const MOST_UNDER_ONE: usize = 64;
 /// Items of a feed that are looked at for what it repeats.
