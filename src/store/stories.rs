@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Value, json};
 use tracing::error;
 
@@ -192,26 +192,31 @@ fn recall(
     let texts = statement.query_map(params![rule, open, most], |row| row.get(0))?;
     let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
     let stories = texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+    // The newest, the oldest of them first, as the index has them: none is kept to be sorted.
     let mut statement = connection.prepare_cached(
         "SELECT item, story, copied, at, report FROM reports
-         WHERE rule = ?1 AND at >= ?2 ORDER BY at DESC, hit DESC LIMIT ?3",
+         WHERE rule = ?1 AND at >= ?2 ORDER BY at, hit
+         LIMIT ?3 OFFSET max(0, (SELECT count(*) FROM reports WHERE rule = ?1 AND at >= ?2) - ?3)",
     )?;
     let mut rows = statement.query(params![rule, since(REPORTS_WITHIN), MOST_REPORTS])?;
-    let mut kept = Vec::new();
-    while let Some(row) = rows.next()? {
-        let text: String = row.get("report")?;
-        let Ok(report) = serde_json::from_str::<Report>(&text) else { continue };
-        kept.push(Kept {
-            item: row.get::<_, String>("item")?.into(),
-            story: row.get::<_, String>("story")?.into(),
-            copied: row.get("copied")?,
-            at: time(row, "at")?,
-            reading: report.reading,
-        });
-    }
-    kept.reverse();
-    desk.restore(rule, state, stories, &kept);
-    Ok(())
+    let kept = std::iter::from_fn(|| match rows.next() {
+        Ok(row) => row.map(|row| kept_report(row).transpose()),
+        Err(error) => Some(Some(Err(error.into()))),
+    });
+    desk.restore(rule, state, stories, kept.flatten())
+}
+
+/// A report that is kept; nothing where it cannot be read.
+fn kept_report(row: &Row<'_>) -> Result<Option<Kept>, StoreError> {
+    let text: String = row.get("report")?;
+    let Ok(report) = serde_json::from_str::<Report>(&text) else { return Ok(None) };
+    Ok(Some(Kept {
+        item: row.get::<_, String>("item")?.into(),
+        story: row.get::<_, String>("story")?.into(),
+        copied: row.get("copied")?,
+        at: time(row, "at")?,
+        reading: report.reading,
+    }))
 }
 
 /// Raises the alerts of a notice. `draft` is the record of its first line's hit, where it is at hand.
@@ -628,6 +633,36 @@ pub(super) mod tests {
             )
             .unwrap();
         assert_eq!(commit("Delta ferry delays", 5), ["delta"]);
+    }
+
+    #[test]
+    fn of_more_reports_than_are_read_again_the_newest_are() {
+        let config = config();
+        let title =
+            "Delta ministers sign treaty on grain and ferries after a night of talks in port";
+        for (later, how) in [(MOST_REPORTS - 1, "copy"), (MOST_REPORTS, "opened")] {
+            let connection = database(&config);
+            let commit = |outlet, minutes| {
+                let now = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+                let batch = poll(&config, outlet, title, now);
+                write::batch(&connection, &mut Desk::default(), &batch, &config).unwrap();
+            };
+            commit(0, 0);
+            connection
+                .execute(
+                    "INSERT INTO reports
+                     SELECT -value, rule, value, 'another', at + 1, 1, report, NULL
+                     FROM reports, (WITH RECURSIVE count (value) AS
+                       (VALUES (1) UNION ALL SELECT value + 1 FROM count WHERE value < ?1)
+                       SELECT value FROM count)",
+                    [later],
+                )
+                .unwrap();
+            commit(1, 5);
+            let joined = "SELECT joined ->> 'how' FROM hits ORDER BY matched_at DESC LIMIT 1";
+            let joined: String = connection.query_row(joined, [], |row| row.get(0)).unwrap();
+            assert_eq!(joined, how, "after {later} others");
+        }
     }
 
     #[test]

@@ -295,10 +295,18 @@ impl Desk {
         self.watches.contains_key(rule)
     }
 
-    /// Puts a rule's stories into memory, as they were kept; `kept` are its reports, oldest first.
-    pub fn restore(&mut self, rule: &str, state: WatchState, stories: Vec<Story>, kept: &[Kept]) {
-        self.watches.insert(rule.into(), Watch::restored(state, stories, kept));
+    /// Puts a rule's stories into memory, as they were kept; `kept` are its reports, oldest first, one
+    /// at a time, as whole they are large. Nothing is changed when one of them cannot be had.
+    pub fn restore<E>(
+        &mut self,
+        rule: &str,
+        state: WatchState,
+        stories: Vec<Story>,
+        kept: impl Iterator<Item = Result<Kept, E>>,
+    ) -> Result<(), E> {
+        self.watches.insert(rule.into(), Watch::restored(state, stories, kept)?);
         self.make_room(rule, MOST_KEPT);
+        Ok(())
     }
 
     /// Forgets a rule, whose stories somebody else has changed.

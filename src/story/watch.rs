@@ -120,9 +120,14 @@ pub(super) struct Watch {
 
 impl Watch {
     /// A rule's watch as it was before a restart. `kept` are its reports, oldest first.
-    pub(super) fn restored(state: WatchState, stories: Vec<Story>, kept: &[Kept]) -> Self {
+    pub(super) fn restored<E>(
+        state: WatchState,
+        stories: Vec<Story>,
+        kept: impl Iterator<Item = Result<Kept, E>>,
+    ) -> Result<Self, E> {
         let mut watch = Self { state, stories, ..Self::default() };
         for report in kept {
+            let report = report?;
             if !report.copied {
                 watch.lineages.remember(&report.item, &report.reading.text, report.at);
             }
@@ -132,7 +137,7 @@ impl Watch {
             }
             watch.count(terms, report.at);
         }
-        watch
+        Ok(watch)
     }
 
     /// How many reports are kept in memory.
