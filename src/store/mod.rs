@@ -63,6 +63,8 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 const QUEUE: usize = 256;
 /// Read-only connections that are kept open between uses.
 const IDLE_READERS: usize = 4;
+/// What each of them keeps of the database, in KiB: the system has what was read last, too.
+const READER_CACHE_KIB: i64 = 512;
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -386,7 +388,12 @@ impl Store {
         let idle = self.readers.lock().expect("no reader panics while the pool is locked").pop();
         let reader = match idle {
             Some(reader) => reader,
-            None => Reader::open(&self.path)?,
+            None => {
+                let reader = Reader::open(&self.path)?;
+                // SQLite takes a negative number for KiB.
+                reader.connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+                reader
+            }
         };
         let result = query(&reader);
         let mut readers = self.readers.lock().expect("no reader panics while the pool is locked");
