@@ -14,7 +14,8 @@ use crate::schedule::{FeedState, HostPace, HostState};
 /// The feeds to poll and when. Pure: it is told the time and does nothing itself.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    feeds: HashMap<FeedName, Entry>,
+    /// An entry is large, and such a map has up to twice as many places as entries.
+    feeds: HashMap<FeedName, Box<Entry>>,
     due: BTreeSet<(Timestamp, FeedName)>,
     hosts: HashMap<String, Host>,
     /// The gap between requests to a host that has nothing against them.
@@ -106,7 +107,7 @@ impl Queue {
                 queue.hosts.entry(host.clone()).or_default().asked(gap, last.min(now));
             }
             let entry = Entry { feed: Arc::new(feed.clone()), state, host };
-            queue.feeds.insert(feed.name.clone(), entry);
+            queue.feeds.insert(feed.name.clone(), Box::new(entry));
         }
         queue
     }
@@ -176,10 +177,9 @@ impl Queue {
             let host = self.hosts.get(&entry.host);
             host.is_none_or(|host| !host.polling && host.not_before.is_none_or(|at| at <= now))
         };
-        let next = self
-            .due
-            .iter()
-            .find(|(_, name)| !self.is_local(name) && self.feeds.get(name).is_some_and(free));
+        let next = self.due.iter().find(|(_, name)| {
+            !self.is_local(name) && self.feeds.get(name).is_some_and(|entry| free(entry))
+        });
         let next = next.cloned()?;
         self.due.remove(&next);
         let entry = self.feeds.get(&next.1)?;
