@@ -6,8 +6,10 @@
 //!
 //! ```text
 //! cargo bench --bench delivery -- [KILLS (200)] [HOURS (24)]
-//! cargo bench --bench delivery -- day well|slow|dead HOURS
+//! MALLOC_ARENA_MAX=2 cargo bench --bench delivery -- day well|slow|dead HOURS
 //! ```
+//!
+//! The days run with the environment of the systemd unit, as far as it concerns memory.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on panics")]
@@ -39,8 +41,9 @@ async fn main() {
     let hours = numbers.get(1).copied().unwrap_or(24).to_string();
     for receiver in Receiver::ALL {
         let arguments = ["day", receiver.as_str(), &hours];
-        let day = Command::new(std::env::current_exe().unwrap()).args(arguments).status();
-        assert!(day.unwrap().success(), "the day failed");
+        let mut day = Command::new(std::env::current_exe().unwrap());
+        let ended = day.args(arguments).env("MALLOC_ARENA_MAX", "2").status();
+        assert!(ended.unwrap().success(), "the day failed");
     }
 }
 

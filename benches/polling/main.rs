@@ -296,6 +296,8 @@ async fn alert_lag(options: &Options) -> anyhow::Result<()> {
         .env_remove("STATE_DIRECTORY")
         .env_remove("LOGS_DIRECTORY")
         .env("NEWSWATCH_LOG", "error")
+        // As in the systemd unit.
+        .envs([("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_ARENA_MAX", "2")])
         .spawn()?;
     for _ in 0..5 {
         tokio::time::sleep(Duration::from_secs(6)).await;
