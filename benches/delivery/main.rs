@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! cargo bench --bench delivery -- [KILLS (200)] [HOURS (24)]
-//! MALLOC_ARENA_MAX=2 cargo bench --bench delivery -- day well|slow|dead HOURS
+//! MALLOC_MMAP_THRESHOLD_=131072 MALLOC_ARENA_MAX=2 cargo bench --bench delivery -- day well|slow|dead HOURS
 //! ```
 //!
 //! The days run with the environment of the systemd unit, as far as it concerns memory.
@@ -42,7 +42,8 @@ async fn main() {
     for receiver in Receiver::ALL {
         let arguments = ["day", receiver.as_str(), &hours];
         let mut day = Command::new(std::env::current_exe().unwrap());
-        let ended = day.args(arguments).env("MALLOC_ARENA_MAX", "2").status();
+        day.envs([("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_ARENA_MAX", "2")]);
+        let ended = day.args(arguments).status();
         assert!(ended.unwrap().success(), "the day failed");
     }
 }
