@@ -248,10 +248,63 @@ const CUES: &[(Class, &[&str])] = &[
 const TO_COME: &[&str] =
     &["visit", "meet", "travel", "host", "attend", "arrive", "hold", "discuss"];
 
+/// Words that turn a cue round.
 const NEGATORS: &[&str] = &[
-    "not", "no", "never", "cannot", "nor", "doesn", "didn", "don", "hasn", "won", "nie", "не",
-    "нет", "ни", "未", "无", "無", "不", "没", "沒", "않*", "못*", "안",
+    "not", "no", "never", "cannot", "nor", "neither", "without", "doesn", "didn", "don", "hasn",
+    "won", "nie", "не", "нет", "ни", "未", "无", "無", "不", "没", "沒", "拒绝", "拒絕", "않*",
+    "못*", "안", "거부*", "거절*",
 ];
+
+/// Words that do so when "to" follows: who refuses or is unable to confirm does not confirm.
+const REFUSE_TO: &[&str] = &[
+    "refus*", "declin*", "unable", "fail", "fails", "failed", "yet", "hope*", "hoping", "wait*",
+    "ask*", "struggl*",
+];
+/// Words that do so right before the cue.
+const REFUSE: &[&str] =
+    &["stop*", "отказ*", "відмов*", "odmow*", "odmawia*", "brak", "braku", "bez", "без"];
+
+/// What is denied or rejected and is no claim: entry, an appeal. Words of denial, and what follows them.
+const NO_CLAIM: &[(&[&str], &[&str])] = &[
+    (
+        &["denie*", "deny", "denying"],
+        &[
+            "entry",
+            "bail",
+            "access",
+            "visa",
+            "visas",
+            "parole",
+            "asylum",
+            "permission",
+            "boarding",
+            "service",
+            "coverage",
+        ],
+    ),
+    (
+        &["rejects", "dismisse*"],
+        &[
+            "appeal",
+            "bid",
+            "motion",
+            "request",
+            "petition",
+            "offer",
+            "proposal",
+            "plan",
+            "deal",
+            "treaty",
+            "call",
+            "calls",
+            "demand",
+            "demands",
+            "invitation",
+        ],
+    ),
+];
+/// How far behind the word of denial that stands at most.
+const NO_CLAIM_WITHIN: usize = 4;
 
 /// The cues in the sentences of an item that hold one of the spans.
 pub fn cues(item: &Item, spans: &[Span]) -> Vec<Cue> {
@@ -330,11 +383,26 @@ fn classes(tokens: &Tokens, words: &[Token]) -> Vec<Class> {
             class = Some(Class::Planned);
         }
         let Some(class) = class else { continue };
+        let rest = &words[place..words.len().min(place + 1 + NO_CLAIM_WITHIN)];
+        let no_claim = |(cues, what): &(&[&str], &[&str])| {
+            cues.iter().any(|cue| stands(tokens, rest, cue))
+                && rest[1..].iter().any(|word| what.contains(&tokens.form(word)))
+        };
+        if class == Class::Denied && NO_CLAIM.iter().any(no_claim) {
+            continue;
+        }
         let before = place.saturating_sub(NEGATED_WITHIN)..place;
         // Korean negates after the verb.
         let after = place + 1..(place + 1 + NEGATED_WITHIN).min(words.len());
-        let negates =
-            |at: usize| NEGATORS.iter().any(|negator| stands(tokens, &words[at..], negator));
+        let any =
+            |at: usize, cues: &[&str]| cues.iter().any(|cue| stands(tokens, &words[at..], cue));
+        let negates = |at: usize| {
+            any(at, NEGATORS)
+                || any(at, REFUSE_TO)
+                    && words.get(at + 1).is_some_and(|next| tokens.form(next) == "to")
+                || any(at, &["short of"])
+                || at + 1 == place && any(at, REFUSE)
+        };
         let negated = before.clone().any(negates)
             || (words[place].script == Script::Hangul && after.clone().any(negates));
         let class = if negated { class.negated() } else { class };
@@ -432,6 +500,37 @@ mod tests {
         check("Kremlin does not deny arms deal", "arms", &[Class::NotDenied]);
         check("Кремль не подтвердил визит", "визит", &[Class::NotConfirmed]);
         check("外交部未证实访问", "访问", &[Class::NotConfirmed]);
+    }
+
+    #[test]
+    fn who_does_not_confirm_does_not_confirm() {
+        for title in [
+            "Ministry refuses to confirm the visit",
+            "Ministry declined to confirm the visit",
+            "Ministry unable to confirm the visit",
+            "Ministry has yet to confirm the visit",
+            "Ministry stops short of confirming the visit",
+            "Visit goes on without being confirmed",
+        ] {
+            check(title, "isit", &[Class::NotConfirmed]);
+        }
+        check(
+            "Ministry can neither confirm nor deny the visit",
+            "visit",
+            &[Class::NotConfirmed, Class::NotDenied],
+        );
+        check("Mayor declines to deny the visit", "visit", &[Class::NotDenied]);
+        check("В Кремле отказались подтвердить визит", "визит", &[Class::NotConfirmed]);
+        check("Ministerstwo odmówiło potwierdzenia wizyty", "wizyty", &[Class::NotConfirmed]);
+        check("外交部拒绝证实访问", "访问", &[Class::NotConfirmed]);
+        check("외교부 방문 확인 거부", "방문", &[Class::NotConfirmed]);
+    }
+
+    #[test]
+    fn what_is_refused_is_no_claim_that_is_denied() {
+        check("Envoy denied entry at the port", "port", &[]);
+        check("Court rejects the captain's appeal over port", "port", &[]);
+        check("Kremlin denies arms transfers", "arms", &[Class::Denied]);
     }
 
     #[test]
