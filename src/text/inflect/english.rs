@@ -92,6 +92,16 @@ const IRREGULAR: &[&str] = &[
     "life lives",
     "knife knives",
     "thief thieves",
+    "wolf wolves",
+    "half halves",
+    "leaf leaves",
+    "shelf shelves",
+    "calf calves",
+    "wife wives",
+    "analysis analyses",
+    "basis bases",
+    "panic panics panicked panicking",
+    "traffic traffics trafficked trafficking",
     "man men",
     "woman women",
     "child children",
@@ -109,6 +119,9 @@ const NO_PLURAL: &[&str] = &["arms", "news", "always", "perhaps", "series", "mea
 
 /// Plurals in -ches and -xes of words that end in e.
 const E_BEFORE_S: &[&str] = &["caches", "aches", "headaches", "axes", "psyches", "niches"];
+
+/// Plurals in -oes of words that end in e.
+const OE_BEFORE_S: &[&str] = &["shoes", "toes", "canoes", "foes", "woes"];
 
 /// Words that have no other form: a plural or past of theirs is another word (news, goods).
 const ALONE: &[&str] = &["new", "good", "even", "us", "arms", "news", "goods"];
@@ -139,6 +152,12 @@ pub(super) fn add(word: &str, kind: Kind, forms: &mut Vec<String>) {
     let base = singular(word);
     forms.push(base.clone());
     forms.push(plural(&base));
+    if let [.., before, b'o'] = base.as_bytes()
+        && !is_vowel(*before)
+    {
+        // Vetoes and embargoes, but photos: some have both.
+        forms.push(format!("{base}es"));
+    }
     // A participle as the query has it; need, feed and proceed are none.
     let participle = base.ends_with("ed") && !base.ends_with("eed") && base.len() > 4;
     if base.ends_with("ing") || participle || base.len() < 3 {
@@ -176,6 +195,9 @@ fn singular(word: &str) -> String {
     }
     if let Some(stem) = word.strip_suffix("ies").filter(|stem| stem.len() > 2) {
         return format!("{stem}y");
+    }
+    if word.ends_with("oes") && !OE_BEFORE_S.contains(&word) {
+        return word[..word.len() - 2].to_owned();
     }
     for ending in ["sses", "ches", "shes", "xes", "zzes"] {
         // caches, axes and sizes end in e; searches, boxes and buzzes do not.

@@ -128,6 +128,12 @@ mod tests {
         check("seizes", None, "seize seized", "seiz");
         check("prizes", None, "prize", "");
         check("sanctions", None, "sanction sanctioned", "");
+        check("veto", None, "vetoes vetoed vetoing", "");
+        check("vetoes", None, "veto vetoed", "vetoe");
+        check("embargoes", None, "embargo embargoed", "embargoe");
+        check("photo", None, "photos", "");
+        check("shoes", None, "shoe", "");
+        check("panic", None, "panicked panicking panics", "");
         check("new", None, "new", "news newed");
         check("good", None, "good", "goods");
     }
