@@ -172,7 +172,11 @@ impl Story {
         self.last_seen = self.last_seen.max(now);
         self.severity = self.severity.max(report.severity);
         self.items += 1;
-        add(&mut self.outlets, &report.outlet);
+        // Who comments on a report does not report it, unless nobody else does.
+        let reports = !report.reading.commentary || self.origins.is_empty();
+        if reports {
+            add(&mut self.outlets, &report.outlet);
+        }
         for entity in &report.entities {
             add(&mut self.entities, entity);
         }
@@ -181,7 +185,7 @@ impl Story {
         }
         if !self.lineages.contains(&place.root) {
             add(&mut self.lineages, &place.root);
-            let full = self.origins.len() >= MOST_NAMES;
+            let full = self.origins.len() >= MOST_NAMES || !reports;
             let denies = report.cues.iter().any(|cue| cue.class == Class::Denied);
             match self.origins.iter_mut().find(|known| known.origin.id == report.origin.id) {
                 Some(known) if known.denies && !denies => {

@@ -118,6 +118,19 @@ fn a_full_bulletin_says_what_it_leaves_out() {
 }
 
 #[test]
+fn who_comments_on_a_report_does_not_report_it() {
+    let mut desk = busy();
+    let news = take(&mut desk, "a.example", DELTA, 0);
+    let why = take(&mut desk, "b.example", "Why did Delta ministers sign the grain treaty?", 5);
+    assert_eq!((why.reason, &why.story), (Reason::Commentary, &news.story));
+    let story = desk.story("watch", &news.story).unwrap();
+    assert_eq!((story.outlets.len(), &*story.label()), (1, "single-origin"));
+    let second = take(&mut desk, "b.example", "Grain treaty signed by Delta ministers", 10);
+    assert_eq!(second.reason, Reason::ToldOutlets, "its commentator may report it later");
+    assert_eq!(desk.story("watch", &news.story).unwrap().outlets.len(), 2);
+}
+
+#[test]
 fn commentary_is_not_told_while_the_rule_is_busy() {
     let mut desk = busy();
     let why = take(&mut desk, "b.example", "Why did Delta ministers sign the grain treaty?", 0);

@@ -332,7 +332,9 @@ impl Watch {
             Told::Held { since, outlets, .. } => {
                 let another = !outlets.contains(&report.outlet);
                 let soon = now.duration_since(*since) <= OUTLETS_WITHIN;
-                add(outlets, &report.outlet);
+                if !commentary {
+                    add(outlets, &report.outlet);
+                }
                 if another && soon && !copy && !commentary {
                     return (Reason::ToldOutlets, Some(Kind::Opened));
                 }
