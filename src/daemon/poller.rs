@@ -163,7 +163,7 @@ impl Poller {
     pub(crate) async fn poll(&self, poll: Poll) -> anyhow::Result<Report> {
         let feed = poll.feed;
         let before = schedule::lease(&poll.state, self.pace(&feed), self.clock.now());
-        self.store.lease(&feed, before.clone()).await.context("failed to note the poll")?;
+        self.store.lease(&feed, &before).await.context("failed to note the poll")?;
         let started = Instant::now();
         let (mut batch, mut report) = self.ask(&feed, &before, poll.pace).await?;
         if let Some(note) = &mut batch.note {

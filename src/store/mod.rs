@@ -279,9 +279,10 @@ impl Store {
     }
 
     /// Remembers that a poll is about to start, so that a restart cannot hammer the server.
-    pub async fn lease(&self, feed: &Feed, state: FeedState) -> Result<(), StoreError> {
+    pub async fn lease(&self, feed: &Feed, state: &FeedState) -> Result<(), StoreError> {
         let (name, url) = (feed.name.clone(), feed.url.clone());
-        self.ask(|reply| Command::Lease { name, url, state: Box::new(state), reply }).await
+        let (asked, next_due) = (state.last_request, state.next_due);
+        self.ask(|reply| Command::Lease { name, url, asked, next_due, reply }).await
     }
 
     /// Makes the list of feeds the configuration's: new ones are added as due now, and a feed whose

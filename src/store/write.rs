@@ -50,6 +50,24 @@ pub(crate) fn batch(
     batch: &Batch,
     config: &Config,
 ) -> Result<Vec<String>, StoreError> {
+    if !batch.items.is_empty() || !batch.renamed.is_empty() {
+        items(connection, batch)?;
+    }
+    for event in &batch.events {
+        self::event(connection, event)?;
+    }
+    let mut told = revised::take(connection, desk, batch, config)?;
+    told.extend(stories::take(connection, desk, batch, config)?);
+    if let Some((host, state)) = &batch.host {
+        self::host(connection, host, state, batch.at)?;
+    }
+    let poll = batch.note.map(|note| polls::entry(&note, batch.state.next_due));
+    feed_state(connection, &batch.feed, &batch.url, &batch.state, poll.as_ref())?;
+    Ok(told)
+}
+
+/// Writes the items of a batch and their names.
+fn items(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
     let feed = feed_id(connection, &batch.feed)?;
     let mut names = Vec::new();
     for stored in &batch.items {
@@ -61,23 +79,13 @@ pub(crate) fn batch(
         names.extend(renamed.names.iter().map(|name| (*name, id)));
     }
     aliases(connection, feed, &names, batch.at)?;
-    for event in &batch.events {
-        self::event(connection, event)?;
-    }
-    let mut told = revised::take(connection, desk, batch, config)?;
-    told.extend(stories::take(connection, desk, batch, config)?);
     let new_items = u32::try_from(batch.new_items()).unwrap_or(u32::MAX);
     if new_items > 0 {
         connection
             .prepare_cached("UPDATE feeds SET item_count = item_count + ?2 WHERE id = ?1")?
             .execute(params![feed, new_items])?;
     }
-    if let Some((host, state)) = &batch.host {
-        self::host(connection, host, state, batch.at)?;
-    }
-    let poll = batch.note.map(|note| polls::entry(&note, batch.state.next_due));
-    feed_state(connection, &batch.feed, &batch.url, &batch.state, poll.as_ref())?;
-    Ok(told)
+    Ok(())
 }
 
 /// Remembers how a host is treated; nothing, when it is treated as any other.
@@ -291,6 +299,26 @@ pub(crate) fn alert(
             .execute(params![sequence, delivery.receiver, at, digest, record.correlationid])?;
     }
     Ok(sequence)
+}
+
+/// Writes that a feed which has that address is asked now, and when it is to be asked again should
+/// nothing come of it. What else the poll starts from, the next one would find out again.
+pub(crate) fn lease(
+    connection: &Connection,
+    name: &FeedName,
+    url: &Url,
+    asked: Option<Timestamp>,
+    next_due: Timestamp,
+) -> Result<(), StoreError> {
+    let updated = connection
+        .prepare_cached(
+            "UPDATE feeds SET last_request = ?3, next_due = ?4 WHERE name = ?1 AND url = ?2",
+        )?
+        .execute(params![name.as_str(), url.as_str(), asked.map(millis), millis(next_due)])?;
+    if updated == 0 {
+        return Err(StoreError::Superseded { feed: name.clone() });
+    }
+    Ok(())
 }
 
 /// Writes what is known about a feed that has that address, and the poll that says so, if it was one.

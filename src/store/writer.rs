@@ -15,7 +15,6 @@ use crate::backfill::PastHit;
 use crate::config::Config;
 use crate::item::FeedName;
 use crate::pipeline::Batch;
-use crate::schedule::FeedState;
 use crate::story::Desk;
 
 /// Commands that share one transaction, at most: what costs is the flush to disk at its end.
@@ -48,7 +47,8 @@ pub(crate) enum Command {
     Lease {
         name: FeedName,
         url: Url,
-        state: Box<FeedState>,
+        asked: Option<Timestamp>,
+        next_due: Timestamp,
         reply: Reply<()>,
     },
     AdoptFeeds {
@@ -184,9 +184,10 @@ fn obey(transaction: &Connection, desk: &mut Desk, command: Command) -> Answer {
                 stories::tell_due(savepoint, desk, &config, now)
             })
         }
-        Command::Lease { name, url, state, reply } => within(transaction, reply, |savepoint| {
-            write::feed_state(savepoint, &name, &url, &state, None)
-        }),
+        // One statement takes itself back when it fails.
+        Command::Lease { name, url, asked, next_due, reply } => {
+            answer(reply, write::lease(transaction, &name, &url, asked, next_due))
+        }
         Command::AdoptFeeds { config, now, reply } => within(transaction, reply, |savepoint| {
             write::adopt_feeds(savepoint, &config.feeds, now)
         }),
@@ -249,7 +250,11 @@ fn within<T: 'static>(
     reply: Reply<T>,
     work: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Answer {
-    let result = in_savepoint(transaction, work);
+    answer(reply, in_savepoint(transaction, work))
+}
+
+/// What is answered once the transaction is committed.
+fn answer<T: 'static>(reply: Reply<T>, result: Result<T, StoreError>) -> Answer {
     Box::new(move |failed| {
         // Nobody waits any more when the daemon is stopping; the work is done all the same.
         let _ = reply.send(match failed {
