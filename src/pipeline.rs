@@ -223,6 +223,16 @@ impl Batch {
         Self { feed, url, state, host, at, items, hits, revised, renamed, events, note }
     }
 
+    /// Whether it says no more than that the feed was asked: another poll would find out the same.
+    pub fn brings_nothing(&self) -> bool {
+        self.host.is_none()
+            && self.items.is_empty()
+            && self.hits.is_empty()
+            && self.revised.is_empty()
+            && self.renamed.is_empty()
+            && self.events.is_empty()
+    }
+
     /// How many of the items are new, not edited.
     pub fn new_items(&self) -> usize {
         self.items.iter().filter(|stored| stored.revision == 1).count()

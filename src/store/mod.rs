@@ -5,7 +5,8 @@
 //! with [`Reader`] while the daemon writes.
 //!
 //! `synchronous` is `FULL`: with many polls a transaction it costs no more than `NORMAL`, and an
-//! alert that was sent is never forgotten by a power cut.
+//! alert that was sent is never forgotten by a power cut. Polls that brought nothing are not waited
+//! for until they are on the disk.
 
 mod acks;
 mod backfill;

@@ -1,10 +1,11 @@
 //! The one thread that writes.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 use url::Url;
 
@@ -103,6 +104,18 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether a power cut must not take it back once it is answered. What must not last is only
+    /// that a feed was asked and had nothing: the next poll would find out the same.
+    fn must_last(&self) -> bool {
+        match self {
+            Command::Lease { .. } => false,
+            Command::Commit { batch, .. } => !batch.brings_nothing(),
+            _ => true,
+        }
+    }
+}
+
 /// An answer to give once the transaction is committed, or the news that it was not.
 type Answer = Box<dyn FnOnce(Option<&rusqlite::Error>)>;
 
@@ -112,6 +125,8 @@ struct Memory {
     desk: Desk,
     /// SQLite's count of the changes that others have made.
     version: i64,
+    /// A transaction is not waited for until it is on the disk.
+    hasty: bool,
 }
 
 impl Memory {
@@ -123,6 +138,17 @@ impl Memory {
         if version != self.version {
             self.desk.clear();
             self.version = version;
+        }
+        Ok(())
+    }
+
+    /// Has the next transaction waited for until it is on the disk, or not. In either case it is
+    /// there before any later one, so that no validator is ever ahead of its items.
+    fn wait_for_disk(&mut self, connection: &Connection, wait: bool) -> rusqlite::Result<()> {
+        if self.hasty == wait {
+            let level = if wait { "FULL" } else { "NORMAL" };
+            connection.pragma_update(None, "synchronous", level)?;
+            self.hasty = !wait;
         }
         Ok(())
     }
@@ -150,22 +176,37 @@ fn transact(
     queue: &Receiver<Command>,
     answers: &mut Vec<Answer>,
 ) -> Result<(), rusqlite::Error> {
-    let mut next = Some(first);
-    let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+    let waiting = queue.try_iter().take(MOST_PER_TRANSACTION - 1);
+    let mut waiting: VecDeque<Command> = std::iter::once(first).chain(waiting).collect();
+    let lasts = waiting.iter().any(Command::must_last);
+    let transaction = match begin(connection, memory, lasts) {
         Ok(transaction) => transaction,
         Err(error) => {
             // It may have been waited for long; the others would only wait as long again.
-            let waiting = queue.try_iter().take(MOST_PER_TRANSACTION);
-            answers.extend(next.into_iter().chain(waiting).map(refuse));
+            waiting.extend(queue.try_iter().take(MOST_PER_TRANSACTION));
+            answers.extend(waiting.into_iter().map(refuse));
             return Err(error);
         }
     };
-    memory.refresh(&transaction)?;
-    while let Some(command) = next {
+    while let Some(command) = waiting.pop_front() {
         answers.push(obey(&transaction, &mut memory.desk, command));
-        next = if answers.len() < MOST_PER_TRANSACTION { queue.try_recv().ok() } else { None };
+        // What comes meanwhile goes along where the disk is waited for.
+        if lasts && waiting.is_empty() && answers.len() < MOST_PER_TRANSACTION {
+            waiting.extend(queue.try_recv());
+        }
     }
     transaction.commit()
+}
+
+fn begin<'c>(
+    connection: &'c mut Connection,
+    memory: &mut Memory,
+    lasts: bool,
+) -> Result<Transaction<'c>, rusqlite::Error> {
+    memory.wait_for_disk(connection, lasts)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    memory.refresh(&transaction)?;
+    Ok(transaction)
 }
 
 /// Does one command within a savepoint of its own, so that its failure takes nothing else along.
@@ -317,4 +358,57 @@ fn again(error: &rusqlite::Error) -> StoreError {
             Some(other.to_string()),
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::{FeedState, HostState};
+
+    #[test]
+    fn only_that_a_feed_is_asked_and_has_nothing_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = Connection::open(folder.path().join("newswatch.db")).unwrap();
+        connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+        crate::store::schema::migrate(&mut connection).unwrap();
+        let (sender, queue) = std::sync::mpsc::channel();
+        let mut memory = Memory::default();
+        let (now, url) = (Timestamp::UNIX_EPOCH, Url::parse("https://e.org/").unwrap());
+        let (name, config) = (FeedName::new("a"), Arc::new(stories::tests::config()));
+        let lease = || Command::Lease {
+            name: name.clone(),
+            url: url.clone(),
+            asked: Some(now),
+            next_due: now,
+            reply: oneshot::channel().0,
+        };
+        let state = FeedState::new(now, now);
+        let nothing = Batch::of_state(name.clone(), url.clone(), state, None, now);
+        let commit = |batch: &Batch| Command::Commit {
+            batch: Box::new(batch.clone()),
+            config: config.clone(),
+            reply: oneshot::channel().0,
+        };
+        let resting =
+            Batch { host: Some(("e.org".into(), HostState::default())), ..nothing.clone() };
+        let note = || Command::Note {
+            name: "heartbeat".into(),
+            value: String::new(),
+            now,
+            reply: oneshot::channel().0,
+        };
+        for (commands, level) in [
+            (vec![note()], 2),
+            (vec![lease(), commit(&nothing)], 1),
+            (vec![lease(), note()], 2),
+            (vec![commit(&nothing)], 1),
+            (vec![commit(&resting)], 2),
+        ] {
+            commands.into_iter().for_each(|command| sender.send(command).unwrap());
+            let first = queue.recv().unwrap();
+            transact(&mut connection, &mut memory, first, &queue, &mut Vec::new()).unwrap();
+            let found = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
+            assert_eq!(found, Ok(level));
+        }
+    }
 }
