@@ -278,45 +278,48 @@ fn write_hit(
     let report = story.map(|(news, _)| &news.report);
     let taken = story.map(|(_, taken)| taken);
     let reason = taken.map(|taken| taken.reason).or(hit.silent).unwrap_or(Reason::FirstHit);
-    // Back-matching may have found it since the poll looked its items up, or its publisher had taken
-    // it back before anybody was told: of neither is it known by now.
-    let forgotten = "FROM hits WHERE feed = ?1 AND item_key = ?2 AND rule = ?3
-        AND (reason = 'backfill' OR revised_at IS NOT NULL AND alert IS NULL)";
-    for sql in [
-        format!("DELETE FROM reports WHERE hit IN (SELECT seq {forgotten})"),
-        format!("DELETE {forgotten}"),
-    ] {
-        connection.prepare_cached(&sql)?.execute(params![
-            batch.feed.as_str(),
-            item.key.as_bytes(),
-            hit.rule
-        ])?;
+    let values = params![
+        hit.id,
+        hit.rule,
+        hit.rule_version,
+        hit.severity.as_str(),
+        batch.feed.as_str(),
+        item.key.as_bytes(),
+        item.id,
+        item.title,
+        item.link,
+        hit.revision,
+        millis(batch.at),
+        json_text(&hit.spans),
+        reason.as_str(),
+        taken.map(|taken| &*taken.story),
+        taken.map(|taken| json_text(&joined(taken))),
+        report.map(|report| &*report.outlet),
+        report.map(|report| &*report.origin.id),
+    ];
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO hits (id, rule, rule_version, severity, feed, item_key, item_id, title,
+           link, revision, matched_at, spans, reason, story, joined, outlet, origin)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+         ON CONFLICT (feed, item_key, rule) DO NOTHING",
+    )?;
+    if insert.execute(values)? == 0 {
+        // Back-matching has found it since the poll looked its items up, or its publisher had taken it
+        // back before anybody was told: of neither is it known by now.
+        let forgotten = "FROM hits WHERE feed = ?1 AND item_key = ?2 AND rule = ?3
+            AND (reason = 'backfill' OR revised_at IS NOT NULL AND alert IS NULL)";
+        for sql in [
+            format!("DELETE FROM reports WHERE hit IN (SELECT seq {forgotten})"),
+            format!("DELETE {forgotten}"),
+        ] {
+            connection.prepare_cached(&sql)?.execute(params![
+                batch.feed.as_str(),
+                item.key.as_bytes(),
+                hit.rule
+            ])?;
+        }
+        return Ok(insert.insert(values)?);
     }
-    connection
-        .prepare_cached(
-            "INSERT INTO hits (id, rule, rule_version, severity, feed, item_key, item_id, title,
-               link, revision, matched_at, spans, reason, story, joined, outlet, origin)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
-        )?
-        .execute(params![
-            hit.id,
-            hit.rule,
-            hit.rule_version,
-            hit.severity.as_str(),
-            batch.feed.as_str(),
-            item.key.as_bytes(),
-            item.id,
-            item.title,
-            item.link,
-            hit.revision,
-            millis(batch.at),
-            json_text(&hit.spans),
-            reason.as_str(),
-            taken.map(|taken| &*taken.story),
-            taken.map(|taken| json_text(&joined(taken))),
-            report.map(|report| &*report.outlet),
-            report.map(|report| &*report.origin.id),
-        ])?;
     Ok(connection.last_insert_rowid())
 }
 
