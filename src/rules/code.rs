@@ -189,9 +189,9 @@ impl Gates {
     }
 }
 
-/// The place of a word's first three letters in [`Code::ascii_prefixes`], where they are ASCII: five
-/// bits of each, which tell letters apart and may take a digit for one.
-pub(crate) fn ascii_key(word: &str) -> Option<usize> {
+/// The place of a word's first three letters in [`AsciiPrefixes`], where they are ASCII: five bits of
+/// each, which tell letters apart and may take a digit for one.
+fn ascii_key(word: &str) -> Option<usize> {
     let [a, b, c] = *word.as_bytes().first_chunk::<3>()?;
     let bits = |byte: u8| usize::from(byte & 31);
     (a | b | c).is_ascii().then(|| bits(a) << 10 | bits(b) << 5 | bits(c))
@@ -204,19 +204,73 @@ pub(crate) struct Prefix {
     pub(crate) class: ClassId,
 }
 
+/// Prefixes whose first three letters are ASCII, found by these without a hash.
+#[derive(Debug, Default)]
+pub(crate) struct AsciiPrefixes {
+    /// Which keys have prefixes, as bits, and how many keys with prefixes come before these.
+    keys: Vec<(u64, u32)>,
+    /// Where the prefixes of each such key end.
+    ends: Vec<u32>,
+    prefixes: Vec<Prefix>,
+}
+
+impl AsciiPrefixes {
+    /// Takes a prefix that belongs here, or gives it back.
+    pub(crate) fn add(&mut self, prefix: Prefix) -> Result<(), Prefix> {
+        match ascii_key(&prefix.text) {
+            Some(_) => self.prefixes.push(prefix),
+            None => return Err(prefix),
+        }
+        Ok(())
+    }
+
+    /// Makes ready for [`AsciiPrefixes::of`], when all have been added.
+    fn seal(&mut self) {
+        let key = |prefix: &Prefix| ascii_key(&prefix.text).expect("others are not taken");
+        self.prefixes.sort_by_key(key);
+        self.prefixes.shrink_to_fit();
+        self.keys = vec![(0, 0); if self.prefixes.is_empty() { 0 } else { 1 << 15 >> 6 }];
+        let mut end = 0;
+        for same in self.prefixes.chunk_by(|a, b| key(a) == key(b)) {
+            let key = key(&same[0]);
+            self.keys[key / 64].0 |= 1 << (key % 64);
+            end += u32::try_from(same.len()).expect("rules have fewer prefixes");
+            self.ends.push(end);
+        }
+        let mut before = 0;
+        for (bits, number) in &mut self.keys {
+            *number = before;
+            before += bits.count_ones();
+        }
+    }
+
+    /// The prefixes that may start a word; none where its first three letters are not ASCII.
+    #[inline]
+    pub(crate) fn of(&self, word: &str) -> Option<&[Prefix]> {
+        let key = ascii_key(word)?;
+        let Some((bits, before)) = self.keys.get(key / 64) else { return Some(&[]) };
+        let bit = 1_u64 << (key % 64);
+        if bits & bit == 0 {
+            return Some(&[]);
+        }
+        let number = (*before + (bits & (bit - 1)).count_ones()) as usize;
+        let start = if number == 0 { 0 } else { self.ends[number - 1] };
+        Some(&self.prefixes[start as usize..self.ends[number] as usize])
+    }
+}
+
 /// Everything compiled.
 #[derive(Debug, Default)]
 pub(crate) struct Code {
     /// Folded word to the classes it belongs to.
     pub(crate) words: Dictionary,
-    /// Prefixes by their first letters.
+    /// Prefixes by their first letters, but for those of `ascii_prefixes`.
     pub(crate) prefixes: FxHashMap<Box<str>, Vec<Prefix>>,
     /// Whether there are prefixes whose first letters, as their key, are one, two or three, of
     /// words and of Hangul.
     pub(crate) prefix_keys: [[bool; 3]; 2],
-    /// Which three ASCII letters some prefix starts with, see [`ascii_key`]: most words are ruled
-    /// out by one bit.
-    pub(crate) ascii_prefixes: Vec<u64>,
+    /// Those whose first three letters are ASCII: most words are ruled out by one bit.
+    pub(crate) ascii_prefixes: AsciiPrefixes,
     /// Classes of Hangul words that take particles.
     pub(crate) takes_particles: Vec<bool>,
     /// The trie: from the start by class, and on by state and class.
@@ -263,6 +317,7 @@ impl Code {
     /// Gives back the memory that was only needed to grow.
     pub(crate) fn shrink(&mut self) {
         self.words.seal();
+        self.ascii_prefixes.seal();
         self.takes_particles.shrink_to_fit();
         self.roots.shrink_to_fit();
         self.edges.shrink_to_fit();

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::ast::{Kind as NodeKind, Node, Reach, Style, Term};
 use super::code::{
     ATOM, AmbiguousCode, AtomId, ClassId, Code, EntityCode, GateId, Gates, MacroCode, NONE,
-    NameCode, NodeId, Op, OpId, Prefix, RuleCode, SENTENCE, TrieNode, ascii_key,
+    NameCode, NodeId, Op, OpId, Prefix, RuleCode, SENTENCE, TrieNode,
 };
 use super::definitions::{Definitions, Entity, Name, Query, RuleSource};
 use super::index::{Clause, Clauses, Index};
@@ -625,12 +625,10 @@ impl<'d> Compiler<'d> {
                 let start: String = text.chars().take(prefix_key_length(text)).collect();
                 let keys = &mut self.code.prefix_keys[usize::from(script == Script::Hangul)];
                 keys[start.chars().count() - 1] = true;
-                if let Some(key) = ascii_key(text) {
-                    self.code.ascii_prefixes.resize(1 << 15 >> 6, 0);
-                    self.code.ascii_prefixes[key / 64] |= 1 << (key % 64);
-                }
                 let prefix = Prefix { text: text.as_str().into(), class };
-                self.code.prefixes.entry(start.into()).or_default().push(prefix);
+                if let Err(prefix) = self.code.ascii_prefixes.add(prefix) {
+                    self.code.prefixes.entry(start.into()).or_default().push(prefix);
+                }
             }
             ClassKey::Exact(word) => self.add_word(word, class),
             ClassKey::Inflected(word, kind, language) => {

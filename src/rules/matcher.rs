@@ -7,9 +7,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::code::{
-    AtomId, ClassId, Code, EntityCode, GateId, NONE, NodeId, Op, OpId, TEXT_FIELDS, ascii_key,
-};
+use super::code::{AtomId, ClassId, Code, EntityCode, GateId, NONE, NodeId, Op, OpId, TEXT_FIELDS};
 use super::compile::{PREFIX_KEY, field_number};
 use super::definitions::Filter;
 use super::near::{self, Covered, Reach};
@@ -415,11 +413,12 @@ impl Scan {
 
     /// Adds the prefixes that a word starts with; `keys` says how many letters their keys have.
     fn look_up_prefixes(&mut self, code: &Code, form: &str, keys: [bool; PREFIX_KEY]) {
-        if keys == ONLY_LONG_KEYS
-            && let Some(key) = ascii_key(form)
-            && code.ascii_prefixes.get(key / 64).is_none_or(|bits| bits & (1 << (key % 64)) == 0)
-        {
-            return;
+        if let Some(prefixes) = code.ascii_prefixes.of(form) {
+            let starting = prefixes.iter().filter(|prefix| form.starts_with(&*prefix.text));
+            self.classes.extend(starting.map(|prefix| prefix.class));
+            if keys == ONLY_LONG_KEYS {
+                return;
+            }
         }
         let mut end = 0;
         for (number, is_key) in keys.into_iter().enumerate() {
