@@ -8,8 +8,9 @@
 //! ```
 //!
 //! Both programs run in turn, `rounds` times (3), each time with new databases; medians are
-//! printed. What newswatch needs to start (configuration, rules, database) is measured with all
-//! feeds disabled, printed by itself and taken off the other figures. The rules are those that the
+//! printed. What newswatch needs to start and to stop (configuration, rules, a look at the newest items
+//! and at the hits of weeks) is measured with all feeds disabled, before and after the cold round, printed
+//! by itself and taken off the figures that follow. The rules are those that the
 //! project ships, without feeds in them that match: only `alert` uses a rule of its own.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
@@ -194,7 +195,7 @@ fn compare(options: &Options) -> anyhow::Result<()> {
 }
 
 async fn rounds(options: &Options) -> anyhow::Result<()> {
-    const KINDS: [&str; 5] = ["start", "cold", "304", "same body", "1 % new"];
+    const KINDS: [&str; 6] = ["start", "cold", "start again", "304", "same body", "1 % new"];
     let feeds = Arc::new(Feeds::new(options.feeds));
     let answering = feeds.clone();
     let port = loopback::server::start(move |request| {
@@ -202,42 +203,49 @@ async fn rounds(options: &Options) -> anyhow::Result<()> {
         async move { reply }
     })
     .await?;
-    let mut rows: [Row; 5] = Default::default();
+    let mut rows: [Row; 6] = Default::default();
     let mut wire = Vec::new();
     for _ in 0..options.rounds {
         let bench = Bench::set_up(options, port)?;
-        bench.write_feeds("enabled = false\n")?;
-        rows[0].newswatch.push(bench.newswatch().await?);
-        rows[0].floor.push(Cost::default());
-        bench.write_feeds("")?;
-        bench.forget_databases()?;
-        for kind in 1..KINDS.len() {
-            feeds.set_validators(KINDS[kind] != "same body");
-            if KINDS[kind] == "same body" {
-                // The first answers without validators make both programs forget theirs.
-                bench.floor().await?;
-                bench.newswatch().await?;
-            } else if KINDS[kind] == "1 % new" {
-                feeds.forget();
-                bench.floor().await?;
-                feeds.forget();
-                bench.newswatch().await?;
-                feeds.publish(100, false);
+        for (kind, row) in KINDS.into_iter().zip(&mut rows) {
+            if kind.starts_with("start") {
+                bench.write_feeds("enabled = false\n")?;
+                row.newswatch.push(bench.newswatch().await?);
+                row.floor.push(Cost::default());
+                bench.write_feeds("")?;
+                continue;
             }
-            if KINDS[kind] != "304" {
+            feeds.set_validators(kind != "same body");
+            match kind {
+                "cold" => bench.forget_databases()?,
+                "same body" => {
+                    // The first answers without validators make both programs forget theirs.
+                    bench.floor().await?;
+                    bench.newswatch().await?;
+                }
+                "1 % new" => {
+                    feeds.forget();
+                    bench.floor().await?;
+                    feeds.forget();
+                    bench.newswatch().await?;
+                    feeds.publish(100, false);
+                }
+                _ => {}
+            }
+            if kind != "304" {
                 feeds.forget();
             }
-            rows[kind].floor.push(bench.floor().await?);
-            if KINDS[kind] != "304" {
+            row.floor.push(bench.floor().await?);
+            if kind != "304" {
                 feeds.forget();
             }
             feeds.take_wire();
-            rows[kind].newswatch.push(bench.newswatch().await?);
-            wire.push((KINDS[kind], feeds.take_wire()));
+            row.newswatch.push(bench.newswatch().await?);
+            wire.push((kind, feeds.take_wire()));
         }
     }
     print(options, &KINDS, &rows);
-    for (kind, wire) in wire.iter().take(KINDS.len() - 1) {
+    for (kind, wire) in wire.iter().take(KINDS.len() - 2) {
         println!(
             "on the wire, {kind}: {} requests, {} bytes a feed, {} needless bodies",
             wire.requests,
@@ -257,22 +265,26 @@ fn print(options: &Options, kinds: &[&str], rows: &[Row]) {
     };
     println!("{} feeds, median of {} rounds", options.feeds, options.rounds);
     println!(
-        "{:<10} {:>12} {:>12} {:>7} {:>10} {:>10} {:>9} {:>9}",
+        "{:<11} {:>12} {:>12} {:>7} {:>10} {:>10} {:>9} {:>9}",
         "", "floor ms/f", "newsw. ms/f", "ratio", "floor MB", "newsw. MB", "floor ms", "newsw. ms"
     );
-    let start = median(&rows[0].newswatch, |cost| cost.cpu_ms);
+    let mut start = 0.0;
     for (kind, row) in kinds.iter().zip(rows) {
-        let off = if *kind == "start" { 0.0 } else { start };
+        let is_start = kind.starts_with("start");
+        let off = if is_start { 0.0 } else { start };
         let floor = median(&row.floor, |cost| cost.cpu_ms) / feeds;
         let newswatch = (median(&row.newswatch, |cost| cost.cpu_ms) - off) / feeds;
         println!(
-            "{kind:<10} {floor:>12.3} {newswatch:>12.3} {:>7.2} {:>10.1} {:>10.1} {:>9.0} {:>9.0}",
+            "{kind:<11} {floor:>12.3} {newswatch:>12.3} {:>7.2} {:>10.1} {:>10.1} {:>9.0} {:>9.0}",
             newswatch / floor,
             median(&row.floor, |cost| cost.peak_mb),
             median(&row.newswatch, |cost| cost.peak_mb),
             median(&row.floor, |cost| cost.wall_ms),
             median(&row.newswatch, |cost| cost.wall_ms),
         );
+        if is_start {
+            start = median(&row.newswatch, |cost| cost.cpu_ms);
+        }
     }
 }
 
