@@ -260,13 +260,15 @@ impl Store {
     /// `config`, and returns those rules. `health` is how many feeds can be read. To be
     /// called every hour.
     pub async fn look_for_surges(
-        &self,
+        self: &Arc<Self>,
         config: &Arc<Config>,
         health: f64,
         now: Timestamp,
     ) -> Result<Vec<String>, StoreError> {
-        let config = config.clone();
-        self.ask(|reply| Command::LookForSurges { config, health, now, reply }).await
+        let (config, store) = (config.clone(), self.clone());
+        let count = move || store.read(|reader| surges::counts(&reader.connection, now));
+        let counts = tokio::task::spawn_blocking(count).await.map_err(|_| StoreError::Stopped)??;
+        self.ask(|reply| Command::LookForSurges { config, counts, health, now, reply }).await
     }
 
     /// Tells the bulletins that are due, by the routes of `config`, and returns their rules.

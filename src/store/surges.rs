@@ -23,16 +23,20 @@ const HEALTH_KEPT: i64 = 60;
 /// How little health explains at most: with a tenth of the feeds, a tenth is to be expected.
 const LEAST_HEALTH: f64 = 0.1;
 
+/// Different texts that each rule hit, by whole days before some time: those of the last 24 hours
+/// first.
+pub(super) type Counts = HashMap<String, [u32; DAYS + 1]>;
+
 /// Looks at every rule and tells of those whose surge begins; says of which. `health` is how
 /// many feeds can be read now.
 pub(super) fn look(
     connection: &Connection,
     config: &Config,
+    counts: &Counts,
     health: f64,
     now: Timestamp,
 ) -> Result<Vec<String>, StoreError> {
     note_health(connection, health, now)?;
-    let counts = counts(connection, now)?;
     let health = relative_health(connection, now)?;
     let mut told = Vec::new();
     for rule in config.rules.rules() {
@@ -89,11 +93,8 @@ fn tell(
     Ok(Some(rule.to_owned()))
 }
 
-/// Different texts that each rule hit, by whole days before `now`: those of the last 24 hours first.
-fn counts(
-    connection: &Connection,
-    now: Timestamp,
-) -> Result<HashMap<String, [u32; DAYS + 1]>, StoreError> {
+/// Counts what was stored by `now`. That reads every hit of a month: it is none of the writer's work.
+pub(super) fn counts(connection: &Connection, now: Timestamp) -> Result<Counts, StoreError> {
     let day = DAY.as_millis() as i64;
     let mut statement = connection.prepare_cached(&format!(
         "SELECT rule, (?1 - matched_at) / ?2 AS ago, count(*) FROM hits
@@ -102,7 +103,7 @@ fn counts(
          GROUP BY rule, ago",
     ))?;
     let mut rows = statement.query(params![millis(now), day, DAYS as i64 + 1])?;
-    let mut counts: HashMap<String, [u32; DAYS + 1]> = HashMap::new();
+    let mut counts = Counts::new();
     while let Some(row) = rows.next()? {
         let ago = usize::try_from(row.get::<_, i64>(1)?).unwrap_or(usize::MAX);
         let days = counts.entry(row.get(0)?).or_insert([0; DAYS + 1]);

@@ -36,6 +36,7 @@ pub(crate) enum Command {
     },
     LookForSurges {
         config: Arc<Config>,
+        counts: surges::Counts,
         health: f64,
         now: Timestamp,
         reply: Reply<Vec<String>>,
@@ -217,8 +218,10 @@ fn obey(transaction: &Connection, desk: &mut Desk, command: Command) -> Answer {
                 write::batch(savepoint, desk, &batch, &config)
             })
         }
-        Command::LookForSurges { config, health, now, reply } => {
-            within(transaction, reply, |savepoint| surges::look(savepoint, &config, health, now))
+        Command::LookForSurges { config, counts, health, now, reply } => {
+            within(transaction, reply, |savepoint| {
+                surges::look(savepoint, &config, &counts, health, now)
+            })
         }
         Command::TellDue { config, now, reply } => {
             remembering(transaction, desk, reply, |savepoint, desk| {
