@@ -32,6 +32,10 @@ use crate::story::lineage::{FEED_ITEMS, Standing};
 /// summary changes at every poll, for ever.
 pub const MOST_REVISIONS: u32 = 24;
 
+/// Hits of one poll that may be told, at most: their items are taken in, what is more comes with the
+/// next poll. Each waits for its story on the one thread that writes.
+pub const MOST_NEWS: usize = 5_000;
+
 /// What the store already knows of an item. Hits outlive items, so either part may stand alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KnownItem {
@@ -267,10 +271,12 @@ pub struct Ingested {
     pub renamed: Vec<Renamed>,
     /// The feed has changed the ids of most of its items.
     pub migrated: bool,
+    /// Items that were not taken in, as they would have brought more than [`MOST_NEWS`] hits.
+    pub left: usize,
 }
 
 /// Takes the items of one poll in: leaves out what `known` already has, matches the rest, and gets
-/// their hits ready for their stories. `earlier` is asked for what the feed brought before, newest
+/// their hits ready for their stories. What it leaves for the next poll, it says. `earlier` is asked for what the feed brought before, newest
 /// first, at most [`FEED_ITEMS`], where that is needed.
 pub fn ingest<E>(
     arrival: Arrival<'_>,
@@ -281,8 +287,9 @@ pub fn ingest<E>(
     earlier: impl FnOnce() -> Result<Vec<Item>, E>,
 ) -> Result<Ingested, E> {
     let mut out = Ingested::default();
-    let mut matches: Vec<(usize, Match)> = Vec::new();
+    let mut matches: Vec<(usize, Match, Option<Reason>)> = Vec::new();
     let mut taken = HashSet::new();
+    let mut news = 0;
     for mut item in items {
         if !taken.insert(item.key) {
             continue;
@@ -301,24 +308,38 @@ pub fn ingest<E>(
             Origin { feed: arrival.feed.name.as_str(), region: arrival.feed.region.as_deref() };
         let hits = before.map_or(&[][..], |before| &before.hits);
         let mut standing = vec![false; hits.len()];
+        let mut fresh = Vec::new();
         for found in matcher.matches(&item, origin) {
             let rule = &config.rules.rules()[found.rule];
             match hits.iter().position(|hit| *hit.rule == *rule.id) {
                 Some(place) => standing[place] = true,
-                None => matches.push((out.items.len(), found)),
+                None => fresh.push(found),
             }
         }
-        let gone = hits.iter().zip(standing).filter(|(hit, stands)| !stands && !hit.revised);
-        let gone = gone.filter(|(hit, _)| says_the_same(config, hit));
-        let revised =
-            |(hit, _): (&KnownHit, bool)| Revised { rule: hit.rule.clone(), item: item.key };
-        out.revised.extend(gone.map(revised));
+        let key = item.key;
         let late = decide::is_late(item.published, arrival.now);
         let baseline = arrival.baseline.holds(item.published);
         // What has no date may have come at any time of it.
         let published = |since| item.published.is_none_or(|published| published >= since);
         let outage = arrival.outage.is_some_and(published);
-        out.items.push(StoredItem { item, fingerprint, revision, baseline, late, outage });
+        let stored = StoredItem { item, fingerprint, revision, baseline, late, outage };
+        let found = |found| {
+            let silent = silence(&arrival, &stored, &found, config);
+            (out.items.len(), found, silent)
+        };
+        let fresh: Vec<_> = fresh.into_iter().map(found).collect();
+        let to_tell = fresh.iter().filter(|(_, _, silent)| silent.is_none()).count();
+        if to_tell > 0 && news > 0 && news + to_tell > MOST_NEWS {
+            out.left += 1;
+            continue;
+        }
+        news += to_tell;
+        matches.extend(fresh);
+        let gone = hits.iter().zip(standing).filter(|(hit, stands)| !stands && !hit.revised);
+        let gone = gone.filter(|(hit, _)| says_the_same(config, hit));
+        let revised = |(hit, _): (&KnownHit, bool)| Revised { rule: hit.rule.clone(), item: key };
+        out.revised.extend(gone.map(revised));
+        out.items.push(stored);
     }
     out.hits = hits(&arrival, &out.items, matches, config, earlier)?;
     Ok(out)
@@ -330,25 +351,21 @@ fn says_the_same(config: &Config, hit: &KnownHit) -> bool {
     rules.any(|rule| *rule.id == *hit.rule && rule.version.to_string() == hit.version)
 }
 
-/// The hits of the matches of some items, each given by the item's place.
+/// The hits of the matches of some items, each given by the item's place and why it is no news.
 fn hits<E>(
     arrival: &Arrival<'_>,
     items: &[StoredItem],
-    mut matches: Vec<(usize, Match)>,
+    mut matches: Vec<(usize, Match, Option<Reason>)>,
     config: &Config,
     earlier: impl FnOnce() -> Result<Vec<Item>, E>,
 ) -> Result<Vec<Hit>, E> {
     let now = arrival.now;
     // Feeds list the newest first.
-    matches.sort_by_key(|(place, _)| {
+    matches.sort_by_key(|(place, _, _)| {
         (items[*place].item.published.unwrap_or(now).min(now), Reverse(*place))
     });
-    let silent: Vec<Option<Reason>> = matches
-        .iter()
-        .map(|(place, found)| silence(arrival, &items[*place], found, config))
-        .collect();
     let mut standing = Standing::default();
-    if silent.iter().any(Option::is_none) {
+    if matches.iter().any(|(_, _, silent)| silent.is_none()) {
         let new = items.iter().rev().map(|stored| &stored.item);
         let earlier = earlier()?;
         let all: Vec<&Item> = earlier.iter().rev().chain(new).collect();
@@ -358,7 +375,7 @@ fn hits<E>(
     }
     let mut readings: HashMap<usize, Arc<Reading>> = HashMap::new();
     let mut hits = Vec::new();
-    for ((place, found), silent) in matches.into_iter().zip(silent) {
+    for (place, found, silent) in matches {
         let stored = &items[place];
         let news = silent.is_none().then(|| {
             let read = || Arc::new(Reading::of(&stored.item, Some(&standing)));

@@ -20,7 +20,7 @@ use crate::config::{Config, Feed};
 use crate::feed::{self, Document, ParseError, ParsedFeed, Repairs};
 use crate::fetch::{Body, Failure, FailureKind, Fetcher, Freshness, Outcome, Request, Validators};
 use crate::item::{Item, ItemKey};
-use crate::pipeline::{self, Arrival, Batch, Ingested};
+use crate::pipeline::{self, Arrival, Batch, Ingested, MOST_NEWS};
 use crate::poll::{DueBy, Hints, PollNote, PollResult};
 use crate::recognition;
 use crate::schedule::rate::Limits;
@@ -253,6 +253,8 @@ impl Poller {
                 if let Some(gap) = gap {
                     (*ingested, filled) = self.fill(feed, taking, pace, *gap).await?;
                 }
+                // What is left must not be taken for seen.
+                let damage = damage.or_else(|| left_over(ingested.left));
                 let new = ingested.items.iter().filter(|item| item.revision == 1);
                 let new = new.map(|item| item.item.published).collect();
                 let (shown, migrated) = (document.items, ingested.migrated);
@@ -632,6 +634,13 @@ fn log_repairs(feed: &Feed, parsed: &ParsedFeed) {
     for warning in &parsed.warnings {
         debug!(%feed, "{feed}: {warning}");
     }
+}
+
+/// What is said of items that were not taken in.
+fn left_over(items: usize) -> Option<String> {
+    (items > 0).then(|| {
+        format!("{items} items are left for the next poll, as one takes in {MOST_NEWS} hits")
+    })
 }
 
 fn parse_failure(error: &ParseError) -> Failure {

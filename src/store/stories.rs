@@ -1,7 +1,7 @@
 //! Stories: what becomes of the hits of a batch, decided by the desk in the transaction that stores
 //! them. What is stored decides: the desk is a memory of it, filled rule by rule when a rule hits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +17,7 @@ use crate::alert::decide::Reason;
 use crate::alert::record::AlertRecord;
 use crate::alert::story;
 use crate::config::Config;
-use crate::item::ItemKey;
+use crate::item::{Item, ItemKey};
 use crate::pipeline::{self, Batch, Hit, News, OutgoingAlert};
 use crate::story::Desk;
 use crate::story::desk::{BULLETIN_AFTER, MOST_STORIES};
@@ -45,10 +45,14 @@ pub(super) fn take(
 ) -> Result<Vec<String>, StoreError> {
     let mut told = Vec::new();
     let mut changed = Changed::default();
+    let stored = if batch.hits.is_empty() { &[][..] } else { &batch.items };
+    let items: HashMap<ItemKey, &Item> =
+        stored.iter().map(|stored| (stored.item.key, &stored.item)).collect();
     for hit in &batch.hits {
+        let item = items.get(&hit.item).expect("a batch holds the items of its hits");
         let Some(news) = &hit.news else {
             // What is no news belongs to no story.
-            write_hit(connection, batch, hit, None)?;
+            write_hit(connection, batch, (hit, item), None)?;
             continue;
         };
         if !desk.knows(&hit.rule) {
@@ -62,7 +66,7 @@ pub(super) fn take(
             changed.notice(&notice);
         }
         let taken = desk.take(&news.report, batch.at);
-        let seq = write_hit(connection, batch, hit, Some((news, &taken)))?;
+        let seq = write_hit(connection, batch, (hit, item), Some((news, &taken)))?;
         write_report(connection, seq, news, &taken, batch.at)?;
         changed.story(&hit.rule, &taken.story);
         if let Some(notice) = &taken.notice {
@@ -266,15 +270,9 @@ fn tell(
 fn write_hit(
     connection: &Connection,
     batch: &Batch,
-    hit: &Hit,
+    (hit, item): (&Hit, &Item),
     story: Option<(&News, &Taken)>,
 ) -> Result<i64, StoreError> {
-    let item = &batch
-        .items
-        .iter()
-        .find(|stored| stored.item.key == hit.item)
-        .expect("a batch holds the items of its hits")
-        .item;
     let report = story.map(|(news, _)| &news.report);
     let taken = story.map(|(_, taken)| taken);
     let reason = taken.map(|taken| taken.reason).or(hit.silent).unwrap_or(Reason::FirstHit);

@@ -215,3 +215,27 @@ async fn a_feed_without_an_interval_is_asked_as_it_deserves_and_a_gap_is_reporte
     let feed = world.feed("alpha");
     assert_eq!((feed.interval_s, feed.gap_at), (Some(1800), Some(world.clock.now())));
 }
+
+#[tokio::test]
+async fn items_beyond_the_hits_that_a_poll_may_bring_come_with_the_next() {
+    let mut world = World::new().await;
+    let rule = |id| format!("[[rule]]\nid = \"{id}\"\ntitle = \"{id}\"\nquery = 'Lavrov'\n");
+    world.set_rules(&["a", "b", "c"].map(rule).concat());
+    let mut titles: Vec<String> = (0..1_668).map(|number| format!("Lavrov, n{number}")).collect();
+    titles.push("Weather: rain".to_owned());
+    world.add_feed("alpha", "interval = \"5m\"\n");
+    world.show("alpha", &titles.iter().map(String::as_str).collect::<Vec<_>>());
+    world.tick().await;
+    assert_eq!((world.items().len(), world.hits().len()), (1_667, 4_998), "rain is no hit");
+    let feed = world.feed("alpha");
+    assert_eq!(
+        (feed.state.as_str(), feed.why.as_deref().unwrap()),
+        ("degraded", "2 items are left for the next poll, as one takes in 5000 hits")
+    );
+    world.advance(SignedDuration::from_mins(5));
+    world.tick().await;
+    let second = &world.server.requests(&path("alpha"))[1];
+    assert_eq!(second.header("if-none-match"), None, "it would hide what was left");
+    assert_eq!((world.items().len(), world.hits().len()), (1_669, 5_004));
+    assert_eq!(world.feed("alpha").state, "active");
+}
