@@ -310,6 +310,12 @@ impl Poller {
         drop(body);
         // It comes with the next poll, and would count as another item then.
         parsed.items.retain(|item| Some(item.key) != parsed.unidentified);
+        if let Some(cut) = parsed.cut
+            && !self.store.read(|reader| reader.known(&feed.name, &[cut]))?.is_empty()
+        {
+            // What it says less now was not edited by its publisher.
+            parsed.items.retain(|item| item.key != cut);
+        }
         let damage = (!whole).then(|| {
             let what = match part {
                 Some(status) => format!("the server sent a part of the document ({status})"),

@@ -63,6 +63,11 @@ pub(super) fn assign(items: Vec<(Item, String)>) -> Vec<Item> {
     out
 }
 
+/// Whether an item has its key from its id, and from nothing else.
+pub(super) fn is_by_id_alone(item: &Item) -> bool {
+    identifying(item).is_some_and(|id| item.key == ItemKey::of("guid", &[&id]))
+}
+
 /// How often each value is there.
 fn counts(values: &[Option<String>]) -> HashMap<&str, usize> {
     let mut counts = HashMap::new();

@@ -56,10 +56,13 @@ pub struct ParsedFeed {
     /// The document reached its end. A body that was cut off yields the items before the cut.
     #[serde(skip)]
     pub complete: bool,
-    /// The item that the document ended in before its id was whole: at the next poll it would be
-    /// another one.
+    /// The item that the document ended in before what it is known by was whole: at the next poll it
+    /// would be another one.
     #[serde(skip)]
     pub unidentified: Option<ItemKey>,
+    /// The item that the document ended in: it may say less than its publisher does.
+    #[serde(skip)]
+    pub cut: Option<ItemKey>,
 }
 
 /// What a feed document says about the feed itself.
@@ -168,7 +171,6 @@ pub fn parse(document: &Document<'_>) -> Result<ParsedFeed, ParseError> {
             items.extend(entry.map(|entry| item(entry, aside, feed.lang.as_deref())));
         }
     }
-    let unidentified = repaired.unidentified && last_is_read;
     if items.len() < found {
         warnings.push(format!("{} of {found} items could be read", items.len()));
     }
@@ -178,14 +180,24 @@ pub fn parse(document: &Document<'_>) -> Result<ParsedFeed, ParseError> {
         ));
     }
     let items = identity::assign(items);
+    // What is known by more than its id may have been cut off in that.
+    let last = items.last().filter(|_| repaired.cut && last_is_read);
+    let unidentified = last
+        .filter(|item| repaired.unidentified || !identity::is_by_id_alone(item))
+        .map(|item| item.key);
+    let cut = last.map(|item| item.key);
     if !repaired.complete {
-        let last =
-            if unidentified { ", and its last item comes whole with the next poll" } else { "" };
+        let last = if unidentified.is_some() {
+            ", and its last item comes whole with the next poll"
+        } else {
+            ""
+        };
         warnings.push(format!("the document does not reach its end{last}"));
     }
     Ok(ParsedFeed {
         feed,
-        unidentified: items.last().filter(|_| unidentified).map(|item| item.key),
+        unidentified,
+        cut,
         items,
         repairs: repaired.repairs,
         warnings,

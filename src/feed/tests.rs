@@ -305,9 +305,17 @@ fn json_is_read_up_to_where_it_breaks_whatever_the_types() {
 
 #[test]
 fn a_cut_anywhere_loses_no_item_before_it() {
-    let item = |n: u32| {
+    // The second name nothing, and links are cut off, too.
+    for guids in [["g0", "g1", "g2"], ["0", "0", "0"]] {
+        cut_anywhere(guids);
+    }
+}
+
+fn cut_anywhere(guids: [&str; 3]) {
+    let item = |n: usize| {
+        let guid = guids[n];
         format!(
-            "<item><title>Ван И {n}</title><guid>g{n}</guid><link>https://e.org/{n}</link>\
+            "<item><title>Ван И {n}</title><guid>{guid}</guid><link>https://e.org/{n}</link>\
              <description><![CDATA[<p class=\"a\">x & y</p>]]></description><!-- c --></item>"
         )
     };

@@ -217,6 +217,25 @@ async fn a_feed_without_an_interval_is_asked_as_it_deserves_and_a_gap_is_reporte
 }
 
 #[tokio::test]
+async fn an_item_that_was_cut_off_is_not_taken_for_edited() {
+    let mut world = World::new().await;
+    world.add_feed("alpha", "");
+    world.show("alpha", &["Oil price falls", NEWS]);
+    world.tick().await;
+    assert_eq!(world.alerted(), [NEWS]);
+    let whole = world.document(&["Rain in Oslo", "Oil price falls", NEWS]);
+    let cut = &whole[..whole.rfind(NEWS).unwrap() + "Wang Yi".len()];
+    let length = whole.len();
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\netag: \"cut\"\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{cut}"
+    );
+    world.server.once(&path("alpha"), Answer::Raw(answer.into_bytes()));
+    world.tick().await;
+    assert_eq!(world.items().len(), 3);
+    assert_eq!(world.alerted(), [NEWS], "nobody has taken it back");
+}
+
+#[tokio::test]
 async fn items_beyond_the_hits_that_a_poll_may_bring_come_with_the_next() {
     let mut world = World::new().await;
     let rule = |id| format!("[[rule]]\nid = \"{id}\"\ntitle = \"{id}\"\nquery = 'Lavrov'\n");

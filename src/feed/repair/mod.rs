@@ -83,7 +83,9 @@ pub(super) struct Repaired {
     pub(super) complete: bool,
     /// Why it could not be followed to its end.
     pub(super) error: Option<String>,
-    /// The last entry was cut off before its id was whole.
+    /// The last entry was cut off.
+    pub(super) cut: bool,
+    /// That was before its id was whole.
     pub(super) unidentified: bool,
     /// It is a web page, and holds no feed.
     pub(super) web_page: bool,

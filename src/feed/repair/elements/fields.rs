@@ -144,6 +144,7 @@ impl<'t> Reader<'t> {
         if let Some(lang) = self.scope.language() {
             item.offer_lang(3, lang);
         }
+        self.out.cut = self.ended;
         self.out.unidentified = self.ended && !self.identified;
         self.author_name = None;
         item.count(&mut self.out.repairs);
