@@ -6,18 +6,24 @@
 //! ```
 //!
 //! Feeds publish at every second request. Answers break off in the middle, fail, come late or are no
-//! feed; the webhook fails too. After each kill: `PRAGMA integrity_check`, and whether a feed's
-//! stored validators name a version of which an item is not stored. After the last one the servers
-//! are well and every feed is polled twice more: then every item that was served is stored once,
-//! every item has its hit with a reason, every hit that was told has its alert, and every alert a
-//! delivery to each receiver. Ends with an error when something is not so.
+//! feed; the webhook fails too. Every item hits a rule that tells each hit and one that tells stories;
+//! between two runs time passes for what is stored, so that bulletins fall due. After each kill:
+//! `PRAGMA integrity_check`, and whether a feed's stored validators name a version of which an item is
+//! not stored. After the last one the servers are well and every feed is polled until nothing is left
+//! to deliver: then every item that was served is stored once and is a hit of either rule with a
+//! reason, every hit that was told has its alert, every alert a delivery to each receiver, and the
+//! stories are what a desk makes of the same reports that nobody ever killed. Ends with an error when
+//! something is not so.
 
 #![expect(clippy::print_stdout, reason = "a trial prints what it found")]
+#![expect(clippy::unwrap_used, reason = "a trial that cannot go on panics")]
+#![expect(dead_code, reason = "what is shared has more than is needed here")]
 
 #[path = "loopback/mod.rs"]
 mod loopback;
+#[path = "../tests/it/retold.rs"]
+mod retold;
 
-use std::collections::HashSet;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -26,6 +32,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
+use jiff::SignedDuration;
 use rusqlite::Connection;
 
 use self::loopback::chance::Chance;
@@ -42,8 +49,8 @@ struct World {
     requests: AtomicU64,
     broken: AtomicU64,
     chance: Mutex<Chance>,
-    /// The ids of alerts that the webhook took.
-    taken: Mutex<HashSet<String>>,
+    /// What the webhook was asked, and whether it took it.
+    told: Mutex<Vec<(String, bool)>>,
 }
 
 impl World {
@@ -56,8 +63,8 @@ impl World {
         if request.path == HOOK {
             return self.hook(&request, luck).await;
         }
-        let feed = request.path.trim_start_matches('/').parse().ok();
-        let Some(shown) = feed.and_then(|feed: usize| self.feeds.get(feed)) else {
+        let feed: Option<usize> = request.path.trim_start_matches('/').parse().ok();
+        let Some((feed, shown)) = feed.and_then(|feed| Some((feed, self.feeds.get(feed)?))) else {
             return Reply::status("404 Not Found");
         };
         self.requests.fetch_add(1, Relaxed);
@@ -65,7 +72,7 @@ impl World {
             shown.fetch_add(1, Relaxed);
         }
         let version = shown.load(Relaxed);
-        let etag = format!("\"{}-{version}\"", feed.unwrap_or_default());
+        let etag = format!("\"{feed}-{version}\"");
         let headers = format!("etag: {etag}\r\ncontent-type: application/rss+xml\r\n");
         self.broken.fetch_add(u64::from(luck < 0.25), Relaxed);
         match luck {
@@ -80,7 +87,7 @@ impl World {
         if request.header("if-none-match") == Some(&etag) {
             return Reply { headers, ..Reply::status("304 Not Modified") };
         }
-        let body: Arc<[u8]> = document(version).into_bytes().into();
+        let body: Arc<[u8]> = document(feed, version).into_bytes().into();
         let cut = match luck {
             0.08..0.12 => Some(0),
             0.12..0.25 => Some((body.len() as f64 * self.part()) as usize),
@@ -90,25 +97,35 @@ impl World {
     }
 
     async fn hook(&self, request: &Request, luck: f64) -> Reply {
-        match luck {
-            ..0.1 => return Reply::status("500 Internal Server Error"),
-            0.1..0.2 => tokio::time::sleep(Duration::from_millis(100)).await,
-            _ => {}
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let taken = luck >= 0.1;
+        self.told.lock().expect("nobody panics with it").push((body, taken));
+        if !taken {
+            return Reply::status("500 Internal Server Error");
         }
-        let record: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        let id = record["id"].as_str().unwrap_or_default().to_owned();
-        self.taken.lock().expect("nobody panics with it").insert(id);
+        if luck < 0.2 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         Reply::status("200 OK")
     }
 }
 
-fn document(items: u32) -> String {
+/// The items of a feed that shows so many. Each two of the same number in some feeds that follow
+/// each other report one event, but for each fifth.
+fn document(feed: usize, items: u32) -> String {
     let items: String = (1..=items)
         .rev()
         .map(|item| {
+            let (feed, number) = (feed as u64, u64::from(item));
+            let event = match number % 5 {
+                0 => 500 + (feed * 61 + number) % 500,
+                _ => (feed / 4 * 53 + number / 2) % 500,
+            };
+            let headline = retold::headline(event, feed + number);
             format!(
-                "<item><guid isPermaLink=\"false\">{item}</guid><title>Lavrov rings Wang Yi, call \
-                 {item}</title><link>https://news.example/{item}</link></item>\n"
+                "<item><guid isPermaLink=\"false\">{item}</guid><title>{headline}</title>\
+                 <link>https://news.example/{feed}/{item}</link>\
+                 <description>Lavrov rings Wang Yi</description></item>\n"
             )
         })
         .collect();
@@ -137,6 +154,9 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(trial(kills, feeds, seed))
 }
 
+/// How long nobody runs between two runs, one of these.
+const MINUTES: [i64; 12] = [0, 0, 0, 1, 5, 20, 45, 60, 90, 150, 150, 300];
+
 async fn trial(kills: u32, feeds: usize, seed: u64) -> anyhow::Result<()> {
     let world = Arc::new(World {
         feeds: (0..feeds).map(|_| AtomicU32::new(1)).collect(),
@@ -144,7 +164,7 @@ async fn trial(kills: u32, feeds: usize, seed: u64) -> anyhow::Result<()> {
         requests: AtomicU64::new(0),
         broken: AtomicU64::new(0),
         chance: Mutex::new(Chance::of(&[seed, 1])),
-        taken: Mutex::default(),
+        told: Mutex::default(),
     });
     let answering = world.clone();
     let port = server::start(move |request| {
@@ -166,11 +186,18 @@ async fn trial(kills: u32, feeds: usize, seed: u64) -> anyhow::Result<()> {
         child.kill()?;
         child.wait()?;
         check_database(&folder.path().join("newswatch.db"))?;
+        time_passes(folder.path(), MINUTES[chance.below(MINUTES.len() as u64) as usize])?;
     }
     world.faults.store(false, Relaxed);
-    for _ in 0..2 {
+    for round in 0..20 {
+        time_passes(folder.path(), 180)?;
         let status = start(folder.path(), true)?.wait()?;
         ensure!(status.success(), "the last rounds failed: {status}");
+        let connection = Connection::open(folder.path().join("newswatch.db"))?;
+        let due = "SELECT count(*) FROM deliveries WHERE state = 'due'";
+        if round >= 2 && count(&connection, due)? == 0 {
+            break;
+        }
     }
     check_database(&folder.path().join("newswatch.db"))?;
     println!("{running} kills of a program that ran, in {rounds} rounds");
@@ -182,26 +209,42 @@ async fn trial(kills: u32, feeds: usize, seed: u64) -> anyhow::Result<()> {
     check_end(&folder.path().join("newswatch.db"), &world)
 }
 
+/// So many minutes pass while nobody runs.
+fn time_passes(folder: &Path, minutes: i64) -> anyhow::Result<()> {
+    let path = folder.join("newswatch.db");
+    if !path.exists() {
+        return Ok(());
+    }
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    let there = "SELECT count(*) FROM sqlite_schema WHERE name = 'failing_receivers'";
+    if count(&connection, there)? > 0 {
+        retold::time_passes(&connection, SignedDuration::from_mins(minutes));
+    }
+    Ok(())
+}
+
 fn write_config(folder: &Path, feeds: usize, port: u16) -> anyhow::Result<()> {
     let tables: String = (0..feeds)
         .map(|feed| {
             let host = Ipv4Addr::new(127, 1, (feed / 250) as u8, (feed % 250 + 1) as u8);
             format!(
                 "[[feed]]\nname = \"{feed}\"\nurl = \"http://{host}:{port}/{feed}\"\n\
-                 allow_private = true\n"
+                 owner = \"{feed}\"\nallow_private = true\n"
             )
         })
         .collect();
     let main = format!(
         "[poll]\nfirst_run = \"alert\"\nhost_gap = \"0s\"\ninterval = \"1s\"\n[[receiver]]\n\
          name = \"log\"\ntype = \"jsonl\"\npath = \"alerts.jsonl\"\n[[receiver]]\nname = \"hook\"\n\
-         type = \"webhook\"\nurl = \"http://127.0.0.1:{port}{HOOK}\"\nallow_private = true\n"
+         type = \"webhook\"\nurl = \"http://127.0.0.1:{port}{HOOK}\"\nallow_private = true\n\
+         max_per_minute = 60000\n"
     );
     std::fs::create_dir(folder.join("feeds"))?;
     std::fs::create_dir(folder.join("rules"))?;
     std::fs::write(folder.join("newswatch.toml"), main)?;
     std::fs::write(folder.join("feeds/all.toml"), tables)?;
-    std::fs::write(folder.join("rules/talks.toml"), RULE)?;
+    std::fs::write(folder.join("rules/all.toml"), [RULE, retold::RULE].concat())?;
     Ok(())
 }
 
@@ -255,10 +298,11 @@ fn check_end(path: &Path, world: &World) -> anyhow::Result<()> {
         );
     }
     let hits = count(&connection, "SELECT count(*) FROM hits WHERE reason <> ''")?;
-    let told = count(&connection, "SELECT count(*) FROM hits WHERE alert IS NOT NULL")?;
+    let told_hits = count(&connection, "SELECT count(*) FROM hits WHERE alert IS NOT NULL")?;
     let first = count(&connection, "SELECT count(*) FROM hits WHERE reason = 'first-hit'")?;
     let alerts = count(&connection, "SELECT count(*) FROM alerts")?;
-    ensure!(hits == i64::from(served), "{served} items, but {hits} hits with a reason");
+    ensure!(hits == 2 * i64::from(served), "{served} items, but {hits} hits with a reason");
+    ensure!(first == i64::from(served), "{served} items, but {first} told one by one");
     for (what, query) in [
         (
             "hits told without an alert",
@@ -280,18 +324,24 @@ fn check_end(path: &Path, world: &World) -> anyhow::Result<()> {
         let found = count(&connection, query)?;
         ensure!(found == 0, "{what}: {found}");
     }
-    let taken = world.taken.lock().expect("nobody panics with it");
-    let mut sent = connection.prepare(
-        "SELECT alerts.id FROM deliveries JOIN alerts ON alerts.seq = deliveries.alert
-         WHERE receiver = 'hook' AND state = 'sent'",
-    )?;
-    let sent: HashSet<String> = sent.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    ensure!(sent.is_subset(&taken), "alerts are marked as sent that the webhook never took");
-    println!(
-        "{served} items served and stored once; {hits} hits, {first} of them first hits, {told} \
-         told; {alerts} alerts, {} of them at the webhook",
-        taken.len()
+    let told = world.told.lock().expect("nobody panics with it");
+    let requests = told.iter().map(|(body, taken)| (&**body, *taken));
+    let received = retold::check_received(&connection, "hook", requests);
+    ensure!(
+        (received.changed, received.overtook, received.missing) == (0, 0, 0),
+        "the webhook was told in other words, out of order, or not at all: {received:#?}"
     );
+    let stories = retold::check_stories(&connection);
+    println!(
+        "{served} items served and stored once; {hits} hits, {first} of them told one by one, \
+         {told_hits} told; {alerts} alerts, {} taken by the webhook in {} requests, {} of them again, \
+         {} of several alerts",
+        received.taken.len(),
+        told.len(),
+        received.again,
+        received.together
+    );
+    println!("{stories:#?}");
     println!("integrity ok and validators not ahead of items after every kill");
     Ok(())
 }

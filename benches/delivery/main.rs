@@ -20,6 +20,8 @@ mod day;
 mod kills;
 #[path = "../loopback/mod.rs"]
 mod loopback;
+#[path = "../../tests/it/retold.rs"]
+mod retold;
 #[path = "../../tests/it/server.rs"]
 mod server;
 
@@ -51,12 +53,20 @@ async fn main() {
 async fn kill(kills: usize) {
     let moment = |numbers: &mut kills::Numbers| Some(Duration::from_millis(numbers.below(400)));
     let shown = kills::trial(kills, 2023, moment).await;
+    let received = &shown.received;
     println!("{kills} kills");
-    println!("  alerts stored             {}", shown.stored.len());
-    println!("  of them taken             {}", shown.taken.intersection(&shown.stored).count());
+    println!("  alerts of single hits     {}", shown.hits);
+    println!("  taken, with the stories'  {}", received.taken.len());
     println!("  requests                  {}", shown.requests);
-    println!("  taken again               {}", shown.again);
-    println!("  in other words            {}", shown.changed);
-    println!("  before an earlier one     {}", shown.overtook);
-    println!("  dead, with a reason       {:?}", shown.dead);
+    println!("  of several alerts         {}", received.together);
+    println!("  taken again               {}", received.again);
+    println!("  in words not stored       {}", received.changed);
+    println!("  before an earlier one     {}", received.overtook);
+    println!("  neither taken nor dead    {}", received.missing);
+    println!("  dead, with a reason       {:?}", received.dead);
+    println!("  alerts of that            {}", received.dead_told);
+    println!("  stories                   {:?}", shown.stories);
+    assert_eq!((received.changed, received.overtook, received.missing), (0, 0, 0));
+    assert_eq!(received.dead.0, received.dead.1);
+    assert!(received.dead.0 == 0 || received.dead_told > 0);
 }

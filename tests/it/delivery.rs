@@ -258,8 +258,14 @@ async fn what_was_given_up_since_a_time_is_sent_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_is_killed_while_it_delivers_tells_everything_under_one_id_and_in_order() {
     let shown = super::kills::trial(6, 5, |_| None).await;
-    assert_eq!(shown.stored.len(), 18);
-    assert_eq!(shown.taken, shown.stored, "{shown:?}");
-    assert!(shown.requests >= shown.taken.len() + shown.again, "{shown:?}");
-    assert_eq!((shown.changed, shown.overtook, shown.dead), (0, 0, (0, 0)), "{shown:?}");
+    let received = &shown.received;
+    assert_eq!(shown.hits, 18, "{shown:?}");
+    assert!(received.taken.len() > shown.hits as usize, "{shown:?}");
+    assert_eq!((received.changed, received.overtook, received.missing), (0, 0, 0), "{shown:?}");
+    assert_eq!((received.dead, received.dead_told), ((0, 0), 0), "{shown:?}");
+    assert!(shown.requests + received.together > received.again, "{shown:?}");
+    let stories = &shown.stories;
+    let told: usize = stories.alerts.values().sum();
+    assert_eq!(told + stories.untold.values().sum::<usize>(), stories.reports, "{shown:?}");
+    assert!((1..=stories.stories).contains(&stories.compared), "{shown:?}");
 }

@@ -1,17 +1,21 @@
 //! `kill -9` at any moment, while a webhook answers as it likes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use newswatch::store::{DeliveryRow, ItemFilter, Reader};
-use serde_json::Value;
+use jiff::SignedDuration;
+use rusqlite::Connection;
 
+use super::retold::{self, Received, Stories};
 use super::server::{Answer, Server};
 
 const HOOK: &str = "/hook";
-const FEED: &str = "/feed";
+/// The feed whose items are told one by one.
+const EXAMPLE: &str = "example";
+/// The feeds whose items make stories.
+const OUTLETS: [&str; 4] = ["ant", "bee", "cat", "dog"];
 
 /// A sequence of numbers that look random and are the same each time (SplitMix64).
 pub(crate) struct Numbers(pub(crate) u64);
@@ -30,20 +34,14 @@ impl Numbers {
 /// What a trial has shown.
 #[derive(Debug)]
 pub(crate) struct Shown {
-    /// The alerts that are stored.
-    pub(crate) stored: BTreeSet<String>,
-    /// The alerts that the webhook has taken.
-    pub(crate) taken: BTreeSet<String>,
     /// Requests of the webhook, whatever it answered.
     pub(crate) requests: usize,
-    /// Requests that it took, of alerts that it had taken before.
-    pub(crate) again: usize,
-    /// Alerts that came in different words at another time.
-    pub(crate) changed: usize,
-    /// Alerts that came before an earlier one of their story was taken.
-    pub(crate) overtook: usize,
-    /// Deliveries that were given up, and those of them that say why.
-    pub(crate) dead: (usize, usize),
+    /// Alerts of the rules that tell each hit.
+    pub(crate) hits: u32,
+    /// What was received, beside what is stored.
+    pub(crate) received: Received,
+    /// What the stories came to.
+    pub(crate) stories: Stories,
 }
 
 /// The answers that a webhook gives when it is not well.
@@ -71,33 +69,33 @@ pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Child {
         .unwrap()
 }
 
-/// Three rules find every item, so that its story has three alerts.
+/// Three rules find every item of one feed, so that its story has three alerts; one tells the stories
+/// of the other feeds.
 fn configure(folder: &Path, server: &Server) {
-    let rules: String = ["a", "b", "c"]
-        .map(|id| {
-            format!(
-                "[[rule]]\nid = \"{id}\"\ntitle = \"{id}\"\nquery = 'Lavrov'\nstory = \"off\"\n"
-            )
-        })
-        .concat();
+    let each = ["a", "b", "c"].map(|id| {
+        format!("[[rule]]\nid = \"{id}\"\ntitle = \"{id}\"\nquery = 'Lavrov'\nstory = \"off\"\n")
+    });
+    let feeds = std::iter::once(EXAMPLE).chain(OUTLETS).map(|name| {
+        let url = server.url(&path(name));
+        format!(
+            "[[feed]]\nname = \"{name}\"\nurl = \"{url}\"\nowner = \"{name}\"\n\
+             allow_private = true\n"
+        )
+    });
     let files = [
         (
             "newswatch.toml",
             format!(
-                "[poll]\nfirst_run = \"alert\"\nhost_gap = \"0s\"\ninterval = \"1s\"\n[[receiver]]\n\
+                "[operator]\nreceivers = [\"log\"]\n[poll]\nfirst_run = \"alert\"\nhost_gap = \"0s\"\n\
+                 interval = \"1s\"\n[[receiver]]\nname = \"log\"\ntype = \"jsonl\"\n\
+                 path = \"alerts.jsonl\"\n[[receiver]]\n\
                  name = \"hook\"\ntype = \"webhook\"\nurl = \"{}\"\nallow_private = true\n\
                  timeout = \"300ms\"\nmax_per_minute = 60000\n",
                 server.url(HOOK)
             ),
         ),
-        (
-            "feeds/example.toml",
-            format!(
-                "[[feed]]\nname = \"example\"\nurl = \"{}\"\nallow_private = true\n",
-                server.url(FEED)
-            ),
-        ),
-        ("rules/test.toml", rules),
+        ("feeds/all.toml", feeds.collect()),
+        ("rules/all.toml", each.concat() + retold::RULE),
     ];
     for (name, text) in files {
         let path = folder.join(name);
@@ -106,40 +104,80 @@ fn configure(folder: &Path, server: &Server) {
     }
 }
 
-/// The last items of a feed that gets one with each round.
-fn document(items: usize) -> String {
-    let items: String = (items.saturating_sub(200).max(1)..=items)
+fn path(feed: &str) -> String {
+    format!("/{feed}")
+}
+
+/// The last items of a feed, of all that it has had.
+fn document(titles: &[String]) -> String {
+    let items: String = titles
+        .iter()
+        .enumerate()
+        .skip(titles.len().saturating_sub(200))
         .rev()
-        .map(|number| {
+        .map(|(number, title)| {
             format!(
-                "<item><guid isPermaLink=\"false\">{number}</guid>\
-                 <title>Lavrov rings, call {number}</title></item>"
+                "<item><guid isPermaLink=\"false\">{number}</guid><title>{title}</title></item>"
             )
         })
         .collect();
     format!("<rss version=\"2.0\"><channel><title>Example</title>{items}</channel></rss>")
 }
 
-fn deliveries(folder: &Path) -> Vec<DeliveryRow> {
-    let mut rows = Vec::new();
-    let each = |row| {
-        rows.push(row);
-        Ok(())
-    };
-    let reader = Reader::open(&folder.join("newswatch.db")).unwrap();
-    reader.deliveries(false, &ItemFilter::default(), each).unwrap();
-    rows
+/// The feeds and what they have published.
+#[derive(Default)]
+struct News {
+    titles: BTreeMap<&'static str, Vec<String>>,
+    events: u64,
 }
 
-/// What waits to be tried again is due, as if hours had passed.
-fn hours_pass(folder: &Path) {
-    let path = folder.join("newswatch.db");
-    let Ok(database) = rusqlite::Connection::open(path) else { return };
+impl News {
+    /// Publishes an item of the example, and up to three reports on events of late.
+    fn publish(&mut self, server: &Server, numbers: &mut Numbers) {
+        let number = self.titles.entry(EXAMPLE).or_default().len() + 1;
+        self.show(server, EXAMPLE, format!("Lavrov rings, call {number}"));
+        for _ in 0..=numbers.below(3) {
+            self.events += numbers.below(2);
+            let event = self.events.saturating_sub(numbers.below(3));
+            let outlet = OUTLETS[numbers.below(OUTLETS.len() as u64) as usize];
+            self.show(server, outlet, retold::headline(event, numbers.below(7)));
+        }
+    }
+
+    fn show(&mut self, server: &Server, feed: &'static str, title: String) {
+        let titles = self.titles.entry(feed).or_default();
+        titles.push(title);
+        let feed_now = Answer::Feed { document: document(titles), version: titles.len() as u32 };
+        server.set(&path(feed), feed_now);
+    }
+}
+
+fn database(folder: &Path) -> Connection {
+    let database = Connection::open(folder.join("newswatch.db")).unwrap();
     database.busy_timeout(Duration::from_secs(5)).unwrap();
-    let update =
-        "UPDATE deliveries SET next_attempt = 0, attempts = min(attempts, 5) WHERE state = 'due'";
-    // The first kill may have come before there was a table.
-    let _ = database.execute(update, []);
+    database
+}
+
+/// Time passes while the daemon is down, now and then a day; what waits because an attempt failed is
+/// due.
+fn time_passes(folder: &Path, numbers: &mut Numbers) {
+    const MINUTES: [i64; 12] = [0, 0, 0, 1, 5, 20, 45, 90, 150, 150, 300, 1500];
+    // The first kill may have come before there was a database.
+    if !folder.join("newswatch.db").exists() {
+        return;
+    }
+    let database = database(folder);
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'failing_receivers'";
+    if database.query_row(tables, [], |row| row.get::<_, i64>(0)).unwrap() == 0 {
+        return;
+    }
+    let minutes = MINUTES[numbers.below(MINUTES.len() as u64) as usize];
+    retold::time_passes(&database, SignedDuration::from_mins(minutes));
+    let due = "UPDATE deliveries SET next_attempt = 0 WHERE state = 'due' AND attempts > 0";
+    database.execute(due, []).unwrap();
+    let verdict: String =
+        database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
 }
 
 /// Starts the daemon and kills it so many times, after some requests and then `after` more of time.
@@ -152,17 +190,20 @@ pub(crate) async fn trial(
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start().await;
     configure(folder.path(), &server);
-    for round in 1..=kills {
-        let feed = Answer::Feed { document: document(round), version: round as u32 };
-        server.set(FEED, feed);
+    let mut news = News::default();
+    for outlet in OUTLETS {
+        server.set(&path(outlet), Answer::Feed { document: document(&[]), version: 0 });
+    }
+    for _ in 0..kills {
+        news.publish(&server, &mut numbers);
         server.set(HOOK, answer(&mut numbers));
         for _ in 0..numbers.below(3) {
             server.once(HOOK, answer(&mut numbers));
         }
-        hours_pass(folder.path());
-        let before = (server.requests(FEED).len(), server.requests(HOOK).len());
+        time_passes(folder.path(), &mut numbers);
+        let before = (server.requests(&path(EXAMPLE)).len(), server.requests(HOOK).len());
         let mut daemon = start(folder.path(), &["run"]);
-        server.asked(FEED, before.0 + 1).await;
+        server.asked(&path(EXAMPLE), before.0 + 1).await;
         match after(&mut numbers) {
             Some(time) => tokio::time::sleep(time).await,
             None => server.asked(HOOK, before.1 + 1).await,
@@ -173,40 +214,23 @@ pub(crate) async fn trial(
     server.forget(HOOK);
     server.set(HOOK, Answer::status("200 OK", "", ""));
     for _ in 0..3 {
-        hours_pass(folder.path());
+        retold::time_passes(&database(folder.path()), SignedDuration::from_hours(3));
         assert!(start(folder.path(), &["run", "--once"]).wait().unwrap().success());
     }
-    shown(&server, &deliveries(folder.path()))
-}
-
-fn shown(server: &Server, deliveries: &[DeliveryRow]) -> Shown {
+    let database = database(folder.path());
     let requests = server.requests(HOOK);
-    let (mut taken, mut bodies) = (BTreeSet::new(), BTreeMap::new());
-    let mut stories: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let (mut again, mut changed, mut overtook) = (0, 0, 0);
     for request in &requests {
-        let record: Value = serde_json::from_str(&request.body).unwrap();
-        let text = |key: &str| record[key].as_str().unwrap().to_owned();
-        let (id, sequence, story) = (text("id"), text("sequence"), text("correlationid"));
-        assert_eq!(request.header("webhook-id"), Some(id.as_str()));
-        changed += usize::from(bodies.entry(id.clone()).or_insert(&request.body) != &&request.body);
-        let waits = stories.entry(story).or_default();
-        overtook += usize::from(waits.iter().any(|earlier| *earlier < sequence));
-        if request.taken {
-            waits.remove(&sequence);
-            again += usize::from(!taken.insert(id));
-        } else if !taken.contains(&id) {
-            waits.insert(sequence);
-        }
+        // A message of several alerts has an id of its own.
+        let record: serde_json::Value = serde_json::from_str(&request.body).unwrap();
+        let id = record["id"].as_str();
+        assert!(id.is_none_or(|id| request.header("webhook-id") == Some(id)));
     }
-    let dead = || deliveries.iter().filter(|row| row.state == "dead");
+    let bodies = requests.iter().map(|request| (&*request.body, request.taken));
+    let each = "SELECT count(*) FROM alerts WHERE rule IN ('a', 'b', 'c')";
     Shown {
-        stored: deliveries.iter().map(|row| row.alert.clone()).collect(),
-        taken,
         requests: requests.len(),
-        again,
-        changed,
-        overtook,
-        dead: (dead().count(), dead().filter(|row| row.last_error.is_some()).count()),
+        hits: database.query_row(each, [], |row| row.get(0)).unwrap(),
+        received: retold::check_received(&database, "hook", bodies),
+        stories: retold::check_stories(&database),
     }
 }

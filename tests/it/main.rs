@@ -21,6 +21,7 @@ mod polling;
 mod program;
 mod proxy;
 mod receivers;
+mod retold;
 mod routing;
 mod rules_doc;
 mod scenarios;
