@@ -267,7 +267,8 @@ impl Store {
     ) -> Result<Vec<String>, StoreError> {
         let (config, store) = (config.clone(), self.clone());
         let count = move || store.read(|reader| surges::counts(&reader.connection, now));
-        let counts = tokio::task::spawn_blocking(count).await.map_err(|_| StoreError::Stopped)??;
+        let counts =
+            tokio::task::spawn_blocking(count).await.map_err(|_| StoreError::Stopped)??;
         self.ask(|reply| Command::LookForSurges { config, counts, health, now, reply }).await
     }
 
