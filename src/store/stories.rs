@@ -48,26 +48,28 @@ pub(super) fn take(
     let stored = if batch.hits.is_empty() { &[][..] } else { &batch.items };
     let items: HashMap<ItemKey, &Item> =
         stored.iter().map(|stored| (stored.item.key, &stored.item)).collect();
+    let decided = batch.hits.iter().any(|hit| hit.news.is_some());
+    let at = if decided { desk.moment(batch.at) } else { batch.at };
     for hit in &batch.hits {
         let item = items.get(&hit.item).expect("a batch holds the items of its hits");
         let Some(news) = &hit.news else {
             // What is no news belongs to no story.
-            write_hit(connection, batch, (hit, item), None)?;
+            write_hit(connection, batch, (hit, item), at, None)?;
             continue;
         };
         if !desk.knows(&hit.rule) {
             // To make room, the desk may forget what was not written yet.
             changed.keep(connection, desk)?;
-            recall(connection, desk, &hit.rule, batch.at)?;
+            recall(connection, desk, &hit.rule, at)?;
         }
         // Bulletins of other rules have a time of their own.
-        if let Some(notice) = desk.due_of(&hit.rule, batch.at) {
-            told.extend(tell(connection, desk, config, &notice, None, batch.at)?);
+        if let Some(notice) = desk.due_of(&hit.rule, at) {
+            told.extend(tell(connection, desk, config, &notice, None, at)?);
             changed.notice(&notice);
         }
-        let taken = desk.take(&news.report, batch.at);
-        let seq = write_hit(connection, batch, (hit, item), Some((news, &taken)))?;
-        write_report(connection, seq, news, &taken, batch.at)?;
+        let taken = desk.take(&news.report, at);
+        let seq = write_hit(connection, batch, (hit, item), at, Some((news, &taken)))?;
+        write_report(connection, seq, news, &taken, at)?;
         changed.story(&hit.rule, &taken.story);
         if let Some(notice) = &taken.notice {
             let mut draft = news.draft.clone();
@@ -75,7 +77,7 @@ pub(super) fn take(
             if let Some(item) = &mut draft.data.item {
                 item.copy_of = copy;
             }
-            told.extend(tell(connection, desk, config, notice, Some(draft), batch.at)?);
+            told.extend(tell(connection, desk, config, notice, Some(draft), at)?);
             changed.notice(notice);
         }
     }
@@ -130,6 +132,7 @@ pub(super) fn tell_due(
     let rules: Vec<String> = statement
         .query_map(params![millis(now), MOST_BULLETINS], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
+    let now = if rules.is_empty() { now } else { desk.moment(now) };
     let mut told = Vec::new();
     for rule in rules {
         connection.prepare_cached("SAVEPOINT bulletin")?.execute([])?;
@@ -271,6 +274,7 @@ fn write_hit(
     connection: &Connection,
     batch: &Batch,
     (hit, item): (&Hit, &Item),
+    at: Timestamp,
     story: Option<(&News, &Taken)>,
 ) -> Result<i64, StoreError> {
     let report = story.map(|(news, _)| &news.report);
@@ -287,7 +291,7 @@ fn write_hit(
         item.title,
         item.link,
         hit.revision,
-        millis(batch.at),
+        millis(at),
         json_text(&hit.spans),
         reason.as_str(),
         taken.map(|taken| &*taken.story),
@@ -615,6 +619,23 @@ pub(super) mod tests {
             let told = with.iter().filter(|line| line.contains(" told-")).count();
             assert!(told > 50, "{told}");
         }
+    }
+
+    #[test]
+    fn what_is_decided_later_has_the_later_time_whichever_poll_ended_first() {
+        let config = config();
+        let connection = database(&config);
+        let mut desk = Desk::default();
+        for (outlet, (title, millis)) in
+            [("Delta treaty signed", 7), ("Delta ferry delays", 3)].into_iter().enumerate()
+        {
+            let now = Timestamp::UNIX_EPOCH + SignedDuration::from_millis(millis);
+            let batch = poll(&config, outlet, title, now);
+            write::batch(&connection, &mut desk, &batch, &config).unwrap();
+        }
+        let times = "SELECT group_concat(at) FROM (SELECT at FROM reports ORDER BY hit)";
+        let times: String = connection.query_row(times, [], |row| row.get(0)).unwrap();
+        assert_eq!(times, "7,8");
     }
 
     #[test]

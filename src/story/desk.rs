@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -253,10 +253,26 @@ pub struct Notice {
 pub struct Desk {
     /// Counts the reports that were taken, to tell which rules were asked about last.
     turn: u64,
+    /// The last time that it gave.
+    last: Option<Timestamp>,
     watches: std::collections::BTreeMap<Arc<str>, Watch>,
 }
 
 impl Desk {
+    /// The time at which something is decided that came at `now`: in whole milliseconds, as times are
+    /// kept, and after all that was decided before. Two polls may come to be decided in another order
+    /// than they ended in; the later of two alerts has the later time.
+    pub fn moment(&mut self, now: Timestamp) -> Timestamp {
+        /// More than this before the last is no matter of order: the clock was set back.
+        const MOST_BEFORE: SignedDuration = SignedDuration::from_mins(1);
+        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        let next = self.last.map(|last| last + SignedDuration::from_millis(1));
+        let next = next.filter(|next| next.duration_since(now) <= MOST_BEFORE);
+        let moment = next.map_or(now, |next| next.max(now));
+        self.last = Some(moment);
+        moment
+    }
+
     /// Takes a report in and says what becomes of it. Bulletins that are due by then come first:
     /// see [`Desk::due`].
     pub fn take(&mut self, report: &Report, now: Timestamp) -> Taken {
