@@ -348,7 +348,7 @@ pub(crate) fn check_received<'a>(
             Ok((to, id, state, why, record, row.get::<_, String>(5)?))
         },
     );
-    let mut records: HashMap<String, Value> = HashMap::new();
+    let mut records: HashMap<String, String> = HashMap::new();
     // The alerts of each story, in their order, that are neither taken nor given up yet.
     let mut stories: HashMap<String, Vec<String>> = HashMap::new();
     for (to, id, state, why, record, story) in deliveries {
@@ -361,7 +361,7 @@ pub(crate) fn check_received<'a>(
         } else {
             stories.entry(story).or_default().push(id.clone());
         }
-        records.insert(id, serde_json::from_str(&record).unwrap());
+        records.insert(id, record);
     }
     for (body, taken) in requests {
         let body: Value = serde_json::from_str(body).unwrap();
@@ -373,7 +373,8 @@ pub(crate) fn check_received<'a>(
         let ids: Vec<&str> = told.iter().map(|record| record["id"].as_str().unwrap()).collect();
         for (record, id) in told.iter().zip(&ids) {
             let stored = records.get(*id);
-            let same = stored.is_some_and(|stored| stored.to_string() == record.to_string());
+            let told = record.to_string();
+            let same = stored.is_some_and(|stored| **stored == *told);
             received.changed += usize::from(!same);
             let waits = stories.entry(record["correlationid"].as_str().unwrap().to_owned());
             let waits = waits.or_default();
