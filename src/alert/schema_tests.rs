@@ -216,6 +216,8 @@ fn a_record_that_is_broken_is_refused() {
         (story, "/data/story/state", json!("closed")),
         (story, "/data/story/label", json!("confirmed")),
         (story, "/data/story/items", json!(1.5)),
+        (story, "/data/story/first/title", json!("x".repeat(201))),
+        (story, "/data/story/first/outlet", Value::Null),
         (story, "/data/story/origins/0/alignment", json!(1)),
         (story, "/data/story/denied_at", json!(true)),
         (&event, "/type", json!("newswatch.hit")),

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::decide::Reason;
-use super::record::{AlertRecord, LONGEST_TITLE, severity_numbers, shortened};
+use super::record::{AlertData, AlertRecord, LONGEST_TITLE, severity_numbers, shortened};
 use super::{catalogue, id};
-use crate::story::desk::{Kind, Line, SeenOrigin, Story};
+use crate::story::claims::Class;
+use crate::story::desk::{FirstReport, Kind, Line, SeenOrigin, Story};
 use crate::story::{claims, message, origin};
 
 /// Origins in a record, the first.
@@ -39,6 +40,9 @@ pub struct StoryInfo {
     pub last_seen: Timestamp,
     /// How many reports it has.
     pub items: usize,
+    /// The first of them that stands; absent where its headline was not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<FirstReport>,
     /// How many different texts.
     pub lineages: usize,
     /// How many published them.
@@ -76,6 +80,10 @@ impl StoryInfo {
             first_seen: story.first_seen,
             last_seen: story.last_seen,
             items: story.items,
+            first: story.first.as_ref().map(|first| FirstReport {
+                title: first.title.clone(),
+                outlet: shortened(&first.outlet, LONGEST_NAME).into(),
+            }),
             lineages: story.lineages.len(),
             outlets: story.outlets.len(),
             origins: story.origins.iter().take(MOST_ORIGINS).cloned().collect(),
@@ -203,16 +211,22 @@ pub fn tell(
     data.event.reason = Some(line.reason.as_str().to_owned());
     data.event.severity = ecs;
     data.event.created = now;
+    // A hit that is told by itself says of others' reports neither how many they are nor what is in them.
+    let by_itself = line.kind == Kind::Hit;
+    let cues = if by_itself { hit_cues(data, outlet, now) } else { story.cues.clone() };
     let title = data.item.as_ref().map_or("", |item| item.title.as_str());
     let name = data.rule.as_ref().map_or("", |rule| rule.name.as_str());
+    let story_told = (!by_itself).then_some(story);
     data.message = message::notice(
         story.severity,
         name,
-        &[message::Line { title, outlet, kind: line.kind, story: Some(story) }],
+        &[message::Line { title, outlet, kind: line.kind, story: story_told, cues: &cues }],
         left_out,
     );
     data.story = Some(StoryInfo::of(story, left_out));
-    data.claim_cues = claim_cues(story);
+    if !by_itself {
+        data.claim_cues = claim_cues(story);
+    }
     record
 }
 
@@ -243,9 +257,14 @@ pub(crate) fn lines(record: &AlertRecord) -> Vec<String> {
         catalogue::STORY_UPDATED => Some("more of a story that was told".to_owned()),
         _ => None,
     });
-    if story.outlets > 1 {
-        let origins = story.origins.iter().map(|seen| &seen.origin);
-        lines.push(origin::count_line(story.outlets, origins));
+    if record.kind != catalogue::HIT {
+        if story.outlets > 1 {
+            let origins = story.origins.iter().map(|seen| &seen.origin);
+            lines.push(origin::count_line(story.outlets, origins));
+        }
+        let title = record.data.item.as_ref().map_or("", |item| item.title.as_str());
+        let first = story.first.as_ref().filter(|_| story.items > 1);
+        lines.extend(first.and_then(|first| first.beside(title)));
     }
     lines.extend(record.data.claim_cues.as_ref().and_then(cue_line));
     if story.left_out > 0 {
@@ -277,6 +296,18 @@ pub(crate) fn cue_counts(cues: &Value) -> String {
     let counts = cues.as_object().into_iter().flatten();
     let counts = counts.filter_map(|(class, count)| Some(format!("{class} {}", count.as_u64()?)));
     counts.collect::<Vec<_>>().join(", ")
+}
+
+/// How often each class that messages count stands in a hit, whose quotes now say who published it.
+fn hit_cues(data: &mut AlertData, outlet: &str, now: Timestamp) -> Vec<(Class, usize)> {
+    let Some(cues) = &mut data.claim_cues else { return Vec::new() };
+    for quote in cues["quotes"].as_array_mut().into_iter().flatten() {
+        quote["outlet"] = json!(shortened(outlet, LONGEST_NAME));
+        quote["at"] = json!(now);
+    }
+    let count =
+        |class: Class| Some((class, usize::try_from(cues.get(class.as_str())?.as_u64()?).ok()?));
+    message::COUNTED.into_iter().filter_map(count).collect()
 }
 
 /// The cues of a story as its record has them.
@@ -375,6 +406,28 @@ mod tests {
             ]
         );
         assert_eq!(cue_counts(told.data.claim_cues.as_ref().unwrap()), "denied 2, attributed 7");
+    }
+
+    #[test]
+    fn a_record_and_its_lines_have_the_headline_that_the_story_began_with() {
+        let mut story = story("o", 3);
+        story.first = Some(FirstReport { title: "Ships sail".into(), outlet: "o0".into() });
+        let told = tell(record("Arms shipped"), &story, &line(Kind::Opened), "o1", 0, at(6));
+        assert_eq!(told.data.story.as_ref().unwrap().first, story.first);
+        assert!(told.data.message.contains("; first: Ships sail (o0); cues"), "{told:#?}");
+        assert!(lines(&told).contains(&"first: Ships sail (o0)".to_owned()), "{told:#?}");
+    }
+
+    #[test]
+    fn a_hit_that_is_told_by_itself_counts_no_reports_of_others() {
+        let mut story = story("o", 3);
+        story.first = Some(FirstReport { title: "Ships sail".into(), outlet: "o0".into() });
+        let told = tell(record("Arms shipped"), &story, &line(Kind::Hit), "o1", 0, at(6));
+        assert_eq!(told.data.message, "[critical] Arms: Arms shipped (o1)");
+        assert_eq!(lines(&told).len(), 1, "{told:#?}");
+        let denied = tell(record("Arms deal denied"), &story, &line(Kind::Hit), "o1", 0, at(6));
+        assert_eq!(denied.data.message, "[critical] Arms: Arms deal denied (o1); cues: denied 1");
+        assert_eq!(lines(&denied)[1..], ["cues: denied 1 (“Arms deal denied”, o1)"]);
     }
 
     #[test]

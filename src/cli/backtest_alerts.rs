@@ -17,7 +17,8 @@ use crate::config::Config;
 use crate::hit::Match;
 use crate::item::Item;
 use crate::rules::{Rule, RuleSet};
-use crate::story::desk::{Joined, Line, Mode, Notice, Publisher, Report, Taken};
+use crate::story::claims::{self, Class};
+use crate::story::desk::{Joined, Kind, Line, Mode, Notice, Publisher, Report, Taken};
 use crate::story::lineage::{Shingles, Standing};
 use crate::story::{Desk, Reading, message};
 
@@ -230,7 +231,7 @@ impl<'a> Bench<'a> {
 
     fn due(&mut self, now: Timestamp) -> anyhow::Result<()> {
         for notice in self.desk.due(now) {
-            self.tell(&notice)?;
+            self.tell(&notice, &[])?;
         }
         Ok(())
     }
@@ -252,7 +253,7 @@ impl<'a> Bench<'a> {
         tally.hits += 1;
         self.note(&report, &taken, now);
         match taken.notice {
-            Some(notice) => self.tell(&notice),
+            Some(notice) => self.tell(&notice, &claims::counts(&report.cues)),
             None => Ok(()),
         }
     }
@@ -310,7 +311,8 @@ impl<'a> Bench<'a> {
         });
     }
 
-    fn tell(&mut self, notice: &Notice) -> anyhow::Result<()> {
+    /// Writes down a notice; `cues` are those of the report that it is sent for.
+    fn tell(&mut self, notice: &Notice, cues: &[(Class, usize)]) -> anyhow::Result<()> {
         for line in notice.lines.iter().chain(&notice.left_out) {
             self.amend(line);
         }
@@ -325,7 +327,10 @@ impl<'a> Bench<'a> {
             .map(|line| {
                 let (title, outlet) = &self.titles[&line.item];
                 let story = self.desk.story(&notice.rule, &line.story);
-                message::Line { title, outlet, kind: line.kind, story }
+                // A hit that is told by itself is no story.
+                let story = story.filter(|_| line.kind != Kind::Hit);
+                let cues = story.map_or(cues, |story| &story.cues);
+                message::Line { title, outlet, kind: line.kind, story, cues }
             })
             .collect();
         let message = message::notice(severity, &rule.title, &lines, notice.left_out.len());

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::claims::Class;
+use super::claims::{self, Class};
 use super::desk::{Kind, Report};
 use super::lineage::Place;
+use super::message::LONGEST_HEADLINE;
 use super::origin::Origin;
 use super::terms::Terms;
+use crate::alert::record::shortened;
 use crate::hit::Severity;
 use crate::rules::{Corroborate, Distinct};
 
@@ -57,6 +59,24 @@ pub struct SeenOrigin {
     pub denies: bool,
 }
 
+/// The first report of a story that stands: the one that opened it, unless its publisher took that
+/// back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstReport {
+    /// Its headline, of 200 characters at most.
+    pub title: Arc<str>,
+    /// Who published it.
+    pub outlet: Arc<str>,
+}
+
+impl FirstReport {
+    /// `first: Minister arrives (example.org)`, unless this is the headline that is told.
+    pub(crate) fn beside(&self, told: &str) -> Option<String> {
+        let is_told = *self.title == *shortened(told, LONGEST_HEADLINE);
+        (!is_told).then(|| format!("first: {} ({})", self.title, self.outlet))
+    }
+}
+
 /// Words of a report that hold a claim cue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
@@ -89,6 +109,9 @@ pub struct Story {
     pub severity: Severity,
     /// How many reports it has.
     pub items: usize,
+    /// The first of them; absent where it was kept without its headline.
+    #[serde(default)]
+    pub first: Option<FirstReport>,
     /// Who reported it.
     pub outlets: Vec<Arc<str>>,
     /// Who the reports rest on, and since when.
@@ -125,6 +148,7 @@ impl Story {
             last_seen: now,
             severity,
             items: 0,
+            first: None,
             outlets: Vec::new(),
             origins: Vec::new(),
             lineages: Vec::new(),
@@ -171,6 +195,10 @@ impl Story {
     pub(super) fn add(&mut self, report: &Report, place: &Place, now: Timestamp) -> Vec<Kind> {
         self.last_seen = self.last_seen.max(now);
         self.severity = self.severity.max(report.severity);
+        if self.items == 0 && !report.title.is_empty() {
+            let (title, outlet) = (report.title.clone(), report.outlet.clone());
+            self.first = Some(FirstReport { title, outlet });
+        }
         self.items += 1;
         // Who comments on a report does not report it, unless nobody else does.
         let reports = !report.reading.commentary || self.origins.is_empty();
@@ -230,10 +258,7 @@ impl Story {
 
     fn quote(&mut self, report: &Report, now: Timestamp) {
         for cue in &report.cues {
-            match self.cues.iter_mut().find(|(class, _)| *class == cue.class) {
-                Some((_, count)) => *count += 1,
-                None => self.cues.push((cue.class, 1)),
-            }
+            claims::count(&mut self.cues, cue.class);
             let quoted = self.quotes.iter().filter(|quote| quote.class == cue.class).count();
             if quoted < MOST_QUOTES {
                 self.quotes.push(Quote {

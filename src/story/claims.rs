@@ -354,11 +354,9 @@ pub fn record(cues: &[Cue], item: &str) -> Option<Value> {
     if cues.is_empty() {
         return None;
     }
-    let mut counts = Map::new();
-    for cue in cues {
-        let count = counts.entry(cue.class.as_str()).or_insert(json!(0));
-        *count = json!(count.as_u64().unwrap_or(0) + 1);
-    }
+    let counts = counts(cues).into_iter();
+    let mut counts: Map<String, Value> =
+        counts.map(|(class, count)| (class.as_str().to_owned(), json!(count))).collect();
     let quotes = cues.iter().take(MOST_QUOTED);
     let quotes: Vec<Value> = quotes
         .map(|cue| json!({"class": cue.class.as_str(), "text": cue.quote, "item": item}))
@@ -366,6 +364,23 @@ pub fn record(cues: &[Cue], item: &str) -> Option<Value> {
     counts.insert("note".to_owned(), json!(NOTE));
     counts.insert("quotes".to_owned(), quotes.into());
     Some(Value::Object(counts))
+}
+
+/// How often each class occurs.
+pub fn counts(cues: &[Cue]) -> Vec<(Class, usize)> {
+    let mut counts = Vec::new();
+    for cue in cues {
+        count(&mut counts, cue.class);
+    }
+    counts
+}
+
+/// Counts one more of a class.
+pub(super) fn count(counts: &mut Vec<(Class, usize)>, class: Class) {
+    match counts.iter_mut().find(|(known, _)| *known == class) {
+        Some((_, count)) => *count += 1,
+        None => counts.push((class, 1)),
+    }
 }
 
 /// The classes of the cues of a sentence, each once.

@@ -9,17 +9,19 @@ use url::Url;
 
 use super::claims::{self, Cue};
 use super::lineage::Place;
+use super::message::{LONGEST_HEADLINE, headline};
 use super::origin::{self, Origin};
 use super::reading::Reading;
 use super::watch::Watch;
 use crate::alert::catalogue;
 use crate::alert::decide::Reason;
+use crate::alert::record::shortened;
 use crate::config::Feed;
 use crate::hit::{Match, Severity};
 use crate::item::Item;
 use crate::rules::{Rule, Telling};
 
-pub use super::alike::{Quote, STORY_OPEN, SeenOrigin, Story};
+pub use super::alike::{FirstReport, Quote, STORY_OPEN, SeenOrigin, Story};
 pub use super::watch::{
     ALIKE_FROM, BULLETIN_AFTER, Kept, MOST_LINES, MOST_STORIES, OUTLETS_WITHIN, QUIET_AFTER,
     WatchState,
@@ -39,6 +41,9 @@ pub struct Report {
     pub telling: Telling,
     /// The item: what lists call it.
     pub item: Arc<str>,
+    /// Its headline, of 200 characters at most; empty where it was kept before this was.
+    #[serde(default)]
+    pub title: Arc<str>,
     /// The severity of the hit.
     pub severity: Severity,
     /// The entities that matched, sorted, each once.
@@ -103,6 +108,7 @@ impl Report {
             rule: Arc::from(&*rule.id),
             telling: rule.telling,
             item: name.into(),
+            title: shortened(headline(item), LONGEST_HEADLINE).into(),
             severity: found.severity,
             entities: entities.into(),
             origin: origin::origin(reading.named, &outlet, alignment),

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use newswatch::store::{self, ItemFilter};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::schema;
 use super::server::Answer;
@@ -92,10 +92,13 @@ async fn a_story_is_told_once_when_a_second_outlet_reports_it() {
     assert_eq!(told.pointer("/data/story/outlets"), Some(&2.into()));
     assert_eq!(text(told, "/data/story/label"), "multi-origin(2)");
     assert_eq!(text(told, "/correlationid"), text(told, "/data/story/id"));
-    assert!(
-        text(told, "/data/message").ends_with("; 2 outlets, 2 origins (ant; bee)"),
-        "{told:#?}"
+    assert_eq!(
+        text(told, "/data/message"),
+        format!(
+            "[high] Museums: {SHIPS_TOO} (bee); 2 outlets, 2 origins (ant; bee); first: {SHIPS} (ant)"
+        )
     );
+    assert_eq!(told.pointer("/data/story/first"), Some(&json!({"title": SHIPS, "outlet": "ant"})));
     let reasons: Vec<String> = reasons(&world).into_iter().map(|(_, reason)| reason).collect();
     assert_eq!(reasons, ["told-quiet", "held", "told-outlets", "joined"]);
 }
@@ -453,6 +456,20 @@ async fn what_its_publisher_took_back_is_no_origin_any_more() {
     assert_eq!(label(&world), "single-origin");
     publish(&mut world, "cat", "Museum of ships in Delta opens").await;
     assert_eq!(label(&world), "multi-origin(2)", "who reports it later counts");
+}
+
+#[tokio::test]
+async fn a_first_headline_that_was_taken_back_is_first_no_more() {
+    let rule = RULE.to_owned() + "throttle = { cooldown = \"1m\" }\n";
+    let mut world = busy_with(&rule, &["ant", "bee", "cat"]).await;
+    publish(&mut world, "ant", SHIPS).await;
+    publish(&mut world, "bee", SHIPS_TOO).await;
+    world.show("ant", &[&format!("{SHIPS}|Correction: nothing opens")]);
+    pass(&world, 5).await;
+    publish(&mut world, "cat", "Museum of ships in Delta opens").await;
+    let told = &alerts(&world)[0];
+    assert_eq!(text(told, "/type"), "newswatch.story.corroborated");
+    assert_eq!(text(told, "/data/story/first/title"), SHIPS_TOO);
 }
 
 #[tokio::test]
