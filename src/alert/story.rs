@@ -259,8 +259,7 @@ pub(crate) fn lines(record: &AlertRecord) -> Vec<String> {
     });
     if record.kind != catalogue::HIT {
         if story.outlets > 1 {
-            let origins = story.origins.iter().map(|seen| &seen.origin);
-            lines.push(origin::count_line(story.outlets, origins));
+            lines.push(origin::count_line(story.outlets, &story.origins));
         }
         let title = record.data.item.as_ref().map_or("", |item| item.title.as_str());
         let first = story.first.as_ref().filter(|_| story.items > 1);

@@ -126,10 +126,9 @@ pub(super) fn reports(number: usize) -> String {
     count(number, "report")
 }
 
-/// `3 outlets, 2 origins (AP; Yonhap)`.
+/// `3 outlets, 2 origins (AP; Yonhap denies)`.
 fn outlets(history: &StoryHistory) -> String {
-    let origins = history.story.origins.iter().map(|seen| &seen.origin);
-    clean(&origin::count_line(history.story.outlets, origins)).into_owned()
+    clean(&origin::count_line(history.story.outlets, &history.story.origins)).into_owned()
 }
 
 fn told(history: &StoryHistory) -> String {

@@ -91,9 +91,9 @@ fn first(story: &Story, told: &str) -> Option<String> {
     story.first.as_ref().filter(|_| story.items > 1)?.beside(told)
 }
 
-/// `3 outlets, 2 origins (AP; Yonhap)`.
+/// `3 outlets, 2 origins (AP; Yonhap denies)`.
 pub fn count_line(story: &Story) -> String {
-    origin::count_line(story.outlets.len(), story.origins.iter().map(|seen| &seen.origin))
+    origin::count_line(story.outlets.len(), &story.origins)
 }
 
 /// `; cues: alleged 4, denied 1`; nothing where there are none of these.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::alike::SeenOrigin;
 use crate::text::fold;
 
 /// Bytes at the start of a text in which a dateline stands.
@@ -201,15 +202,23 @@ pub fn display_name(id: &str) -> &str {
     AGENCIES.iter().find(|agency| agency.id == id).map_or(id, |agency| agency.name)
 }
 
-/// `3 outlets, 2 origins (AP; Yonhap)`.
-pub fn count_line<'a>(outlets: usize, origins: impl Iterator<Item = &'a Origin>) -> String {
+/// `3 outlets, 2 origins (AP; Yonhap denies)`. Of those that are not named it says how many deny.
+pub fn count_line(outlets: usize, origins: &[SeenOrigin]) -> String {
     const NAMED: usize = 5;
     let plural = |count: usize| if count == 1 { "" } else { "s" };
-    let mut names: Vec<&str> = origins.map(|origin| display_name(&origin.id)).collect();
-    let count = names.len();
-    if count > NAMED {
-        names.truncate(NAMED);
-        names.push("…");
+    let count = origins.len();
+    let (named, others) = origins.split_at(count.min(NAMED));
+    let name = |seen: &SeenOrigin| {
+        let name = display_name(&seen.origin.id);
+        if seen.denies { format!("{name} denies") } else { name.to_owned() }
+    };
+    let mut names: Vec<String> = named.iter().map(name).collect();
+    if !others.is_empty() {
+        names.push(match others.iter().filter(|seen| seen.denies).count() {
+            0 => "…".to_owned(),
+            1 => "…, 1 denies".to_owned(),
+            denying => format!("…, {denying} deny"),
+        });
     }
     format!(
         "{outlets} outlet{}, {count} origin{} ({})",
@@ -317,12 +326,30 @@ mod tests {
 
     #[test]
     fn counts_name_the_origins() {
-        let of = |id: &str| Origin { id: id.into(), alignment: None };
+        let all = [seen("ap", false), seen("yonhap", false)];
+        assert_eq!(count_line(3, &all), "3 outlets, 2 origins (AP; Yonhap)");
         assert_eq!(
-            count_line(3, [of("ap"), of("yonhap")].iter()),
-            "3 outlets, 2 origins (AP; Yonhap)"
+            count_line(1, &[seen("example.org", false)]),
+            "1 outlet, 1 origin (example.org)"
         );
-        assert_eq!(count_line(1, [of("example.org")].iter()), "1 outlet, 1 origin (example.org)");
+    }
+
+    fn seen(id: &str, denies: bool) -> SeenOrigin {
+        let origin = Origin { id: id.into(), alignment: None };
+        SeenOrigin { origin, since: jiff::Timestamp::UNIX_EPOCH, denies }
+    }
+
+    #[test]
+    fn who_denies_is_marked_among_the_origins_however_many_there_are() {
+        let all = [seen("cat", false), seen("dog", false), seen("ant", true)];
+        assert_eq!(count_line(3, &all), "3 outlets, 3 origins (cat; dog; ant denies)");
+        let mut many: Vec<SeenOrigin> =
+            ["a", "b", "c", "d", "e", "f", "g"].map(|id| seen(id, false)).into();
+        assert!(count_line(7, &many).ends_with("7 origins (a; b; c; d; e; …)"));
+        many[6].denies = true;
+        assert!(count_line(7, &many).ends_with("7 origins (a; b; c; d; e; …, 1 denies)"));
+        many[5].denies = true;
+        assert!(count_line(7, &many).ends_with("7 origins (a; b; c; d; e; …, 2 deny)"));
     }
 
     #[test]

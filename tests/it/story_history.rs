@@ -275,7 +275,7 @@ fn a_story_is_shown_with_who_says_so_who_denies_and_what_became_of_each_report()
     let shown = demo.out(0, &["stories", "show", &id[id.len() - 12..]]);
     for part in [
         "[high] rule museum: Delta opens museum of ships\n",
-        "3 outlets, 2 origins (ant; bee); cross-alignment(2)",
+        "3 outlets, 2 origins (ant; bee denies); cross-alignment(2)",
         "\nwho reports it\n  ant [private:xx], since 20",
         "\n  bee [state:xx], since 20",
         "\nwho denies, by words of denial, since 20",
@@ -314,7 +314,7 @@ fn an_alert_is_shown_with_its_story_in_short() {
     let alert = &list(&demo, &["alerts"])[0];
     let shown = demo.out(0, &["alerts", "show", alert["id"].as_str().unwrap()]);
     for part in [
-        "3 reports, 3 outlets, 2 origins (ant; bee); cross-alignment(2)",
+        "3 reports, 3 outlets, 2 origins (ant; bee denies); cross-alignment(2)",
         "UTC  ant: Delta opens museum of ships\n      not told by itself",
         "  > 20",
         "      told at once: another outlet reports it too\n      sent to log 20",
