@@ -9,7 +9,7 @@ use super::decide::Reason;
 use super::record::{AlertData, AlertRecord, LONGEST_TITLE, severity_numbers, shortened};
 use super::{catalogue, id};
 use crate::story::claims::Class;
-use crate::story::desk::{FirstReport, Kind, Line, SeenOrigin, Story};
+use crate::story::desk::{FirstReport, Kind, Line, Quote, SeenOrigin, Story};
 use crate::story::{claims, message, origin};
 
 /// Origins in a record, the first.
@@ -18,7 +18,7 @@ const MOST_ORIGINS: usize = 12;
 const MOST_ENTITIES: usize = 16;
 /// Languages in a record, the first.
 const MOST_LANGUAGES: usize = 8;
-/// Quotes of claim cues in a record, the first.
+/// Quotes of claim cues in a record.
 const MOST_QUOTES: usize = 6;
 /// Characters of a name in a record.
 const LONGEST_NAME: usize = 60;
@@ -225,7 +225,7 @@ pub fn tell(
     );
     data.story = Some(StoryInfo::of(story, left_out));
     if !by_itself {
-        data.claim_cues = claim_cues(story);
+        data.claim_cues = claim_cues(story, line);
     }
     record
 }
@@ -310,15 +310,13 @@ fn hit_cues(data: &mut AlertData, outlet: &str, now: Timestamp) -> Vec<(Class, u
 }
 
 /// The cues of a story as its record has them.
-fn claim_cues(story: &Story) -> Option<Value> {
+fn claim_cues(story: &Story, line: &Line) -> Option<Value> {
     if story.cues.is_empty() {
         return None;
     }
     let mut cues: Map<String, Value> =
         story.cues.iter().map(|(class, count)| (class.as_str().to_owned(), json!(count))).collect();
-    let quotes: Vec<Value> = story
-        .quotes
-        .iter()
+    let quotes: Vec<Value> = quotes(story, line)
         .take(MOST_QUOTES)
         .map(|quote| {
             json!({
@@ -332,14 +330,29 @@ fn claim_cues(story: &Story) -> Option<Value> {
     Some(Value::Object(cues))
 }
 
+/// The quotes of a story: those for which the alert is sent, one of each other class, the rest.
+fn quotes<'s>(story: &'s Story, line: &Line) -> impl Iterator<Item = &'s Quote> {
+    let class = match line.reason {
+        Reason::ToldDenied => Some(Class::Denied),
+        Reason::ToldConfirmed => Some(Class::Confirmed),
+        _ => None,
+    };
+    let is_why = |quote: &&Quote| Some(quote.class) == class && quote.item == line.item;
+    let (why, others): (Vec<&Quote>, Vec<&Quote>) = story.quotes.iter().partition(is_why);
+    let mut shown: Vec<Class> = why.iter().map(|quote| quote.class).collect();
+    let (one_each, rest): (Vec<&Quote>, Vec<&Quote>) = others.into_iter().partition(|quote| {
+        let is_new = !shown.contains(&quote.class);
+        shown.push(quote.class);
+        is_new
+    });
+    why.into_iter().chain(one_each).chain(rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::decide::Reason;
     use crate::alert::record::tests::record;
     use crate::hit::Severity;
-    use crate::story::claims::Class;
-    use crate::story::desk::Quote;
     use crate::story::origin::Origin;
 
     fn at(hours: i64) -> Timestamp {
@@ -427,6 +440,41 @@ mod tests {
         let denied = tell(record("Arms deal denied"), &story, &line(Kind::Hit), "o1", 0, at(6));
         assert_eq!(denied.data.message, "[critical] Arms: Arms deal denied (o1); cues: denied 1");
         assert_eq!(lines(&denied)[1..], ["cues: denied 1 (“Arms deal denied”, o1)"]);
+    }
+
+    #[test]
+    fn a_record_quotes_first_what_it_is_sent_for_then_one_of_each_class() {
+        let quote = |class, text: &str, item: &str| {
+            let (text, item) = (text.to_owned(), item.into());
+            Quote { class, text, item, outlet: "o".into(), at: at(2) }
+        };
+        let mut story = story("o", 3);
+        story.quotes = (0..4)
+            .flat_map(|number| {
+                [Class::Attributed, Class::Alleged, Class::Denied].map(|class| (class, number))
+            })
+            .map(|(class, number)| quote(class, &format!("{class:?} {number}"), "feed/0"))
+            .chain([
+                quote(Class::Denied, "This", "feed/1"),
+                quote(Class::Planned, "That", "feed/1"),
+            ])
+            .collect();
+        let texts = |reason| {
+            let line = Line { reason, ..line(Kind::FirstDenied) };
+            let told = tell(record("Arms shipped"), &story, &line, "o1", 0, at(6));
+            assert!(lines(&told).iter().any(|line| line.contains("denied 2 (“")), "{told:#?}");
+            let cues = told.data.claim_cues.unwrap();
+            let texts = cues["quotes"].as_array().unwrap().iter();
+            texts.map(|quote| quote["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            texts(Reason::ToldDenied),
+            ["This", "Attributed 0", "Alleged 0", "That", "Denied 0", "Attributed 1"]
+        );
+        assert_eq!(
+            texts(Reason::ToldUpdate),
+            ["Attributed 0", "Alleged 0", "Denied 0", "That", "Attributed 1", "Alleged 1"]
+        );
     }
 
     #[test]

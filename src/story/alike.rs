@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::claims::{self, Class};
+use super::claims::{self, Class, Cue};
 use super::desk::{Kind, Report};
 use super::lineage::Place;
 use super::message::LONGEST_HEADLINE;
@@ -22,7 +22,8 @@ pub const STORY_OPEN: SignedDuration = SignedDuration::from_hours(60);
 const MEMBERS: usize = 12;
 /// Outlets, origins, entities, languages and lineages of a story that are told apart at most.
 const MOST_NAMES: usize = 128;
-/// Quotes of each class of claim cues that a story keeps at most, the first.
+/// Quotes of each class of claim cues that a story keeps at most, the first; beside them the one with the
+/// first word of denial or of confirmation that is no commentary.
 const MOST_QUOTES: usize = 4;
 
 /// How far a story has been told.
@@ -92,6 +93,18 @@ pub struct Quote {
     pub at: Timestamp,
 }
 
+impl Quote {
+    fn of(report: &Report, cue: &Cue, at: Timestamp) -> Self {
+        Self {
+            class: cue.class,
+            text: cue.quote.clone(),
+            item: report.item.clone(),
+            outlet: report.outlet.clone(),
+            at,
+        }
+    }
+}
+
 /// Reports of one rule that read alike.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Story {
@@ -124,7 +137,7 @@ pub struct Story {
     pub languages: Vec<Arc<str>>,
     /// How often each class of claim cue occurred.
     pub cues: Vec<(Class, usize)>,
-    /// What they were found in; of each class the first ones.
+    /// What they were found in; of each class the first ones, and what changed the picture.
     pub quotes: Vec<Quote>,
     /// When it had as many origins as its rule asks for.
     pub corroborated_at: Option<Timestamp>,
@@ -235,9 +248,15 @@ impl Story {
                 (Class::Denied, &mut self.denied_at, Kind::FirstDenied),
                 (Class::Confirmed, &mut self.confirmed_at, Kind::FirstConfirmed),
             ] {
-                if since.is_none() && report.cues.iter().any(|cue| cue.class == class) {
+                let cue = report.cues.iter().find(|cue| cue.class == class);
+                if let Some(cue) = cue.filter(|_| since.is_none()) {
                     *since = Some(now);
                     changes.push(kind);
+                    // What commentary said may fill the quotes.
+                    let quote = Quote::of(report, cue, now);
+                    if !self.quotes.contains(&quote) {
+                        self.quotes.push(quote);
+                    }
                 }
             }
         }
@@ -261,13 +280,7 @@ impl Story {
             claims::count(&mut self.cues, cue.class);
             let quoted = self.quotes.iter().filter(|quote| quote.class == cue.class).count();
             if quoted < MOST_QUOTES {
-                self.quotes.push(Quote {
-                    class: cue.class,
-                    text: cue.quote.clone(),
-                    item: report.item.clone(),
-                    outlet: report.outlet.clone(),
-                    at: now,
-                });
+                self.quotes.push(Quote::of(report, cue, now));
             }
         }
     }

@@ -140,6 +140,22 @@ fn commentary_is_not_told_while_the_rule_is_busy() {
 }
 
 #[test]
+fn the_first_word_of_denial_is_quoted_however_much_commentary_denied_before() {
+    let mut desk = busy();
+    let first = take(&mut desk, "a.example", DELTA, 0);
+    for number in 0..6 {
+        let outlet = format!("c{number}.example");
+        let title = format!("Why Delta denies that ministers sign grain treaty {number}");
+        assert_eq!(take(&mut desk, &outlet, &title, 5 + number).story, first.story);
+    }
+    let denial = "Delta denies: ministers sign no grain treaty";
+    assert_eq!(take(&mut desk, "d.example", denial, 20).story, first.story);
+    let story = desk.story("watch", &first.story).unwrap();
+    assert_eq!(story.denied_at, Some(at(20)));
+    assert!(story.quotes.iter().any(|quote| quote.text == denial), "{:?}", story.quotes);
+}
+
+#[test]
 fn a_copy_does_not_count_as_another_outlet() {
     let mut desk = busy();
     let text = "Ministers of the delta signed a treaty on grain in the port on Monday evening.";
