@@ -99,7 +99,7 @@ impl Notice {
         );
         self.details.push(format!("{source}, {time}"));
         let mut words: Vec<String> = Vec::new();
-        for span in &item.highlights {
+        for span in item.words() {
             let word = part(&span.text);
             if !words.contains(&word) && words.len() < MOST_WORDS {
                 words.push(word);

@@ -13,7 +13,7 @@ use super::silence::SilenceInfo;
 use super::story::{RevisedInfo, StoryInfo, SurgeInfo};
 use crate::config::Feed;
 use crate::hit::{Match, Severity, Span};
-use crate::item::Item;
+use crate::item::{Field, Item};
 use crate::rules::Rule;
 use crate::story::claims;
 use crate::story::message::headline;
@@ -211,6 +211,15 @@ pub struct ItemInfo {
     pub highlights: Vec<Span>,
 }
 
+impl ItemInfo {
+    /// The highlights, of each word the first.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &Span> {
+        let all = &self.highlights;
+        let is_first = |at: &usize| all[..*at].iter().all(|span| span.text != all[*at].text);
+        (0..all.len()).filter(is_first).map(|at| &all[at])
+    }
+}
+
 /// `url.*` of the Elastic Common Schema.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UrlInfo {
@@ -332,9 +341,41 @@ pub fn hit_alert(facts: &HitFacts<'_>) -> AlertRecord {
     }
 }
 
+/// Of each term that matched one span, where it can be at a place of its own; then the first of the
+/// other places, as far as there is room. In the order of the text.
 fn highlights(spans: &[Span]) -> Vec<Span> {
+    let mut terms: Vec<(&str, usize)> = Vec::new();
+    for span in spans {
+        match terms.iter_mut().find(|(term, _)| *term == &*span.term) {
+            Some((_, count)) => *count += 1,
+            None => terms.push((&span.term, 1)),
+        }
+    }
+    // Who stands in few places chooses first.
+    terms.sort_by_key(|(_, count)| *count);
+    let mut shown: Vec<usize> = Vec::new();
+    let is_free = |shown: &[usize], at: usize| {
+        shown.iter().all(|other| place(&spans[*other]) != place(&spans[at]))
+    };
+    for (term, _) in terms {
+        let mut of_term = (0..spans.len()).filter(|at| *spans[*at].term == *term).peekable();
+        let first = of_term.peek().copied();
+        shown.extend(of_term.find(|at| is_free(&shown, *at)).or(first));
+    }
+    shown.truncate(MOST_SPANS);
+    for at in 0..spans.len() {
+        if shown.len() < MOST_SPANS && is_free(&shown, at) {
+            shown.push(at);
+        }
+    }
+    shown.sort_unstable();
     let cut = |span: &Span| Span { text: shortened(&span.text, LONGEST_SPAN), ..span.clone() };
-    spans.iter().take(MOST_SPANS).map(cut).collect()
+    shown.into_iter().map(|at| cut(&spans[at])).collect()
+}
+
+/// Where a span stands.
+fn place(span: &Span) -> (Field, u32, u32) {
+    (span.field, span.start, span.end)
 }
 
 pub(crate) fn severity_numbers(severity: Severity) -> (u8, u8) {
@@ -359,7 +400,7 @@ pub(crate) mod tests {
     use url::Url;
 
     use super::*;
-    use crate::item::{FeedName, Field, ItemKey};
+    use crate::item::{FeedName, ItemKey};
 
     /// A feed for tests.
     pub(crate) fn feed() -> Feed {
@@ -431,6 +472,47 @@ pub(crate) mod tests {
     #[test]
     fn the_message_names_the_rule_the_headline_and_the_feed() {
         assert_eq!(record("Denied").data.message, "[high] Arms: Denied (Example News)");
+    }
+
+    fn span(field: Field, start: u32, term: &str, alias: &str) -> Span {
+        let (text, alias) = (format!("word {start}"), Some(alias.into()));
+        Span { field, start, end: start + 5, text, term: term.into(), alias }
+    }
+
+    /// The fields, places and terms of the highlights that are made of spans.
+    fn shown(spans: &[Span]) -> Vec<(Field, u32, String)> {
+        let highlights = highlights(spans);
+        highlights.iter().map(|span| (span.field, span.start, span.term.to_string())).collect()
+    }
+
+    #[test]
+    fn a_place_is_highlighted_once_whatever_names_stand_there() {
+        let names = ["en:Kim", "ru:Ким", "zh:金", "ko:김"];
+        let mut spans: Vec<Span> = (0..20)
+            .flat_map(|start| names.map(|name| span(Field::Title, start * 10, "@nk", name)))
+            .collect();
+        spans.push(span(Field::Summary, 0, "@russia", "en:Russia"));
+        let shown = shown(&spans);
+        assert_eq!(shown.len(), MOST_SPANS);
+        for (number, (field, start, term)) in (0..).zip(&shown[..11]) {
+            assert_eq!((*field, *start, term.as_str()), (Field::Title, number * 10, "@nk"));
+        }
+        assert_eq!(shown[11], (Field::Summary, 0, "@russia".to_owned()));
+    }
+
+    #[test]
+    fn every_term_has_a_highlight_before_any_has_a_second() {
+        // The first place is the only one of @side, so @ukraine is shown where it stands alone.
+        let both = [
+            span(Field::Title, 0, "@ukraine", "en:Ukraine"),
+            span(Field::Title, 0, "@side", "en:Ukraine"),
+            span(Field::Title, 9, "@ukraine", "en:Kyiv"),
+        ];
+        let expected = [(Field::Title, 0, "@side".into()), (Field::Title, 9, "@ukraine".into())];
+        assert_eq!(shown(&both), expected);
+        // Silences ask which entities matched: none is left out.
+        let expected = [(Field::Title, 0, "@ukraine".into()), (Field::Title, 0, "@side".into())];
+        assert_eq!(shown(&both[..2]), expected);
     }
 
     #[test]

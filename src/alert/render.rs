@@ -3,6 +3,7 @@
 use super::record::{AlertRecord, ItemInfo, OperatorInfo};
 use super::silence::SilenceInfo;
 use super::story;
+use crate::hit::Span;
 use crate::item::Field;
 use crate::text::clean::clean;
 
@@ -67,16 +68,13 @@ fn item_lines(item: &ItemInfo, colour: bool, lines: &mut Vec<String>) {
         |published| format!("published {}", minute(published)),
     );
     lines.push(format!("  {source}, {published}"));
-    let mut words: Vec<String> = Vec::new();
-    for span in &item.highlights {
+    let word = |span: &Span| {
         let place =
             if span.field == Field::Title { String::new() } else { format!(" in {}", span.field) };
         let text = paint(&clean(&span.text), MARKED, colour);
-        let word = format!("{text} ({}{place})", clean(&span.term));
-        if !words.contains(&word) {
-            words.push(word);
-        }
-    }
+        format!("{text} ({}{place})", clean(&span.term))
+    };
+    let words: Vec<String> = item.words().map(word).collect();
     lines.push(format!("  matched: {}", words.join(", ")));
     if let Some(url) = &item.url {
         lines.push(format!("  {}", clean(&url.full)));
@@ -152,6 +150,14 @@ mod tests {
                 record("Arms shipped").id
             )
         );
+    }
+
+    #[test]
+    fn a_word_that_is_two_terms_is_named_once() {
+        let mut record = record("Arms shipped");
+        let highlights = &mut record.data.item.as_mut().unwrap().highlights;
+        highlights.push(Span { term: "@arms".into(), ..highlights[0].clone() });
+        assert!(block(&record, false).contains("\n  matched: Ar (arms)\n"));
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn datagram(record: &AlertRecord) -> Vec<u8> {
         (_, None) => "5",
     };
     let item = data.item.as_ref();
-    let words = item.map(|item| item.highlights.iter().map(|span| span.text.as_str()));
+    let words = item.map(|item| item.words().map(|span| span.text.as_str()));
     let words = words.map(|words| words.collect::<Vec<_>>().join(", ")).unwrap_or_default();
     let operator = data.operator.as_ref();
     let url = item.map_or_else(

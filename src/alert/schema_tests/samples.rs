@@ -88,15 +88,15 @@ fn publisher(text: &str) -> Feed {
 
 /// Words that matched, in every field of an item, and more than a record shows.
 fn spans(text: &str) -> Vec<Span> {
-    let span = |field| Span {
+    let span = |(start, field)| Span {
         field,
-        start: 0,
-        end: 5,
+        start,
+        end: start + 5,
         text: text.to_owned(),
         term: "@delta".into(),
         alias: Some("ru:Дельта".into()),
     };
-    (0..5).flat_map(|_| Field::ALL).map(span).collect()
+    (0..5).flat_map(|start| Field::ALL.map(|field| (start, field))).map(span).collect()
 }
 
 fn found(severity: Severity, spans: Vec<Span>) -> Match {
