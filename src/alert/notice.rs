@@ -56,7 +56,7 @@ impl Notice {
             notice.details.push(format!("[{}] {rule}: {title}", headline.severity));
         }
         if let Some(rule) = &data.rule {
-            notice.heading = part(&rule.name);
+            notice.heading = part(&story::heading(record, rule));
             notice.origin = format!("rule {}", part(&rule.id));
         }
         notice.details.extend(story::lines(record).iter().map(|line| part(line)));
@@ -159,6 +159,15 @@ mod tests {
         assert_eq!(notice.details, ["Example News, seen 2023-11-14 22:13 UTC", "matched: Ar"]);
         assert_eq!(notice.link.as_deref(), Some("https://example.org/1"));
         assert_eq!(notice.footer(), format!("rule arms, alert {}", record("").id));
+    }
+
+    #[test]
+    fn a_notice_of_an_item_that_was_edited_says_so_in_its_line() {
+        let told = record("Arms shipped");
+        let now = told.recordedtime;
+        let notice = Notice::of(&story::revised(told, None, "o", "Aid shipped", now));
+        assert_eq!(notice.line(), "[high] Arms: edited, matches no more: Arms shipped");
+        assert_eq!(notice.details[0], "its headline now: Aid shipped");
     }
 
     #[test]

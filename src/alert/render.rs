@@ -15,14 +15,14 @@ const PLAIN: &str = "\u{1b}[0m";
 pub fn block(record: &AlertRecord, colour: bool) -> String {
     let data = &record.data;
     let heading = match (&data.rule, &data.operator) {
-        (Some(rule), _) => &rule.name,
-        (None, Some(operator)) => &operator.title,
-        (None, None) => &data.message,
+        (Some(rule), _) => story::heading(record, rule),
+        (None, Some(operator)) => operator.title.clone(),
+        (None, None) => data.message.clone(),
     };
     let mut lines = vec![format!(
         "{} {}",
         paint(&format!("[{}]", record.severitytext.to_lowercase()), BOLD, colour),
-        paint(&clean(heading), BOLD, colour)
+        paint(&clean(&heading), BOLD, colour)
     )];
     if let Some(item) = &data.item {
         item_lines(item, colour, &mut lines);
@@ -150,6 +150,16 @@ mod tests {
                 record("Arms shipped").id
             )
         );
+    }
+
+    #[test]
+    fn an_item_that_was_edited_says_so_in_the_first_line() {
+        let told = record("Arms shipped");
+        let now = told.recordedtime;
+        let text = block(&story::revised(told, None, "o", "Aid shipped", now), false);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[..2], ["[high] Arms: edited, matches no more", "  Arms shipped"]);
+        assert!(lines.contains(&"  its headline now: Aid shipped"), "{text}");
     }
 
     #[test]

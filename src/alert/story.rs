@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::decide::Reason;
-use super::record::{AlertData, AlertRecord, LONGEST_TITLE, severity_numbers, shortened};
+use super::record::{AlertData, AlertRecord, LONGEST_TITLE, RuleInfo, severity_numbers, shortened};
 use super::{catalogue, id};
 use crate::story::claims::Class;
 use crate::story::desk::{FirstReport, Kind, Line, Quote, SeenOrigin, Story};
@@ -22,6 +22,8 @@ const MOST_LANGUAGES: usize = 8;
 const MOST_QUOTES: usize = 6;
 /// Characters of a name in a record.
 const LONGEST_NAME: usize = 60;
+/// What is said of an item that was told and matches no more.
+const EDITED: &str = "edited, matches no more";
 /// Characters of a quote in a line.
 const LONGEST_QUOTE: usize = 120;
 
@@ -144,7 +146,7 @@ pub fn revised(
         format!("{before} ({outlet}), now: {title}")
     };
     let severity = record.severitytext.to_lowercase();
-    data.message = format!("[{severity}] {name}: edited, matches no more: {change}");
+    data.message = format!("[{severity}] {name}: {EDITED}: {change}");
     data.revised = Some(RevisedInfo { title, at: now });
     record
 }
@@ -230,6 +232,15 @@ pub fn tell(
     record
 }
 
+/// What a message about a rule's alert begins with: the rule's title, and that what was told stands
+/// no more.
+pub(crate) fn heading(record: &AlertRecord, rule: &RuleInfo) -> String {
+    match record.data.revised {
+        Some(_) => format!("{}: {EDITED}", rule.name),
+        None => rule.name.clone(),
+    }
+}
+
 /// What an alert says of its story, in lines for a person, the most important first: what is new,
 /// how many say so, what they deny. Others' text in them is as it came.
 pub(crate) fn lines(record: &AlertRecord) -> Vec<String> {
@@ -239,7 +250,7 @@ pub(crate) fn lines(record: &AlertRecord) -> Vec<String> {
         lines.push(format!("{lineages} reports in 24 h, {expected:.1} were to be expected"));
     }
     if let Some(revised) = &record.data.revised {
-        lines.push(format!("edited, matches no more; its headline now: {}", revised.title));
+        lines.push(format!("its headline now: {}", revised.title));
     }
     let Some(story) = &record.data.story else { return lines };
     let reason = record.data.event.reason.as_deref().and_then(Reason::from_name);
