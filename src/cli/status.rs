@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::list::{self, short_time};
-use super::{Exit, Global};
+use super::{Exit, Global, config_files};
 use crate::clock::Clock;
-use crate::store::{FeedRow, NETWORK, OFFLINE, Reader, ReceiverRow, Totals};
+use crate::store::{self, FeedRow, NETWORK, OFFLINE, Reader, ReceiverRow, Totals};
 use crate::text::clean::clean;
 use crate::text::count;
 
@@ -70,7 +70,9 @@ struct Status {
 
 /// Says whether all is well; exit code 1 when not.
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let status = gather(&list::reader(global)?, Clock::System.now(), is_daemon)?;
+    let reader = list::reader(global)?;
+    let writer = store::has_writer(&config_files::database_path(global)?);
+    let status = gather(&reader, Clock::System.now(), writer, is_daemon)?;
     let mut out = std::io::stdout().lock();
     match arguments.format {
         Format::Json => writeln!(out, "{}", serde_json::to_string(&status)?)?,
@@ -85,9 +87,11 @@ fn is_daemon(pid: &str) -> bool {
         .is_ok_and(|name| name.trim_end() == env!("CARGO_PKG_NAME"))
 }
 
+/// `writer` is whether a process has the database open to write, where that can be seen.
 fn gather(
     reader: &Reader,
     now: Timestamp,
+    writer: Option<bool>,
     is_daemon: impl Fn(&str) -> bool,
 ) -> anyhow::Result<Status> {
     let feeds = reader.feeds(now)?;
@@ -104,11 +108,14 @@ fn gather(
         configuration.and_then(|fact| serde_json::from_str(&fact.value).ok());
     let event = configuration.as_ref().and_then(|config| config["event"].as_str());
     let started = !matches!(event, Some("stopped" | "once"));
+    // The kernel takes the lock from a daemon that ends, however it ends.
+    let gone = started && writer == Some(false);
     // What lies in the future was written before the clock was set back.
     let within = |at: Timestamp, limit| now.duration_since(at).abs() < limit;
-    let writes = started && heartbeat.as_ref().is_some_and(|fact| within(fact.at, HEARTBEAT_LIMIT));
+    let writes =
+        started && !gone && heartbeat.as_ref().is_some_and(|fact| within(fact.at, HEARTBEAT_LIMIT));
     let running =
-        writes || started && heartbeat.as_ref().is_some_and(|fact| is_daemon(&fact.value));
+        writes || started && !gone && heartbeat.as_ref().is_some_and(|fact| is_daemon(&fact.value));
     let once = event == Some("once") && configuration_at.is_some_and(|at| within(at, ONCE_LIMIT));
 
     let mut problems = Vec::new();
@@ -124,6 +131,11 @@ fn gather(
                 "the daemon (process {}) has written nothing since {}: is the disk full, the \
                  database locked? Its log says why",
                 fact.value,
+                short_time(Some(fact.at))
+            ),
+            (Some(fact), _) if gone => format!(
+                "no daemon runs: the last one was not stopped, but ended after {}, when it last \
+                 showed itself; its log may say why",
                 short_time(Some(fact.at))
             ),
             (Some(fact), _) => {
@@ -314,7 +326,7 @@ mod tests {
         store.note("config", r#"{"event":"started"}"#, time(-1000)).await.unwrap();
         store.note("heartbeat", "7", time(heartbeat)).await.unwrap();
         let reader = Reader::open(&path).unwrap();
-        gather(&reader, time(0), |pid| alive && pid == "7").unwrap()
+        gather(&reader, time(0), None, |pid| alive && pid == "7").unwrap()
     }
 
     #[tokio::test]
@@ -348,7 +360,7 @@ mod tests {
             waiting,
         };
         let reader = Reader::open(&path).unwrap();
-        let mut status = gather(&reader, time(0), |_| true).unwrap();
+        let mut status = gather(&reader, time(0), None, |_| true).unwrap();
         status.receivers = vec![row("hook", 29, 2)];
         let text = text(&status);
         let line =

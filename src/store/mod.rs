@@ -533,13 +533,29 @@ fn beside<T>(
     Ok(done)
 }
 
+/// Whether a process has the database open to write, as the daemon does for as long as it runs.
+/// `None` where that cannot be seen: this user may not open the lock file, or there is none.
+pub(crate) fn has_writer(path: &Path) -> Option<bool> {
+    let file = File::open(lock_path(path)).ok()?;
+    match file.try_lock_shared() {
+        Ok(()) => Some(false),
+        Err(TryLockError::WouldBlock) => Some(true),
+        Err(TryLockError::Error(_)) => None,
+    }
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    lock_path.into()
+}
+
 /// Takes the lock that keeps a second daemon away. The kernel releases it when the process ends,
 /// however it ends.
 fn lock(path: &Path) -> Result<File, StoreError> {
-    let mut lock_path = path.as_os_str().to_owned();
-    lock_path.push(".lock");
+    let lock_path = lock_path(path);
     let open_error = |source: std::io::Error| StoreError::Open {
-        path: PathBuf::from(&lock_path),
+        path: lock_path.clone(),
         source: source.into(),
     };
     let file = OpenOptions::new()

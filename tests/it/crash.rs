@@ -1,6 +1,10 @@
 //! `kill -9` at any moment repeats a poll; it never loses or doubles anything.
 
+use std::path::Path;
+use std::process::Command;
+
 use newswatch::store::{ItemFilter, Reader};
+use serde_json::Value;
 
 use super::kills::start;
 use super::server::{Answer, Server};
@@ -18,11 +22,7 @@ fn document(items: usize) -> String {
     format!("<rss version=\"2.0\"><channel><title>Example</title>{items}</channel></rss>")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_daemon_that_is_killed_again_and_again_stores_and_tells_everything_once() {
-    const KILLS: usize = 4;
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start().await;
+fn configure(folder: &Path, server: &Server) {
     let files = [
         (
             "newswatch.toml",
@@ -44,10 +44,45 @@ async fn a_daemon_that_is_killed_again_and_again_stores_and_tells_everything_onc
         ),
     ];
     for (name, text) in files {
-        let path = folder.path().join(name);
+        let path = folder.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_says_at_once_that_the_daemon_was_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    configure(folder.path(), &server);
+    server.set("/feed", Answer::Feed { document: document(1), version: 1 });
+    let mut daemon = start(folder.path(), &["run"]);
+    // The heartbeat is written before or with the first poll's answer, as both go to one writer.
+    server.asked("/feed", 2).await;
+    let status = || {
+        let output = Command::new(env!("CARGO_BIN_EXE_newswatch"))
+            .arg("--config")
+            .arg(folder.path())
+            .args(["status", "--format", "json"])
+            .output()
+            .unwrap();
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), status["running"].clone(), status["problems"].to_string())
+    };
+    assert_eq!(status(), (Some(0), true.into(), "[]".to_owned()));
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    let (code, running, problems) = status();
+    assert_eq!((code, running), (Some(1), false.into()));
+    assert!(problems.contains("no daemon runs: the last one was not stopped"), "{problems}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_is_killed_again_and_again_stores_and_tells_everything_once() {
+    const KILLS: usize = 4;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    configure(folder.path(), &server);
     for round in 1..=KILLS {
         server.set("/feed", Answer::Feed { document: document(round), version: round as u32 });
         let asked = server.requests("/feed").len();
