@@ -1,7 +1,7 @@
 //! The next poll of a feed: a pure function of what is known about it and how the last one went.
 
 pub mod health;
-mod host;
+pub mod host;
 mod moved;
 pub mod offline;
 mod pace;

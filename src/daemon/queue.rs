@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::config::Feed;
 use crate::item::FeedName;
-use crate::schedule::{FeedState, HostPace, HostState};
+use crate::schedule::{FeedState, HostPace, HostState, host};
 
 /// The feeds to poll and when. Pure: it is told the time and does nothing itself.
 #[derive(Debug, Default)]
@@ -315,14 +315,10 @@ impl Queue {
     }
 }
 
-/// What requests are spaced by: the host and port that a feed is asked at, or the file itself.
+/// What requests to a feed are spaced by, wherever it is asked now.
 pub(crate) fn host_of(feed: &Feed, state: &FeedState) -> String {
     let adopted = state.effective_url.as_deref().and_then(|url| Url::parse(url).ok());
-    let url = adopted.as_ref().unwrap_or(&feed.url);
-    match url.host_str() {
-        Some(host) => format!("{host}:{}", url.port_or_known_default().unwrap_or_default()),
-        None => url.path().to_owned(),
-    }
+    host::host_of(adopted.as_ref().unwrap_or(&feed.url))
 }
 
 #[cfg(test)]

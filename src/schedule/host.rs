@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use url::Url;
 
 use super::pace::{THROTTLED, step};
 
@@ -33,6 +34,14 @@ pub struct HostState {
     pub not_before: Option<Timestamp>,
     /// How far apart requests to it lie.
     pub pace: HostPace,
+}
+
+/// What requests are spaced by: the host and port that a feed is asked at, or the file itself.
+pub fn host_of(url: &Url) -> String {
+    match url.host_str() {
+        Some(host) => format!("{host}:{}", url.port_or_known_default().unwrap_or_default()),
+        None => url.path().to_owned(),
+    }
 }
 
 impl HostPace {

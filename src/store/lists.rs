@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, ToSql, params_from_iter};
 use serde::Serialize;
 use serde_json::Value;
+use url::Url;
 
 use super::read::{maybe_time, time};
 use super::{Reader, StoreError, acks};
@@ -15,6 +16,7 @@ use crate::item::{FeedName, Item, ItemKey};
 use crate::poll::FailureKind;
 use crate::schedule::State;
 use crate::schedule::health::Health;
+use crate::schedule::host::host_of;
 use crate::schedule::trouble::Troubles;
 use crate::text;
 
@@ -184,7 +186,7 @@ pub struct FeedRow {
     pub last_ok: Option<Timestamp>,
     /// When a poll last brought something new.
     pub last_new_item: Option<Timestamp>,
-    /// When it is polled next.
+    /// When it is polled next: when it is due, or later where its host asked to be left alone.
     pub next_due: Option<Timestamp>,
     /// Seconds between two polls while all is well.
     pub interval_s: Option<u32>,
@@ -210,6 +212,8 @@ impl FeedRow {
     pub fn since(&self) -> Option<Timestamp> {
         match self.health {
             Health::Quiet => self.last_new_item,
+            // It was another feed that was told so; when, is not known.
+            Health::Throttled if self.state != State::Throttled.as_str() => None,
             _ => Some(self.failing_since.unwrap_or(self.state_since)),
         }
     }
@@ -219,9 +223,10 @@ impl FeedRow {
         !matches!(self.health, Health::Ok | Health::New | Health::Disabled)
     }
 
-    /// Whether it is polled and its last poll did not go well.
+    /// Whether it is polled and its last poll did not go well, or its host lets nobody poll it.
     pub fn is_in_trouble(&self) -> bool {
-        !matches!(self.state.as_str(), "new" | "active" | "disabled")
+        self.health == Health::Throttled
+            || !matches!(self.state.as_str(), "new" | "active" | "disabled")
     }
 }
 
@@ -547,6 +552,7 @@ impl Reader {
         let mut rows = statement.query([since])?;
         let mut feeds = Vec::new();
         let offline = self.fact(NETWORK)?.is_some_and(|network| network.value == OFFLINE);
+        let hosts = self.hosts(now)?;
         while let Some(row) = rows.next()? {
             let url: String = row.get("url")?;
             let recent: f64 = row.get::<_, u32>("recent")?.into();
@@ -561,25 +567,37 @@ impl Reader {
                 _ if offline && !url.starts_with("file:") => Health::Offline,
                 _ => Health::of(known, kind, &troubles, now),
             };
+            let effective_url =
+                row.get::<_, Option<String>>("effective_url")?.unwrap_or_else(|| url.clone());
+            let host = Url::parse(&effective_url).ok().map(|url| host_of(&url));
+            let rests = host.and_then(|host| hosts.get(&host)?.not_before);
+            let (health, why, advised) = match (health, rests) {
+                (Health::Ok | Health::New | Health::Quiet, Some(until)) => {
+                    let until = until.strftime("%Y-%m-%d %H:%M");
+                    let why = format!("its host asked to be left alone until {until}");
+                    (Health::Throttled, Some(why), State::Throttled)
+                }
+                _ => (health, row.get("why")?, known),
+            };
             feeds.push(FeedRow {
                 health,
-                advice: advice(health, known, kind),
+                advice: advice(health, advised, kind),
                 failure,
                 failing_since: troubles.failing_since,
                 name: row.get("name")?,
-                effective_url: row.get::<_, Option<_>>("effective_url")?.unwrap_or(url.clone()),
+                effective_url,
                 url,
                 state: match health {
                     Health::Disabled => Health::Disabled.as_str().to_owned(),
                     _ => known.as_str().to_owned(),
                 },
                 state_since: time(row, "state_since")?,
-                why: row.get("why")?,
+                why,
                 last_ok: maybe_time(row, "last_ok")?,
                 last_new_item: maybe_time(row, "last_new_item")?,
                 next_due: match health {
                     Health::Disabled => None,
-                    _ => Some(time(row, "next_due")?),
+                    _ => Some(time(row, "next_due")?).max(rests),
                 },
                 interval_s: row.get("interval_s")?,
                 items: row.get::<_, i64>("item_count")?.unsigned_abs(),

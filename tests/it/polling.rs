@@ -1,6 +1,7 @@
 //! What the daemon makes of feeds, good and bad.
 
 use jiff::SignedDuration;
+use newswatch::schedule::health::Health;
 
 use super::server::Answer;
 use super::world::{World, path};
@@ -119,6 +120,29 @@ async fn a_host_that_asks_for_patience_is_left_alone() {
     world.advance(SignedDuration::from_hours(3));
     world.tick().await;
     assert_eq!(world.alerted(), [NEWS]);
+}
+
+#[tokio::test]
+async fn the_other_feeds_of_a_host_that_asks_for_patience_are_shown_as_throttled() {
+    let mut world = World::new().await;
+    world.publish("alpha", NEWS);
+    world.publish("beta", "Weather: rain in Oslo");
+    world.tick().await;
+    let later = Answer::status("429 Too Many Requests", "retry-after: 7200\r\n", "");
+    world.server.once(&path("alpha"), later.clone());
+    world.server.once(&path("beta"), later);
+    world.tick().await;
+    let other = ["alpha", "beta"].map(|name| world.feed(name));
+    let other = other.into_iter().find(|feed| feed.state != "throttled").expect("one was asked");
+    assert_eq!((other.health, other.state.as_str()), (Health::Throttled, "active"));
+    assert!(other.is_worth_a_look() && other.is_in_trouble());
+    assert_eq!(world.due_in(&other.name), 7200, "not when it would be by itself");
+    let at = other.next_due.unwrap().strftime("%Y-%m-%d %H:%M").to_string();
+    assert_eq!(other.why, Some(format!("its host asked to be left alone until {at}")));
+    assert_eq!(other.since(), None);
+    assert!(other.advice.unwrap().starts_with("ask less often"));
+    world.advance(SignedDuration::from_hours(2));
+    assert_eq!(world.feed(&other.name).health, Health::Ok);
 }
 
 #[tokio::test]
