@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
 }
 
 /// The fields of a row, for CSV.
-const FIELDS: &str = "id rule rule_version severity item item_id feed title link matched_at revision spans \
+const FIELDS: &str = "id rule rule_version severity item item_id feed title title_now link matched_at revision spans \
     reason alert story";
 
 const COLUMNS: &[Column<HitRow>] = &[

@@ -110,12 +110,19 @@ const COLUMNS: &[Column<StoryRow>] = &[
     Column { heading: "REPORTS", cell: |row| row.items.to_string() },
     Column { heading: "ORIGINS", cell: |row| row.label.clone() },
     Column { heading: "TOLD", cell: told },
-    Column { heading: "FIRST HEADLINE", cell: |row| row.title.clone().unwrap_or_default() },
+    Column { heading: "FIRST HEADLINE", cell: headline },
     Column { heading: "ID", cell: |row| row.id.clone() },
 ];
 
+/// The first that stands; a mark where none does.
+fn headline(row: &StoryRow) -> String {
+    let title = row.title.as_deref().unwrap_or_default();
+    if row.is_withdrawn() { format!("{title} (withdrawn)") } else { title.to_owned() }
+}
+
 fn told(row: &StoryRow) -> String {
     match (row.told, row.waits_since) {
+        (Some(at), _) if row.is_withdrawn() => format!("{}, withdrawn", short_time(Some(at))),
         (Some(at), _) => short_time(Some(at)),
         (None, Some(_)) => "waits".to_owned(),
         (None, None) => "no".to_owned(),

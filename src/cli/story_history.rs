@@ -18,10 +18,11 @@ const MOST_IN_SHORT: usize = 12;
 pub(super) fn in_full(history: &StoryHistory) -> String {
     let story = &history.story;
     let mut lines = vec![format!(
-        "[{}] rule {}: {}",
+        "[{}] rule {}: {}{}",
         story.severity,
         clean(&story.rule),
-        clean(story.title.as_deref().unwrap_or("(no headline)"))
+        clean(story.title.as_deref().unwrap_or("(no headline)")),
+        if story.is_withdrawn() { " (withdrawn)" } else { "" }
     )];
     let until = if story.last_seen == story.first_seen {
         String::new()
@@ -113,6 +114,7 @@ pub(super) fn in_short(history: &StoryHistory, alert: &str) -> String {
         }
         let mark = if told_here(report) { ">" } else { " " };
         lines.push(format!("  {mark} {}", heading(report)));
+        lines.extend(headline_now(report).map(|now| format!("      {now}")));
         lines.push(format!("      {}", clean(&report.why)));
         lines.extend(report.alert.as_ref().map(|alert| format!("      {}", sent(alert))));
         lines.extend(edited(report).map(|edited| format!("      {edited}")));
@@ -133,6 +135,9 @@ fn outlets(history: &StoryHistory) -> String {
 
 fn told(history: &StoryHistory) -> String {
     match (history.story.told, history.story.waits_since) {
+        (Some(at), _) if history.story.is_withdrawn() => {
+            format!("last told {}; its every report was taken back since", minute(at))
+        }
         (Some(at), _) => format!("last told {}", minute(at)),
         (None, Some(since)) => format!(
             "not told yet: waits since {} for another outlet or the rule's next bulletin",
@@ -164,6 +169,7 @@ fn quoted(
 
 fn report_lines(lines: &mut Vec<String>, history: &StoryHistory, report: &ReportRow) {
     lines.push(format!("  {}", heading(report)));
+    lines.extend(headline_now(report).map(|now| format!("    {now}")));
     lines.push(format!("    {}", joined(history, report)));
     lines.push(format!("    {}", clean(&report.why)));
     if let Some(alert) = &report.alert {
@@ -174,6 +180,11 @@ fn report_lines(lines: &mut Vec<String>, history: &StoryHistory, report: &Report
     lines.extend(edited(report).map(|edited| format!("    {edited}")));
     lines.push(format!("    item {}", clean(&report.item)));
     lines.extend(report.link.as_ref().map(|link| format!("    {}", clean(link))));
+}
+
+/// What its publisher calls an item now, where that is something else.
+fn headline_now(report: &ReportRow) -> Option<String> {
+    report.title_now.as_deref().map(|title| format!("its headline now: {}", clean(title)))
 }
 
 /// That its publisher edited an item so that the rule matches no more.

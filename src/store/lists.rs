@@ -122,6 +122,8 @@ pub struct HitRow {
     pub feed: String,
     /// The headline.
     pub title: String,
+    /// The headline that its item has now, where its publisher has changed it.
+    pub title_now: Option<String>,
     /// Where to read it.
     pub link: Option<String>,
     /// When it matched.
@@ -396,7 +398,7 @@ impl Reader {
         conditions.add("matched_at < ?", filter.until.map(Timestamp::as_millisecond));
         conditions.add("holds(title, ?)", filter.search.as_deref().map(text::fold));
         let sql = format!(
-            "SELECT * FROM hits WHERE {} ORDER BY seq DESC LIMIT {}",
+            "SELECT *, {TITLE_NOW} FROM hits WHERE {} ORDER BY seq DESC LIMIT {}",
             conditions.sql,
             Conditions::limit(filter)
         );
@@ -699,6 +701,11 @@ impl Reader {
     }
 }
 
+/// Of hits: the headline that the item has now, where it is another and its text is still there.
+pub(super) const TITLE_NOW: &str = "(SELECT items.title FROM items
+   WHERE items.feed = (SELECT id FROM feeds WHERE name = hits.feed) AND items.key = hits.item_key
+     AND pruned = 0 AND items.title NOT IN ('', hits.title)) AS title_now";
+
 /// What [`item_row`] reads, in its order: by number, as names are looked up for every row.
 pub(super) const ITEM_COLUMNS: &str = "feeds.name, items.key, given_id, items.title, summary, content, link, lang, \
      authors, tags, published, first_seen, revision, baseline, late, outage";
@@ -742,6 +749,7 @@ fn hit_row(row: &Row<'_>) -> Result<HitRow, StoreError> {
         item_id: row.get("item_id")?,
         feed,
         title: row.get("title")?,
+        title_now: row.get("title_now")?,
         link: row.get("link")?,
         matched_at: time(row, "matched_at")?,
         revision: row.get("revision")?,

@@ -8,12 +8,12 @@ use rusqlite::{OptionalExtension as _, Row, params, params_from_iter};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::lists::{Conditions, alert_record, containing, item_name};
+use super::lists::{Conditions, TITLE_NOW, alert_record, containing, item_name};
 use super::read::{maybe_time, time};
 use super::{ItemFilter, Reader, StoreError, acks};
 use crate::alert::decide::Reason;
 use crate::hit::Severity;
-use crate::story::desk::{Quote, SeenOrigin, Story};
+use crate::story::desk::{Quote, SeenOrigin, Story, WITHDRAWN};
 use crate::text;
 
 /// A story, as lists show it.
@@ -27,7 +27,7 @@ pub struct StoryRow {
     pub state: &'static str,
     /// The highest severity of its reports.
     pub severity: &'static str,
-    /// The headline of its first report.
+    /// The headline of its first report that stands; of its first one where none does.
     pub title: Option<String>,
     /// When its first report came.
     pub first_seen: Timestamp,
@@ -53,7 +53,7 @@ pub struct StoryRow {
     pub denied_at: Option<Timestamp>,
     /// When a report first had a word of confirmation.
     pub confirmed_at: Option<Timestamp>,
-    /// When it was last told.
+    /// When it was last told, also where its every report was taken back since.
     pub told: Option<Timestamp>,
     /// Since when it waits for another outlet or the rule's next bulletin.
     pub waits_since: Option<Timestamp>,
@@ -64,7 +64,13 @@ pub struct StoryRow {
 }
 
 impl StoryRow {
-    fn of(story: &Story, rule: String, title: Option<String>, now: Timestamp) -> Self {
+    fn of(
+        story: &Story,
+        rule: String,
+        title: Option<String>,
+        told: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             id: story.id.to_string(),
             rule,
@@ -83,11 +89,16 @@ impl StoryRow {
             corroborated_at: story.corroborated_at,
             denied_at: story.denied_at,
             confirmed_at: story.confirmed_at,
-            told: story.told_at(),
+            told,
             waits_since: story.waits_since(),
             thread: story.thread.clone(),
             previous_id: story.previous.clone(),
         }
+    }
+
+    /// Whether its publishers took back its every report.
+    pub fn is_withdrawn(&self) -> bool {
+        self.label == WITHDRAWN
     }
 }
 
@@ -118,7 +129,7 @@ pub struct Headline {
     pub id: String,
     /// The rule.
     pub rule: String,
-    /// The headline of its first report.
+    /// The headline of its first report that stands; of its first one where none does.
     pub title: Option<String>,
     /// When its last report came.
     pub last_seen: Timestamp,
@@ -143,6 +154,8 @@ pub struct ReportRow {
     pub origin: Option<String>,
     /// The headline.
     pub title: String,
+    /// The headline that its item has now, where its publisher has changed it.
+    pub title_now: Option<String>,
     /// Where to read it.
     pub link: Option<String>,
     /// How much the hit matters.
@@ -214,9 +227,9 @@ pub struct EditRow {
     pub why: Option<String>,
 }
 
-/// The headline of a story's first report.
-const TITLE: &str =
-    "(SELECT title FROM hits WHERE hits.story = stories.id ORDER BY seq LIMIT 1) AS title";
+/// The headline of a story's first report, of those that stand where any does.
+const TITLE: &str = "(SELECT title FROM hits WHERE hits.story = stories.id
+   ORDER BY revised_at IS NOT NULL, seq LIMIT 1) AS title";
 
 impl Reader {
     /// Stored stories that had a report in the time of the filter, the one first that had the last.
@@ -248,7 +261,9 @@ impl Reader {
         let mut statement = self.connection.prepare(&sql)?;
         let mut rows = statement.query(params_from_iter(conditions.values))?;
         while let Some(row) = rows.next()? {
-            each(StoryRow::of(&story(row)?, row.get("rule")?, row.get("title")?, now))?;
+            let story = story(row)?;
+            let told = self.told_at(&story)?;
+            each(StoryRow::of(&story, row.get("rule")?, row.get("title")?, told, now))?;
         }
         Ok(())
     }
@@ -315,7 +330,7 @@ impl Reader {
             outlet_names: story.outlets.clone(),
             entities: story.entities.clone(),
             quotes: story.quotes.clone(),
-            story: StoryRow::of(&story, rule, title, now),
+            story: StoryRow::of(&story, rule, title, self.told_at(&story)?, now),
         }))
     }
 
@@ -331,6 +346,20 @@ impl Reader {
         Ok(story.flatten())
     }
 
+    /// When a story was last told. One without a report that stands begins anew, but what was told
+    /// of it was told.
+    fn told_at(&self, story: &Story) -> Result<Option<Timestamp>, StoreError> {
+        if story.told_at().is_some() || story.label() != WITHDRAWN {
+            return Ok(story.told_at());
+        }
+        self.connection
+            .prepare_cached(
+                "SELECT max(alerts.created) AS told
+                 FROM hits JOIN alerts ON alerts.id = hits.alert WHERE hits.story = ?1",
+            )?
+            .query_row([&*story.id], |row| Ok(maybe_time(row, "told")))?
+    }
+
     fn headline(&self, id: &str) -> Result<Option<Headline>, StoreError> {
         let mut statement = self
             .connection
@@ -340,8 +369,9 @@ impl Reader {
     }
 
     fn reports(&self, story: &Story) -> Result<Vec<ReportRow>, StoreError> {
-        let mut statement =
-            self.connection.prepare("SELECT * FROM hits WHERE story = ?1 ORDER BY seq")?;
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT *, {TITLE_NOW} FROM hits WHERE story = ?1 ORDER BY seq"
+        ))?;
         let mut rows = statement.query([&*story.id])?;
         let mut reports = Vec::new();
         while let Some(row) = rows.next()? {
@@ -357,6 +387,7 @@ impl Reader {
                 outlet: row.get("outlet")?,
                 origin: row.get("origin")?,
                 title: row.get("title")?,
+                title_now: row.get("title_now")?,
                 link: row.get("link")?,
                 severity: row.get("severity")?,
                 revised_at: maybe_time(row, "revised_at")?,

@@ -18,6 +18,8 @@ use crate::rules::{Corroborate, Distinct};
 
 /// A story that had nothing for so long is closed.
 pub const STORY_OPEN: SignedDuration = SignedDuration::from_hours(60);
+/// The label of a story without a report that stands.
+pub const WITHDRAWN: &str = "withdrawn";
 /// Members of a story that a report is compared with, the newest.
 const MEMBERS: usize = 12;
 /// Outlets, origins, entities, languages and lineages of a story that are told apart at most.
@@ -188,11 +190,11 @@ impl Story {
         }
     }
 
-    /// `single-origin`, `multi-origin(3)` or `cross-alignment(2)`, or `withdrawn` when no report stands.
+    /// `single-origin`, `multi-origin(3)` or `cross-alignment(2)`, or [`WITHDRAWN`].
     pub fn label(&self) -> String {
         let camps = camps(self.origins.iter());
         match (self.origins.len(), camps) {
-            (0, _) => "withdrawn".to_owned(),
+            (0, _) => WITHDRAWN.to_owned(),
             (1, _) => "single-origin".to_owned(),
             (_, 2..) => format!("cross-alignment({camps})"),
             (origins, _) => format!("multi-origin({origins})"),

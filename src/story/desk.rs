@@ -21,7 +21,7 @@ use crate::hit::{Match, Severity};
 use crate::item::Item;
 use crate::rules::{Rule, Telling};
 
-pub use super::alike::{FirstReport, Quote, STORY_OPEN, SeenOrigin, Story};
+pub use super::alike::{FirstReport, Quote, STORY_OPEN, SeenOrigin, Story, WITHDRAWN};
 pub use super::watch::{
     ALIKE_FROM, BULLETIN_AFTER, Kept, MOST_LINES, MOST_STORIES, OUTLETS_WITHIN, QUIET_AFTER,
     WatchState,

@@ -230,6 +230,58 @@ fn list(demo: &Demo, arguments: &[&str]) -> Vec<Value> {
     out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+#[tokio::test]
+async fn a_headline_that_was_corrected_and_still_matches_is_shown_with_the_old_one() {
+    let mut world = busy().await;
+    let corrected = "CORRECTION: museum of clocks was NOT robbed at night";
+    world.show("ant", &[&format!("{CLOCKS}|{corrected}"), SHIPS]);
+    pass(&world, 5).await;
+    let report = &history(&world, &story(&world, CLOCKS)).reports[0];
+    assert_eq!((&*report.title, report.title_now.as_deref()), (CLOCKS, Some(corrected)));
+    assert_eq!(hit(&world, "museum", CLOCKS).title_now.as_deref(), Some(corrected));
+    assert_eq!(hit(&world, "museum", SHIPS).title_now, None);
+}
+
+#[tokio::test]
+async fn a_story_that_was_told_and_taken_back_says_so_and_its_headline_is_the_first_that_stands() {
+    let mut world = busy().await;
+    let id = story(&world, CLOCKS);
+    let too = "Night robbers take clocks of museum";
+    publish(&mut world, "bee", too).await;
+    assert_eq!(story(&world, too), id);
+    let told = history(&world, &id).story.told;
+    world.show("ant", &[&format!("{CLOCKS}|Correction: a bank was robbed"), SHIPS]);
+    pass(&world, 5).await;
+    assert_eq!(history(&world, &id).story.title.as_deref(), Some(too));
+    world.show("bee", &[&format!("{too}|Correction: a bank was robbed")]);
+    pass(&world, 5).await;
+    let gone = history(&world, &id).story;
+    assert!(gone.is_withdrawn());
+    assert_eq!((gone.told, gone.title.as_deref()), (told, Some(CLOCKS)));
+}
+
+#[test]
+fn lists_say_what_was_corrected_and_what_was_taken_back() {
+    let demo = museums();
+    let corrected = "Museum of clocks NOT robbed at night";
+    show(&demo, "ant", &[("a2", SHIPS), ("a1", corrected)]);
+    demo.out(0, &["run", "--once"]);
+    let id = list(&demo, &["stories"])[1]["id"].as_str().unwrap().to_owned();
+    let shown = demo.out(0, &["stories", "show", &id]);
+    assert!(shown.contains(&format!("\n    its headline now: {corrected}\n")), "{shown}");
+    let alert = list(&demo, &["alerts"]).pop().unwrap()["id"].as_str().unwrap().to_owned();
+    let shown = demo.out(0, &["alerts", "show", &alert]);
+    assert!(shown.contains(&format!("\n      its headline now: {corrected}\n")), "{shown}");
+    show(&demo, "ant", &[("a2", SHIPS), ("a1", "Bank robbed at night")]);
+    demo.out(0, &["run", "--once"]);
+    let shown = demo.out(0, &["stories", "show", &id]);
+    assert!(shown.starts_with(&format!("[high] rule museum: {CLOCKS} (withdrawn)\n")), "{shown}");
+    assert!(shown.contains("; its every report was taken back since\n"), "{shown}");
+    let table = demo.out(0, &["stories", "--format", "table"]);
+    let row = table.lines().find(|line| line.contains(&id)).unwrap();
+    assert!(row.contains(", withdrawn") && row.contains(&format!("{CLOCKS} (withdrawn)")), "{row}");
+}
+
 #[test]
 fn stories_are_listed_newest_first_and_filtered() {
     let demo = museums();
