@@ -16,7 +16,7 @@ use crate::pipeline::{self, Batch, OutgoingAlert};
 use crate::story::Desk;
 
 /// Writes down which hits of a batch's items stand no more, takes them out of what their stories
-/// count, and tells those that were told; says of which rules.
+/// count, and tells those that were told, and the last of a story that was told; says of which rules.
 pub(super) fn take(
     connection: &Connection,
     desk: &mut Desk,
@@ -41,13 +41,19 @@ pub(super) fn take(
             withdraw(connection, config, &revised.rule, story, &hit, batch.at)?;
             desk.forget(&revised.rule);
         }
-        // Whoever was not told of the hit need not hear that it stands no more.
-        if hit.alert.is_none() {
-            continue;
-        }
+        // Whoever was not told of the hit need not hear that it stands no more, unless it was the
+        // last that spoke for what they were told.
+        let last = match (&hit.alert, &hit.story) {
+            (Some(_), _) => false,
+            (None, Some(story)) if is_told_and_gone(connection, story)? => true,
+            (None, _) => continue,
+        };
         let outlet = hit.outlet.as_deref().unwrap_or_default();
         let title = hit.title_now.as_deref().unwrap_or_default();
-        let record = story::revised(hit.record, hit.story.as_deref(), outlet, title, batch.at);
+        let mut record = story::revised(hit.record, hit.story.as_deref(), outlet, title, batch.at);
+        if last {
+            record.data.message += "; no report of its story stands any more";
+        }
         let severity = hit.severity;
         let deliveries = pipeline::rule_deliveries(config, &record, severity, false, batch.at);
         write::alert(connection, &OutgoingAlert { record, severity, deliveries }, batch.at)?;
@@ -83,6 +89,16 @@ fn withdraw(
     let mut without = story_edits::made_of(story, &kept.reports);
     (without.thread, without.previous) = (before.story.thread, before.story.previous);
     write_story(connection, rule, &without)
+}
+
+/// Whether a story was told and has no report any more that stands.
+fn is_told_and_gone(connection: &Connection, story: &str) -> Result<bool, StoreError> {
+    let found = connection
+        .prepare_cached(
+            "SELECT count(alert) > 0 AND count(revised_at) = count(*) FROM hits WHERE story = ?1",
+        )?
+        .query_row([story], |row| row.get(0))?;
+    Ok(found)
 }
 
 /// Writes down what became of a hit, and the record that is to tell of it.

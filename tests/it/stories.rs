@@ -473,6 +473,26 @@ async fn a_first_headline_that_was_taken_back_is_first_no_more() {
 }
 
 #[tokio::test]
+async fn the_last_report_of_what_was_told_is_told_when_it_is_taken_back_though_it_was_not_told() {
+    let mut world = busy(&["ant"]).await;
+    let story = text(&alerts(&world)[0], "/correlationid");
+    let too = "Night robbers take clocks of museum";
+    publish(&mut world, "ant", too).await;
+    assert_eq!(kinds(&world).len(), 1, "it is more of the same");
+    let first = format!("{CLOCKS}|Correction: nothing was robbed");
+    world.show("ant", &[too, &first]);
+    pass(&world, 5).await;
+    assert_eq!(kinds(&world).len(), 2, "the one that was told");
+    world.show("ant", &[&format!("{too}|Correction: nothing was taken"), &first]);
+    pass(&world, 5).await;
+    assert_eq!(kinds(&world).len(), 3);
+    let last = &alerts(&world)[0];
+    assert_eq!(text(last, "/type"), "newswatch.item.revised");
+    assert_eq!(text(last, "/correlationid"), story);
+    assert!(text(last, "/data/message").ends_with("; no report of its story stands any more"));
+}
+
+#[tokio::test]
 async fn a_story_whose_first_report_was_taken_back_waits_with_the_next() {
     let mut world = busy(&["ant"]).await;
     publish(&mut world, "ant", SHIPS).await;
