@@ -223,11 +223,8 @@ fn joined(history: &StoryHistory, report: &ReportRow) -> String {
         Some("alike") => {
             let shared = report.joined["shared"].as_array().into_iter().flatten();
             let shared: Vec<&str> = shared.filter_map(Value::as_str).collect();
-            format!(
-                "reads like its story: {:.2}, by {}",
-                number("score"),
-                clean(&shared.join(", "))
-            )
+            let by = if shared.is_empty() { "" } else { ", by " };
+            format!("reads like its story: {:.2}{by}{}", number("score"), clean(&shared.join(", ")))
         }
         _ => "opened a story".to_owned(),
     }

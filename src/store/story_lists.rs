@@ -14,6 +14,7 @@ use super::{ItemFilter, Reader, StoreError, acks};
 use crate::alert::decide::Reason;
 use crate::hit::Severity;
 use crate::story::desk::{Quote, SeenOrigin, Story, WITHDRAWN};
+use crate::story::words;
 use crate::text;
 
 /// A story, as lists show it.
@@ -161,7 +162,7 @@ pub struct ReportRow {
     /// How much the hit matters.
     pub severity: String,
     /// How it came to the story: `how` is `opened`, `copy` (with `of` and `share`) or `alike` (with
-    /// `score` and `shared` terms).
+    /// `score` and the `shared` words, as its title or summary has them).
     pub joined: Value,
     /// Why somebody was told, or nobody.
     pub reason: String,
@@ -230,6 +231,11 @@ pub struct EditRow {
 /// The headline of a story's first report, of those that stand where any does.
 const TITLE: &str = "(SELECT title FROM hits WHERE hits.story = stories.id
    ORDER BY revised_at IS NOT NULL, seq LIMIT 1) AS title";
+
+/// Of hits: the short text that the item has now.
+const SUMMARY: &str = "(SELECT summary FROM items
+   WHERE items.feed = (SELECT id FROM feeds WHERE name = hits.feed) AND items.key = hits.item_key)
+   AS summary";
 
 impl Reader {
     /// Stored stories that had a report in the time of the filter, the one first that had the last.
@@ -370,13 +376,14 @@ impl Reader {
 
     fn reports(&self, story: &Story) -> Result<Vec<ReportRow>, StoreError> {
         let mut statement = self.connection.prepare(&format!(
-            "SELECT *, {TITLE_NOW} FROM hits WHERE story = ?1 ORDER BY seq"
+            "SELECT *, {TITLE_NOW}, {SUMMARY} FROM hits WHERE story = ?1 ORDER BY seq"
         ))?;
         let mut rows = statement.query([&*story.id])?;
         let mut reports = Vec::new();
         while let Some(row) = rows.next()? {
             let feed: String = row.get("feed")?;
             let joined: Option<String> = row.get("joined")?;
+            let summary = row.get::<_, Option<String>>("summary")?.unwrap_or_default();
             let reason: String = row.get("reason")?;
             let alert: Option<String> = row.get("alert")?;
             let item = item_name(&feed, row.get("item_key")?);
@@ -391,9 +398,7 @@ impl Reader {
                 link: row.get("link")?,
                 severity: row.get("severity")?,
                 revised_at: maybe_time(row, "revised_at")?,
-                joined: joined
-                    .and_then(|text| serde_json::from_str(&text).ok())
-                    .unwrap_or_default(),
+                joined: joined_by(joined.as_deref(), [&row.get::<_, String>("title")?, &summary]),
                 why: why(&reason, &item, story),
                 alert: alert.map(|id| self.alert_of(&id)).transpose()?.flatten(),
                 reason,
@@ -439,6 +444,21 @@ impl Reader {
             deliveries: deliveries.collect::<Result<_, _>>()?,
         }))
     }
+}
+
+/// How a report came to its story, with the terms that it shares as its texts have them. Those that
+/// stand there no more are left out.
+fn joined_by(joined: Option<&str>, texts: [&str; 2]) -> Value {
+    let mut joined: Value =
+        joined.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    if let Some(shared) = joined.get_mut("shared").and_then(Value::as_array_mut) {
+        let word = |term: &Value| {
+            let term = term.as_str()?;
+            texts.iter().find_map(|text| words::as_written(text, term)).map(Value::from)
+        };
+        *shared = shared.iter().filter_map(word).collect();
+    }
+    joined
 }
 
 /// Why a report was told or not, in words.

@@ -17,7 +17,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 mod watch;
-mod words;
+pub(crate) mod words;
 
 pub use desk::Desk;
 pub use reading::Reading;

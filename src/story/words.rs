@@ -264,6 +264,19 @@ pub(super) fn terms(tokens: &Tokens) -> impl Iterator<Item = Arc<str>> {
     all.iter().enumerate().filter_map(move |(place, token)| term(tokens, token, all.get(place + 1)))
 }
 
+/// The first word of `text` that is compared as `compared`, as it stands there; two characters of Han.
+pub(crate) fn as_written<'a>(text: &'a str, compared: &str) -> Option<&'a str> {
+    let mut tokens = Tokens::default();
+    tokens.read(text);
+    let all = tokens.all();
+    let place = (0..all.len()).find(|place| {
+        let term = term(&tokens, &all[*place], all.get(place + 1));
+        term.is_some_and(|term| *term == *compared)
+    })?;
+    let last = if all[place].script == Script::Han { place + 1 } else { place };
+    text.get(all[place].start as usize..all[last].end as usize)
+}
+
 fn term(tokens: &Tokens, token: &Token, next: Option<&Token>) -> Option<Arc<str>> {
     let form = tokens.form(token);
     match token.script {
@@ -350,6 +363,18 @@ mod tests {
         check("Ministers' meeting in Moscow, 2024", &["minist", "meetin", "moscov", "2024"]);
         check("Министр прибыл в Москву", &["minist", "pribil", "moskvu"]);
         check("Szojgu i Kim", &["shojgu", "kim"]);
+    }
+
+    #[test]
+    fn a_term_is_found_again_as_its_text_has_it() {
+        let text = "The crown's thieves fled to Moscow, 王毅会见 in 러시아를";
+        let found = |term| as_written(text, term);
+        assert_eq!(found("crovn"), Some("crown"));
+        assert_eq!(found("thieve"), Some("thieves"));
+        assert_eq!(found("moscov"), Some("Moscow"));
+        assert_eq!(found("毅会"), Some("毅会"));
+        assert_eq!(found("러시"), Some("러시아를"));
+        assert_eq!(found("the"), None, "it says nothing");
     }
 
     #[test]

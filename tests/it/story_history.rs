@@ -100,6 +100,19 @@ async fn a_history_says_of_each_report_how_it_joined_why_it_was_told_and_where_t
 }
 
 #[tokio::test]
+async fn the_words_that_a_report_shares_with_its_story_are_shown_as_it_has_them() {
+    let mut world = busy().await;
+    publish(&mut world, "bee", SHIPS_TOO).await;
+    let reports = history(&world, &story(&world, SHIPS)).reports;
+    let shared = reports[1].joined["shared"].as_array().unwrap().clone();
+    assert!(!shared.is_empty());
+    for word in shared {
+        let word = word.as_str().unwrap();
+        assert!(SHIPS_TOO.split(' ').any(|written| written == word), "{word}");
+    }
+}
+
+#[tokio::test]
 async fn a_running_daemon_goes_on_with_stories_as_they_were_merged() {
     let mut world = busy().await;
     let (clocks, ships) = (story(&world, CLOCKS), story(&world, SHIPS));
@@ -348,6 +361,7 @@ fn a_story_is_shown_with_who_says_so_who_denies_and_what_became_of_each_report()
     for word in ["verified", "confirmed", "true"] {
         assert!(!shown.to_lowercase().contains(word), "{word} in {shown}");
     }
+    assert!(shown.contains(", by ") && !shown.contains("headline now"), "{shown}");
     let json: Value =
         serde_json::from_str(&demo.out(0, &["stories", "show", id, "--json"])).unwrap();
     assert_eq!((&json["id"], &json["items"]), (&stories[0]["id"], &json!(3)));
