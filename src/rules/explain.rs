@@ -1,7 +1,10 @@
 //! Why a rule matches an item, or why not: the query's tree with what each part found.
 
+use std::collections::HashSet;
+
 use super::ast::{Kind, Node};
 use super::code::{NONE, Op, OpId};
+use super::definitions::Entity;
 use super::matcher::{self, Label, Rejected, Scope};
 use super::near::Reach;
 use super::{Origin, RuleSet, Sources};
@@ -61,7 +64,9 @@ impl Sources {
         let (source, compiled) = (self.rule(index), &set.code.rules[index]);
         let mut matcher = set.matcher();
         matcher.scan.read(&set.code, item);
-        let mut walk = Walk { rules: set, scan: &mut matcher.scan, item, lines: Vec::new() };
+        let entities = &self.definitions.entities;
+        let scan = &mut matcher.scan;
+        let mut walk = Walk { rules: set, entities, scan, item, lines: Vec::new() };
         let mut matches = walk.part(&source.query.node, compiled.query, Scope::ITEM, 1);
         if let Some(exclude) = &source.exclude
             && compiled.exclude != NONE
@@ -90,6 +95,7 @@ impl Sources {
 
 struct Walk<'a> {
     rules: &'a RuleSet,
+    entities: &'a [Entity],
     scan: &'a mut matcher::Scan,
     item: &'a Item,
     lines: Vec<Line>,
@@ -189,22 +195,35 @@ impl Walk<'_> {
             field[occurrence.start as usize..occurrence.end as usize].to_owned()
         };
         let mut reasons: Vec<String> = Vec::new();
-        for (name, why) in self.scan.rejected(code, entity, scope) {
-            let name = text(&self.scan.occurrences[name as usize]);
-            reasons.push(match why {
+        let rejected = self.scan.rejected(code, entity, scope);
+        for (name, why) in &rejected {
+            let name = &self.scan.occurrences[*name as usize];
+            let covers = |other: &matcher::Occurrence| {
+                other.place.field == name.place.field
+                    && (other.start..=other.end).contains(&name.start)
+                    && name.end <= other.end
+                    && name.end - name.start < other.end - other.start
+            };
+            // "Wang" in "Wang Yi" lacks what that lacks.
+            if rejected.iter().any(|(other, _)| covers(&self.scan.occurrences[*other as usize])) {
+                continue;
+            }
+            let name = text(name);
+            reasons.push(match *why {
                 Rejected::Inside(longer) => {
                     let longer = text(&self.scan.occurrences[longer as usize]);
                     format!("{name:?} stands inside {longer:?} (not_in)")
                 }
-                Rejected::Alone { same_sentence: true } => {
-                    format!("{name:?} lacks the company it needs in its sentence (needs)")
-                }
-                Rejected::Alone { same_sentence: false } => {
-                    format!("{name:?} lacks the company it needs (needs)")
+                Rejected::Alone { entity, block } => {
+                    let block = &self.entities[entity as usize].ambiguous[block];
+                    let place = if block.same_sentence { " in its sentence" } else { "" };
+                    let needs = piece(&block.needs.node);
+                    format!("{name:?} lacks the company it needs{place} (needs {needs})")
                 }
             });
         }
-        reasons.dedup();
+        let mut said = HashSet::new();
+        reasons.retain(|reason| said.insert(reason.clone()));
         reasons.truncate(MOST_PLACES);
         reasons.iter().map(|reason| format!("; {reason}")).collect()
     }

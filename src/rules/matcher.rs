@@ -247,8 +247,8 @@ pub(crate) fn passes(filter: &Filter, item: &Item, origin: Origin<'_>) -> bool {
 pub(crate) enum Rejected {
     /// It stands inside that longer name.
     Inside(u32),
-    /// It lacks the company that it needs.
-    Alone { same_sentence: bool },
+    /// It lacks the company that it needs: of this entity, in this place among its ambiguous names.
+    Alone { entity: u32, block: usize },
 }
 
 /// How evidence calls what it found.
@@ -728,10 +728,10 @@ impl Scan {
                     rejected.extend(longer.map(|longer| (index, Rejected::Inside(longer))));
                 }
             }
-            for block in &entity.ambiguous {
-                for name in &block.names {
+            for (block, names) in entity.ambiguous.iter().enumerate() {
+                for name in &names.names {
                     let alone: Vec<u32> = self.each_name(entity, name.atom, scope).collect();
-                    let why = Rejected::Alone { same_sentence: block.same_sentence };
+                    let why = Rejected::Alone { entity: id, block };
                     rejected.extend(alone.into_iter().map(|index| (index, why)));
                 }
             }

@@ -853,7 +853,12 @@ fn an_explanation_says_why_a_name_that_stands_there_does_not_count() {
         sources.explain(&set, "query", &item(title, ""), Origin::default()).unwrap().render()
     };
     let alone = explain("@wang-yi", "Wang Yi sings");
-    assert!(alone.contains("\"Wang Yi\" lacks the company it needs in its sentence"), "{alone}");
+    assert!(
+        alone.contains("\"Wang Yi\" lacks the company it needs in its sentence (needs "),
+        "{alone}"
+    );
+    let twice = explain("@wang-yi", "Wang Yi sings. Wang Yi dances");
+    assert_eq!(twice.matches("lacks the company").count(), 1, "{twice}");
     let inside = explain("@russia", "a Moscow mule");
     assert!(inside.contains("\"Moscow\" stands inside \"Moscow mule\" (not_in)"), "{inside}");
     let order = explain("Putin BEFORE/s Xi", "Xi met Putin");
