@@ -109,7 +109,8 @@ pub enum StoreError {
     /// This user may not use it.
     #[error(
         "the database {} cannot be {what} by this user; run newswatch as the user of the service: \
-         sudo -u newswatch newswatch …", path.display()
+         sudo -u newswatch newswatch …; if that is who runs it, see whose the file and its folder are, \
+         and whether the disk is read-only", path.display()
     )]
     NoAccess {
         /// The database file.
@@ -217,6 +218,7 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", true)?;
         // What a savepoint would roll back to is kept for each command; not in a file.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
+        must_write(&connection, path)?;
         schema::migrate(&mut connection)?;
         connection.set_prepared_statement_cache_capacity(64);
         let (commands, queue) = std::sync::mpsc::sync_channel(QUEUE);
@@ -520,10 +522,7 @@ fn beside<T>(
     let explained = |error| StoreError::explained(error, path, "written");
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(explained)?;
-    // SQLite opens what it may not write for reading.
-    if connection.is_readonly(MAIN_DB).map_err(explained)? {
-        return Err(StoreError::NoAccess { path: path.to_owned(), what: "written" });
-    }
+    must_write(&connection, path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     let transaction =
@@ -579,4 +578,14 @@ fn lock(path: &Path) -> Result<File, StoreError> {
             Err(TryLockError::Error(error)) => return Err(open_error(error)),
         }
     }
+}
+
+/// Refuses a connection that cannot write: SQLite opens what it may not write for reading.
+fn must_write(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    // What the file says of itself counts once it was read.
+    schema::version(connection)?;
+    if connection.is_readonly(MAIN_DB)? {
+        return Err(StoreError::NoAccess { path: path.to_owned(), what: "written" });
+    }
+    Ok(())
 }

@@ -677,12 +677,12 @@ fn who_may_not_write_the_database_is_told_as_whom_to() {
     let mut database = std::fs::read(demo.path("newswatch.db")).unwrap();
     database[18] = 3;
     std::fs::write(demo.path("newswatch.db"), database).unwrap();
-    for arguments in [&["silence", "end", "1", "--author", "a"][..], &["deliveries", "retry", "1"]]
-    {
+    let end = ["silence", "end", "1", "--author", "a"];
+    for arguments in [&end[..], &["deliveries", "retry", "1"], &["run", "--once"], &["run"]] {
         let output = demo.run(arguments);
         let why = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(4), "{why}");
-        assert!(why.contains("cannot be written by this user"), "{why}");
+        assert!(why.contains("newswatch.db cannot be written by this user"), "{why}");
         assert!(why.contains("sudo -u newswatch newswatch"), "{why}");
     }
 }
