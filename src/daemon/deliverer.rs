@@ -76,6 +76,7 @@ impl Deliverer {
                 paused_until: None,
                 pace: receiver.max_per_minute().map(Pace::new),
                 failing: false,
+                takes: false,
                 gone: None,
             };
             tasks.spawn(outbox.run());
@@ -146,6 +147,8 @@ struct Outbox {
     pace: Option<Pace>,
     /// The last attempt failed in a way that may pass.
     failing: bool,
+    /// It has taken something since the start, and has not failed since.
+    takes: bool,
     /// The receiver has said that it is there no more, in these words. It is not asked again before
     /// the next start or reload.
     gone: Option<String>,
@@ -285,9 +288,11 @@ impl Outbox {
                 (Settled::Dead { at: now, why }, true)
             }
         };
-        if attempts > 1 && matches!(settled, Settled::Sent { .. }) {
+        let taken = matches!(settled, Settled::Sent { .. });
+        if taken && !self.takes && (self.failing || attempts > 1) {
             info!(receiver = name, alert, attempts, "{name} is back: delivered {what}");
         }
+        self.takes = taken || carry_on && self.takes;
         self.failing = !carry_on;
         let event = match &settled {
             Settled::Dead { at, why } => self.gave_up(alert, why, *at).await?,
