@@ -214,6 +214,7 @@ fn began(look: &Look<'_>, trouble: Trouble, failing_since: Option<Timestamp>) ->
         }
     };
     let advice = match trouble {
+        Trouble::Gap if look.feed.interval.is_some() => "set a shorter interval for it".to_owned(),
         Trouble::Gap => "set a shorter min_interval for it, or an interval".to_owned(),
         Trouble::Quiet => ADVICE_QUIET.to_owned(),
         Trouble::Moved => format!("write url = {:?} for the feed", address(look)),
@@ -547,6 +548,18 @@ mod tests {
         assert_eq!(gap(7 * 24 + 1), ["feed.gap"]);
         assert_eq!(history.is_well(7 * 24 + 2, true), NOTHING);
         assert_eq!(history.is_well(20 * 24, true), NOTHING);
+    }
+
+    #[test]
+    fn a_gap_advises_what_the_feed_does_not_have_yet() {
+        let advice = |interval| {
+            let mut history = History::new();
+            history.feed.interval = interval;
+            history.poll(HOUR, |feed| feed.gap_at = Some(at(HOUR)));
+            history.last[0].info.advice.clone().unwrap()
+        };
+        assert_eq!(advice(None), "set a shorter min_interval for it, or an interval");
+        assert_eq!(advice(Some(Duration::from_secs(3600))), "set a shorter interval for it");
     }
 
     #[test]
