@@ -266,15 +266,14 @@ pub struct Desk {
 
 impl Desk {
     /// The time at which something is decided that came at `now`: in whole milliseconds, as times are
-    /// kept, and after all that was decided before. Two polls may come to be decided in another order
-    /// than they ended in; the later of two alerts has the later time.
+    /// kept, and not before what was decided before. Two polls may come to be decided in another order
+    /// than they ended in; of two alerts the later one never has the earlier time.
     pub fn moment(&mut self, now: Timestamp) -> Timestamp {
         /// More than this before the last is no matter of order: the clock was set back.
         const MOST_BEFORE: SignedDuration = SignedDuration::from_mins(1);
         let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
-        let next = self.last.map(|last| last + SignedDuration::from_millis(1));
-        let next = next.filter(|next| next.duration_since(now) <= MOST_BEFORE);
-        let moment = next.map_or(now, |next| next.max(now));
+        let last = self.last.filter(|last| last.duration_since(now) <= MOST_BEFORE);
+        let moment = last.map_or(now, |last| last.max(now));
         self.last = Some(moment);
         moment
     }
