@@ -110,8 +110,9 @@ impl Changed {
 
     fn keep(&mut self, connection: &Connection, desk: &Desk) -> Result<(), StoreError> {
         for (rule, stories) in std::mem::take(&mut self.0) {
-            for story in stories {
-                keep_story(connection, desk, &rule, &story)?;
+            // In the order in which they were opened, which decides where all else is equal.
+            for story in desk.stories(&rule).filter(|story| stories.contains(&story.id)) {
+                write_story(connection, &rule, story)?;
             }
             keep_watch(connection, desk, &rule)?;
         }
@@ -409,16 +410,6 @@ fn amend_hit(
     Ok(())
 }
 
-/// Writes a story as it is now.
-fn keep_story(
-    connection: &Connection,
-    desk: &Desk,
-    rule: &str,
-    id: &str,
-) -> Result<(), StoreError> {
-    desk.story(rule, id).map_or(Ok(()), |story| write_story(connection, rule, story))
-}
-
 /// Writes a story.
 pub(super) fn write_story(
     connection: &Connection,
@@ -545,10 +536,20 @@ pub(super) mod tests {
         title: &str,
         now: Timestamp,
     ) -> Batch {
+        poll_of(config, outlet, &[title.to_owned()], now)
+    }
+
+    /// The poll that brings these items.
+    fn poll_of(config: &Config, outlet: usize, titles: &[String], now: Timestamp) -> Batch {
         let feed = &config.feeds[outlet];
+        let item = |(number, title): (usize, &String)| {
+            let id = format!("{now} {number}");
+            serde_json::json!({"id": id, "title": title, "content_text": ""})
+        };
+        let items: Vec<Value> = titles.iter().enumerate().map(item).collect();
         let json = serde_json::json!({
             "version": "https://jsonfeed.org/version/1.1", "title": "T",
-            "items": [{"id": format!("{now}"), "title": title, "content_text": ""}],
+            "items": items,
         });
         let bytes = json.to_string();
         let document = Document {
@@ -605,10 +606,13 @@ pub(super) mod tests {
             for _ in 0..250 {
                 minutes += [1, 5, 20, 90, 400, 1500][next(&mut seed) % 6];
                 let now = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
-                let words: Vec<&str> =
-                    (0..5).map(|_| WORDS[next(&mut seed) % WORDS.len()]).collect();
-                let title = format!("Delta {}", words.join(" "));
-                let batch = poll(&config, next(&mut seed) % OUTLETS.len(), &title, now);
+                let mut title = || {
+                    let words = (0..5).map(|_| WORDS[next(&mut seed) % WORDS.len()]);
+                    format!("Delta {}", words.collect::<Vec<_>>().join(" "))
+                };
+                let titles: Vec<String> = (0..3).map(|_| title()).collect();
+                let titles = &titles[..1 + next(&mut seed) % 3];
+                let batch = poll_of(&config, next(&mut seed) % OUTLETS.len(), titles, now);
                 write::batch(&without, &mut memory, &batch, &config).unwrap();
                 write::batch(&with, &mut Desk::default(), &batch, &config).unwrap();
             }

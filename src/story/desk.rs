@@ -311,6 +311,11 @@ impl Desk {
         self.watches.get(rule)?.stories.iter().find(|story| *story.id == *id)
     }
 
+    /// A rule's open stories, in the order in which they were opened.
+    pub fn stories(&self, rule: &str) -> impl Iterator<Item = &Story> {
+        self.watches.get(rule).into_iter().flat_map(|watch| &watch.stories)
+    }
+
     /// Whether a rule's stories are in memory.
     pub fn knows(&self, rule: &str) -> bool {
         self.watches.contains_key(rule)
