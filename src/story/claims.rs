@@ -264,23 +264,13 @@ const REFUSE_TO: &[&str] = &[
 const REFUSE: &[&str] =
     &["stop*", "отказ*", "відмов*", "odmow*", "odmawia*", "brak", "braku", "bez", "без"];
 
-/// What is denied or rejected and is no claim: entry, an appeal. Words of denial, and what follows them.
-const NO_CLAIM: &[(&[&str], &[&str])] = &[
+/// What is denied or rejected and is no claim: entry, an appeal. Words of denial, what follows them, and
+/// how many words behind at most.
+const NO_CLAIM: &[(&[&str], &[&str], usize)] = &[
     (
-        &["denie*", "deny", "denying"],
-        &[
-            "entry",
-            "bail",
-            "access",
-            "visa",
-            "visas",
-            "parole",
-            "asylum",
-            "permission",
-            "boarding",
-            "service",
-            "coverage",
-        ],
+        &["denied"],
+        &["entry", "bail", "access", "visa", "visas", "parole", "asylum", "permission", "boarding"],
+        1,
     ),
     (
         &["rejects", "dismisse*"],
@@ -301,10 +291,11 @@ const NO_CLAIM: &[(&[&str], &[&str])] = &[
             "demands",
             "invitation",
         ],
+        4,
     ),
 ];
-/// How far behind the word of denial that stands at most.
-const NO_CLAIM_WITHIN: usize = 4;
+/// With one of these it is a claim all the same.
+const CLAIM: &[&str] = &["claim*", "alleg*", "accus*", "report*", "charge*", "suggest*"];
 
 /// The cues in the sentences of an item that hold one of the spans.
 pub fn cues(item: &Item, spans: &[Span]) -> Vec<Cue> {
@@ -398,10 +389,13 @@ fn classes(tokens: &Tokens, words: &[Token]) -> Vec<Class> {
             class = Some(Class::Planned);
         }
         let Some(class) = class else { continue };
-        let rest = &words[place..words.len().min(place + 1 + NO_CLAIM_WITHIN)];
-        let no_claim = |(cues, what): &(&[&str], &[&str])| {
+        let rest = &words[place..];
+        let claims = |at: usize| CLAIM.iter().any(|cue| stands(tokens, &rest[at..], cue));
+        let no_claim = |(cues, what, within): &(&[&str], &[&str], usize)| {
+            let behind = &rest[1..rest.len().min(1 + within)];
             cues.iter().any(|cue| stands(tokens, rest, cue))
-                && rest[1..].iter().any(|word| what.contains(&tokens.form(word)))
+                && behind.iter().any(|word| what.contains(&tokens.form(word)))
+                && !(1..=behind.len()).any(claims)
         };
         if class == Class::Denied && NO_CLAIM.iter().any(no_claim) {
             continue;
@@ -546,6 +540,8 @@ mod tests {
         check("Envoy denied entry at the port", "port", &[]);
         check("Court rejects the captain's appeal over port", "port", &[]);
         check("Kremlin denies arms transfers", "arms", &[Class::Denied]);
+        check("Moscow denies granting general asylum at the port", "port", &[Class::Denied]);
+        check("Kremlin rejects claims of arms deal", "arms", &[Class::Denied, Class::Alleged]);
     }
 
     #[test]
