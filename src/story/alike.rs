@@ -148,6 +148,9 @@ pub struct Story {
     /// When a report first had a word of confirmation.
     pub confirmed_at: Option<Timestamp>,
     pub(super) told: Told,
+    /// Its reports all comment.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) comments_only: bool,
     #[serde(skip)]
     pub(super) members: VecDeque<(Timestamp, Terms)>,
 }
@@ -175,6 +178,7 @@ impl Story {
             denied_at: None,
             confirmed_at: None,
             told: Told::Not,
+            comments_only: false,
             members: VecDeque::new(),
         }
     }
@@ -216,7 +220,12 @@ impl Story {
         }
         self.items += 1;
         // Who comments on a report does not report it, unless nobody else does.
-        let reports = !report.reading.commentary || self.origins.is_empty();
+        let comments = report.reading.commentary;
+        if self.comments_only && !comments {
+            (self.outlets, self.origins, self.lineages) = Default::default();
+        }
+        self.comments_only = comments && (self.items == 1 || self.comments_only);
+        let reports = !comments || self.comments_only;
         if reports {
             add(&mut self.outlets, &report.outlet);
         }
@@ -226,9 +235,9 @@ impl Story {
         if let Some(lang) = &report.lang {
             add(&mut self.languages, lang);
         }
-        if !self.lineages.contains(&place.root) {
+        if reports && !self.lineages.contains(&place.root) {
             add(&mut self.lineages, &place.root);
-            let full = self.origins.len() >= MOST_NAMES || !reports;
+            let full = self.origins.len() >= MOST_NAMES;
             let denies = report.cues.iter().any(|cue| cue.class == Class::Denied);
             match self.origins.iter_mut().find(|known| known.origin.id == report.origin.id) {
                 Some(known) if known.denies && !denies => {

@@ -131,6 +131,16 @@ fn who_comments_on_a_report_does_not_report_it() {
 }
 
 #[test]
+fn who_commented_first_is_no_origin_once_somebody_reports() {
+    let mut desk = busy();
+    let why = take(&mut desk, "b.example", "Why did Delta ministers sign the grain treaty?", 0);
+    assert_eq!(desk.story("watch", &why.story).unwrap().outlets.len(), 1);
+    take(&mut desk, "c.example", DELTA, 5);
+    let story = desk.story("watch", &why.story).unwrap();
+    assert_eq!((story.outlets.len(), &*story.label()), (1, "single-origin"));
+}
+
+#[test]
 fn commentary_is_not_told_while_the_rule_is_busy() {
     let mut desk = busy();
     let why = take(&mut desk, "b.example", "Why did Delta ministers sign the grain treaty?", 0);
