@@ -235,6 +235,8 @@ impl Batch {
             && self.revised.is_empty()
             && self.renamed.is_empty()
             && self.events.is_empty()
+            // From then on what comes is news.
+            && self.state.baseline_at != Some(self.at)
     }
 
     /// How many of the items are new, not edited.
