@@ -1,19 +1,20 @@
 //! Items that were edited so that a rule which hit them matches no more.
 
-use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::StoreError;
-use super::evidence::{self, Evidence};
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
 use super::stories::{json_text, write_story};
-use super::story_edits;
 use super::write::{self, millis};
+use super::{StoreError, evidence, story_edits};
 use crate::alert::decide::Reason;
 use crate::alert::story;
 use crate::config::Config;
 use crate::item::ItemKey;
 use crate::pipeline::{self, Batch, OutgoingAlert};
 use crate::story::Desk;
+use crate::story::edit::Member;
 
 /// Writes down which hits of a batch's items stand no more, takes them out of what their stories
 /// count, and tells those that were told, and the last of a story that was told; says of which rules.
@@ -23,7 +24,9 @@ pub(super) fn take(
     batch: &Batch,
     config: &Config,
 ) -> Result<Vec<String>, StoreError> {
-    let mut told = Vec::new();
+    let mut gone = Vec::new();
+    // Each story is made anew once, however many of its reports go.
+    let mut stories: BTreeMap<(&str, String), Vec<i64>> = BTreeMap::new();
     for revised in &batch.revised {
         let item = (batch.feed.as_str(), revised.item);
         let Some(hit) = evidence::of_hit(connection, config, &revised.rule, item, batch.at)? else {
@@ -38,16 +41,30 @@ pub(super) fn take(
             continue;
         }
         if let Some(story) = &hit.story {
-            withdraw(connection, config, &revised.rule, story, &hit, batch.at)?;
-            desk.forget(&revised.rule);
+            stories.entry((&revised.rule, story.clone())).or_default().push(hit.seq);
         }
+        gone.push((&revised.rule, hit));
+    }
+    // Stories that were told and have no report any more that stands.
+    let mut ended = BTreeSet::new();
+    for ((rule, story), hits) in stories {
+        if withdraw(connection, config, rule, &story, &hits, batch.at)? {
+            ended.insert(story);
+        }
+        desk.forget(rule);
+    }
+    let known = gone.iter().filter(|(_, hit)| hit.alert.is_some());
+    known.filter_map(|(_, hit)| hit.story.as_ref()).for_each(|story| {
+        ended.remove(story);
+    });
+    let mut told = Vec::new();
+    for (rule, hit) in gone {
         // Whoever was not told of the hit need not hear that it stands no more, unless it was the
         // last that spoke for what they were told.
-        let last = match (&hit.alert, &hit.story) {
-            (Some(_), _) => false,
-            (None, Some(story)) if is_told_and_gone(connection, story)? => true,
-            (None, _) => continue,
-        };
+        let last = hit.story.as_ref().is_some_and(|story| ended.remove(story));
+        if hit.alert.is_none() && !last {
+            continue;
+        }
         let outlet = hit.outlet.as_deref().unwrap_or_default();
         let title = hit.title_now.as_deref().unwrap_or_default();
         let mut record = story::revised(hit.record, hit.story.as_deref(), outlet, title, batch.at);
@@ -57,48 +74,61 @@ pub(super) fn take(
         let severity = hit.severity;
         let deliveries = pipeline::rule_deliveries(config, &record, severity, false, batch.at);
         write::alert(connection, &OutgoingAlert { record, severity, deliveries }, batch.at)?;
-        told.push(revised.rule.clone());
+        told.push(rule.clone());
     }
     Ok(told)
 }
 
-/// Makes a story what it is without a report that stands no more. When that is the one that would
-/// have been told, the next one that stands takes its place.
+/// Makes a story what it is without reports that stand no more, given by their hits. When one of them
+/// would have been told, the next one that stands takes its place. Says whether the story was told
+/// and has none left.
 fn withdraw(
     connection: &Connection,
     config: &Config,
     rule: &str,
     story: &str,
-    hit: &Evidence,
+    gone: &[i64],
     now: Timestamp,
-) -> Result<(), StoreError> {
-    let rules = config.rules.rules();
-    let Ok(before) = story_edits::load(connection, rules, story)? else { return Ok(()) };
-    let item = before.reports.iter().find(|(seq, _)| *seq == hit.seq);
-    let held = item.and_then(|(_, member)| before.story.held_with(&member.report.item));
-    if let Some(bulletin) = held {
+) -> Result<bool, StoreError> {
+    let Some(before) = load(connection, config, story)? else { return Ok(false) };
+    let held =
+        before.reports.iter().filter(|(seq, _)| gone.contains(seq)).find_map(|(seq, member)| {
+            before.story.held_with(&member.report.item).map(|bulletin| (*seq, bulletin))
+        });
+    if let Some((hit, bulletin)) = held {
         let reason = if bulletin { Reason::Held } else { Reason::LeftOut };
-        set_fate(connection, hit.seq, Reason::Withdrawn, None)?;
-        if let Some((seq, feed, key)) = next_standing(connection, story)? {
-            let next = evidence::of_hit(connection, config, rule, (&feed, key), now)?;
-            let draft = next.map(|next| json_text(&next.record));
-            set_fate(connection, seq, reason, draft.as_deref())?;
+        set_fate(connection, hit, Reason::Withdrawn, None)?;
+        let standing = || before.reports.iter().filter(|(_, member)| !member.withdrawn);
+        let comments = |member: &Member| member.report.reading.commentary;
+        let next = standing().filter(|(_, member)| !comments(member));
+        for (seq, member) in next.chain(standing().filter(|(_, member)| comments(member))) {
+            let Some((feed, key)) = member.report.item.rsplit_once('/') else { continue };
+            let Some(key) = ItemKey::from_hex(key) else { continue };
+            if let Some(next) = evidence::of_hit(connection, config, rule, (feed, key), now)? {
+                set_fate(connection, *seq, reason, Some(&json_text(&next.record)))?;
+                break;
+            }
         }
     }
-    let Ok(kept) = story_edits::load(connection, rules, story)? else { return Ok(()) };
+    let Some(kept) = load(connection, config, story)? else { return Ok(false) };
     let mut without = story_edits::made_of(story, &kept.reports);
+    let ended = before.story.told_at().is_some() && without.items == 0;
     (without.thread, without.previous) = (before.story.thread, before.story.previous);
-    write_story(connection, rule, &without)
+    write_story(connection, rule, &without)?;
+    Ok(ended)
 }
 
-/// Whether a story was told and has no report any more that stands.
-fn is_told_and_gone(connection: &Connection, story: &str) -> Result<bool, StoreError> {
-    let found = connection
-        .prepare_cached(
-            "SELECT count(alert) > 0 AND count(revised_at) = count(*) FROM hits WHERE story = ?1",
-        )?
-        .query_row([story], |row| row.get(0))?;
-    Ok(found)
+/// A story with its reports, unless they are no longer kept or cannot be read.
+fn load(
+    connection: &Connection,
+    config: &Config,
+    story: &str,
+) -> Result<Option<story_edits::Kept>, StoreError> {
+    match story_edits::load(connection, config.rules.rules(), story) {
+        Ok(kept) => Ok(kept.ok()),
+        Err(StoreError::Corrupt { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Writes down what became of a hit, and the record that is to tell of it.
@@ -115,19 +145,4 @@ fn set_fate(
         .prepare_cached("UPDATE reports SET draft = ?2 WHERE hit = ?1")?
         .execute(params![hit, draft])?;
     Ok(())
-}
-
-/// The first report of a story that still stands: its hit, and its feed and item.
-fn next_standing(
-    connection: &Connection,
-    story: &str,
-) -> Result<Option<(i64, String, ItemKey)>, StoreError> {
-    let next = connection
-        .prepare_cached(
-            "SELECT seq, feed, item_key FROM hits
-             WHERE story = ?1 AND revised_at IS NULL ORDER BY seq LIMIT 1",
-        )?
-        .query_row([story], |row| Ok((row.get(0)?, row.get(1)?, ItemKey::from_bytes(row.get(2)?))))
-        .optional()?;
-    Ok(next)
 }

@@ -68,7 +68,7 @@ pub(super) fn take(
             changed.notice(&notice);
         }
         let taken = desk.take(&news.report, at);
-        let seq = write_hit(connection, batch, (hit, item), at, Some((news, &taken)))?;
+        let (seq, again) = write_hit(connection, batch, (hit, item), at, Some((news, &taken)))?;
         write_report(connection, seq, news, &taken, at)?;
         changed.story(&hit.rule, &taken.story);
         if let Some(notice) = &taken.notice {
@@ -79,6 +79,11 @@ pub(super) fn take(
             }
             told.extend(tell(connection, desk, config, notice, Some(draft), at)?);
             changed.notice(notice);
+        }
+        if again {
+            // What the desk remembers of its first report is no longer kept.
+            changed.keep(connection, desk)?;
+            desk.forget(&hit.rule);
         }
     }
     changed.keep(connection, desk)?;
@@ -270,14 +275,15 @@ fn tell(
     Ok(told)
 }
 
-/// Writes a hit, with what became of it in its story, and gives its place among all hits.
+/// Writes a hit, with what became of it in its story. Gives its place among all hits, and whether it
+/// took the place of another.
 fn write_hit(
     connection: &Connection,
     batch: &Batch,
     (hit, item): (&Hit, &Item),
     at: Timestamp,
     story: Option<(&News, &Taken)>,
-) -> Result<i64, StoreError> {
+) -> Result<(i64, bool), StoreError> {
     let report = story.map(|(news, _)| &news.report);
     let taken = story.map(|(_, taken)| taken);
     let reason = taken.map(|taken| taken.reason).or(hit.silent).unwrap_or(Reason::FirstHit);
@@ -321,9 +327,9 @@ fn write_hit(
                 hit.rule
             ])?;
         }
-        return Ok(insert.insert(values)?);
+        return Ok((insert.insert(values)?, true));
     }
-    Ok(connection.last_insert_rowid())
+    Ok((connection.last_insert_rowid(), false))
 }
 
 /// Writes what the story of a hit keeps of it.

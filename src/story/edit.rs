@@ -1,7 +1,7 @@
 //! Stories that people change, or whose reports their publishers take back: what a story says, and
 //! how far it was told, when its reports are these. A story that nobody changed comes out as it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -53,9 +53,13 @@ impl Story {
         let mut story = Self::new(id.into(), first.report.severity, first.at);
         // The first report that has a text here stands for it, though it may be a copy itself.
         let mut roots: HashMap<&Arc<str>, &Arc<str>> = HashMap::new();
+        let withdrawn = members.iter().filter(|member| member.withdrawn);
+        let gone: HashSet<&Arc<str>> = withdrawn.map(|member| &member.report.item).collect();
         for member in members.iter().filter(|member| !member.withdrawn) {
             let item = &member.report.item;
-            let root = *roots.entry(member.copy_of.as_ref().unwrap_or(item)).or_insert(item);
+            let text = member.copy_of.as_ref().unwrap_or(item);
+            // Copies of what was taken back are still copies of one text.
+            let root = if gone.contains(text) { text } else { *roots.entry(text).or_insert(item) };
             let place = Place { root: root.clone(), copied: None };
             story.add(&member.report, &place, member.at);
         }
@@ -112,7 +116,10 @@ fn told(story: &Story, members: &[Member]) -> Told {
     let held = |fate| members.iter().position(|member| member.fate == fate);
     let Some(place) = held(Fate::Waits).or_else(|| held(Fate::LeftOut)) else { return Told::Not };
     let mut outlets = Vec::new();
-    for member in members[place..].iter().filter(|member| !member.withdrawn) {
+    let reports = members[place..].iter().filter(|member| !member.withdrawn);
+    // As they were counted when they came.
+    let first = std::iter::once(&members[place]).filter(|member| !member.withdrawn);
+    for member in first.chain(reports.filter(|member| !member.report.reading.commentary)) {
         add(&mut outlets, &member.report.outlet);
     }
     Told::Held {

@@ -556,3 +556,16 @@ async fn a_report_of_what_was_told_and_taken_back_is_told() {
     assert_eq!(text(told, "/type"), "newswatch.story.opened");
     assert_eq!(text(told, "/data/story/label"), "multi-origin(2)");
 }
+
+#[tokio::test]
+async fn copies_of_what_was_taken_back_are_copies_of_one_text_still() {
+    let dispatch = "Delta opens its museum of ships with a parade of thirty old ferries in the harbour on Sunday";
+    let mut world = busy(&["ant", "bee", "cat"]).await;
+    publish(&mut world, "ant", dispatch).await;
+    publish(&mut world, "bee", dispatch).await;
+    world.show("ant", &[&format!("{dispatch}|Correction: nothing opens"), CLOCKS]);
+    pass(&world, 5).await;
+    publish(&mut world, "cat", dispatch).await;
+    let all = reasons(&world);
+    assert_eq!(all[3], (dispatch.to_owned(), "copy".to_owned()), "{all:?}");
+}
