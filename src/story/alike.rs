@@ -214,17 +214,16 @@ impl Story {
     pub(super) fn add(&mut self, report: &Report, place: &Place, now: Timestamp) -> Vec<Kind> {
         self.last_seen = self.last_seen.max(now);
         self.severity = self.severity.max(report.severity);
-        if self.items == 0 && !report.title.is_empty() {
-            let (title, outlet) = (report.title.clone(), report.outlet.clone());
-            self.first = Some(FirstReport { title, outlet });
-        }
-        self.items += 1;
         // Who comments on a report does not report it, unless nobody else does.
         let comments = report.reading.commentary;
-        if self.comments_only && !comments {
+        let is_first = self.items == 0 || self.comments_only && !comments;
+        if is_first {
             (self.outlets, self.origins, self.lineages) = Default::default();
+            let (title, outlet) = (report.title.clone(), report.outlet.clone());
+            self.first = (!title.is_empty()).then_some(FirstReport { title, outlet });
+            self.comments_only = comments;
         }
-        self.comments_only = comments && (self.items == 1 || self.comments_only);
+        self.items += 1;
         let reports = !comments || self.comments_only;
         if reports {
             add(&mut self.outlets, &report.outlet);

@@ -138,6 +138,7 @@ fn who_commented_first_is_no_origin_once_somebody_reports() {
     take(&mut desk, "c.example", DELTA, 5);
     let story = desk.story("watch", &why.story).unwrap();
     assert_eq!((story.outlets.len(), &*story.label()), (1, "single-origin"));
+    assert_eq!(&*story.first.as_ref().unwrap().title, DELTA);
 }
 
 #[test]
