@@ -394,6 +394,8 @@ mod tests {
         };
         let resting =
             Batch { host: Some(("e.org".into(), HostState::default())), ..nothing.clone() };
+        let mut first = nothing.clone();
+        first.state.baseline_at = Some(now);
         let note = || Command::Note {
             name: "heartbeat".into(),
             value: String::new(),
@@ -406,6 +408,8 @@ mod tests {
             (vec![lease(), note()], 2),
             (vec![commit(&nothing)], 1),
             (vec![commit(&resting)], 2),
+            (vec![commit(&nothing)], 1),
+            (vec![commit(&first)], 2),
         ] {
             commands.into_iter().for_each(|command| sender.send(command).unwrap());
             let first = queue.recv().unwrap();
