@@ -278,8 +278,8 @@ pub struct Ingested {
 }
 
 /// Takes the items of one poll in: leaves out what `known` already has, matches the rest, and gets
-/// their hits ready for their stories. What it leaves for the next poll, it says. `earlier` is asked for what the feed brought before, newest
-/// first, at most [`FEED_ITEMS`], where that is needed.
+/// their hits ready for their stories. What it leaves for the next poll, it says. `earlier` is asked
+/// for what the feed brought before, newest first, at most [`FEED_ITEMS`], where that is needed.
 pub fn ingest<E>(
     arrival: Arrival<'_>,
     items: Vec<Item>,

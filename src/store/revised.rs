@@ -53,10 +53,12 @@ pub(super) fn take(
         }
         desk.forget(rule);
     }
-    let known = gone.iter().filter(|(_, hit)| hit.alert.is_some());
-    known.filter_map(|(_, hit)| hit.story.as_ref()).for_each(|story| {
-        ended.remove(story);
-    });
+    // Of those of which a report that was told goes now, that one says so.
+    for (_, hit) in gone.iter().filter(|(_, hit)| hit.alert.is_some()) {
+        if let Some(story) = &hit.story {
+            ended.remove(story);
+        }
+    }
     let mut told = Vec::new();
     for (rule, hit) in gone {
         // Whoever was not told of the hit need not hear that it stands no more, unless it was the
