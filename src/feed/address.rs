@@ -1,22 +1,58 @@
 //! Addresses that stand as every reader of addresses would write them, which most do: there is
 //! nothing to parse.
 
-/// The host and the path of such an address: http or https, a name in small letters without a
-/// port, a path without parameters, fragment, escapes and steps up.
-pub(super) fn plain(text: &str) -> Option<(&str, &str)> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
-    let (host, path) = rest.split_at(rest.find('/')?);
-    let in_host =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
-    let in_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte);
-    // A host whose last part is no word is a number to some; one of other letters must be valid.
-    let last = host.rsplit('.').next().unwrap_or(host);
-    let good = last.starts_with(|first: char| first.is_ascii_lowercase())
-        && host.bytes().all(in_host)
-        && !host.contains("xn--")
-        && path.bytes().all(in_path)
-        && !path.contains("/.");
-    good.then_some((host, path))
+/// Such an address: http or https, a name in small letters without a port, a path without escapes and
+/// steps up, parameters of letters and digits, no fragment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Plain<'t> {
+    /// The scheme and what parts it from the host.
+    pub(super) scheme: &'t str,
+    pub(super) host: &'t str,
+    pub(super) path: &'t str,
+    /// What stands behind the question mark: `name=value`, parted by `&`.
+    query: Option<&'t str>,
+}
+
+impl<'t> Plain<'t> {
+    pub(super) fn parse(text: &'t str) -> Option<Self> {
+        let start = ["https://", "http://"].iter().find(|start| text.starts_with(**start))?;
+        let (scheme, rest) = text.split_at(start.len());
+        let (host, rest) = rest.split_at(memchr::memchr(b'/', rest.as_bytes())?);
+        let (path, query) = match memchr::memchr(b'?', rest.as_bytes()) {
+            Some(at) => (&rest[..at], Some(&rest[at + 1..])),
+            None => (rest, None),
+        };
+        let in_host = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-');
+        let in_query =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        let in_path = |byte| in_query(byte) || matches!(byte, b'/' | b'~');
+        let has = |text: &str, two: &[u8]| text.as_bytes().windows(2).any(|window| window == two);
+        // A host whose last part is no word is a number to some; one of other letters must be valid.
+        let last = host.rsplit('.').next().unwrap_or(host);
+        let good = last.starts_with(|first: char| first.is_ascii_lowercase())
+            && host.bytes().all(in_host)
+            && !has(host, b"--")
+            && path.bytes().all(in_path)
+            && !has(path, b"/.")
+            && query.unwrap_or("a=").split('&').all(|pair| {
+                pair.split_once('=').is_some_and(|(name, value)| {
+                    name.bytes().all(in_query) && value.bytes().all(in_query)
+                })
+            });
+        good.then_some(Self { scheme, host, path, query })
+    }
+
+    /// The parameters whose names are `wanted`, with the question mark; empty when there are none.
+    pub(super) fn query(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let mut query = String::new();
+        for pair in self.query.iter().flat_map(|query| query.split('&')) {
+            if wanted(pair.split('=').next().unwrap_or_default()) {
+                query.push(if query.is_empty() { '?' } else { '&' });
+                query.push_str(pair);
+            }
+        }
+        query
+    }
 }
 
 #[cfg(test)]
@@ -27,13 +63,18 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, expected: Option<(&str, &str)>) {
-        assert_eq!(plain(text), expected, "{text}");
+    fn check(text: &str, expected: Option<(&str, &str, &str)>) {
+        let plain = Plain::parse(text);
+        let query = plain.map(|plain| plain.query(|name| name != "c"));
+        let parts = plain.as_ref().map(|plain| (plain.host, plain.path));
+        let parts = parts.map(|(host, path)| (host, path, query.as_deref().unwrap_or_default()));
+        assert_eq!(parts, expected, "{text}");
     }
 
     #[test]
     fn what_would_be_written_otherwise_is_not_plain() {
-        check("https://www.e.org/a/b_c-1.html", Some(("www.e.org", "/a/b_c-1.html")));
+        check("https://www.e.org/a/b_c-1.html", Some(("www.e.org", "/a/b_c-1.html", "")));
+        check("https://e.org/?a=1&b=&c=3", Some(("e.org", "/", "?a=1&b=")));
         for text in [
             "https://e.org",
             "https://E.org/",
@@ -46,6 +87,11 @@ mod tests {
             "https:///a",
             "https://e.org/a/../b",
             "https://e.org/a?b",
+            "https://e.org/a?b=1&",
+            "https://e.org/a?b=1=2",
+            "https://e.org/a?b=1+2",
+            "https://e.org/a?b=1#c",
+            "https://e.org?b=1",
             "https://e.org/a#b",
             "https://e.org/%61",
             "https://e.org/ä",
@@ -59,12 +105,19 @@ mod tests {
     proptest! {
         #[test]
         fn a_plain_address_is_what_its_parser_makes_of_it(
-            text in "(http|https)://[a-z0-9.-]{1,8}(/|/[./a-z0-9_~-]{0,8})?"
+            text in "(http|https)://[a-z0-9.-]{1,8}(/|/[./a-z0-9_~-]{0,8})?(|[?]([a-b_.-]{0,2}[=&+]{1,2}){1,3})"
         ) {
-            if let Some((host, path)) = plain(&text) {
+            if let Some(plain) = Plain::parse(&text) {
                 let url = Url::parse(&text).unwrap();
                 prop_assert_eq!(url.as_str(), &text);
-                prop_assert_eq!((url.host_str(), url.path()), (Some(host), path));
+                prop_assert_eq!((url.host_str(), url.path()), (Some(plain.host), plain.path));
+                let mut written = url.clone();
+                written.query_pairs_mut().clear().extend_pairs(url.query_pairs());
+                let query = plain.query(|_| true);
+                prop_assert_eq!(
+                    written.query().unwrap_or_default(),
+                    query.strip_prefix('?').unwrap_or_default()
+                );
             }
         }
     }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use url::Url;
 
-use super::address;
-use super::identity::untracked;
+use super::address::Plain;
+use super::identity::{is_kept, untracked};
 use crate::item::{Alias, Item, ItemKey, Proof};
 use crate::text;
 
@@ -46,17 +46,17 @@ pub(super) fn drop_shared(items: &mut [Item]) {
 /// An address without scheme, `www.`, fragment, tracking and the slash at its end; none for the
 /// front page of a site, which is no item's own.
 fn address(text: &str) -> Option<String> {
-    if let Some((host, path)) = address::plain(text.trim()) {
-        let path = path.trim_end_matches('/');
+    let write = |host: &str, path: &str, query: &str| {
         let host = host.strip_prefix("www.").unwrap_or(host);
-        return (!path.is_empty()).then(|| [host, path].concat());
+        let path = path.trim_end_matches('/');
+        (!path.is_empty() || !query.is_empty()).then(|| [host, path, query].concat())
+    };
+    if let Some(plain) = Plain::parse(text.trim()) {
+        return write(plain.host, plain.path, &plain.query(is_kept));
     }
     let url = untracked(Url::parse(text.trim()).ok()?);
-    let host = url.host_str()?;
-    let host = host.strip_prefix("www.").unwrap_or(host);
-    let path = url.path().trim_end_matches('/');
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    (!path.is_empty() || !query.is_empty()).then(|| format!("{host}{path}{query}"))
+    write(url.host_str()?, url.path(), &query)
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use url::Url;
 
-use super::{address, aliases};
+use super::address::Plain;
+use super::aliases;
 use crate::item::{Item, ItemKey};
 
 /// Guids that identify nothing.
@@ -30,23 +31,11 @@ const TRACKING: &[&str] = &[
 
 /// Gives every item its key.
 pub(super) fn assign(items: Vec<(Item, String)>) -> Vec<Item> {
-    let ids: Vec<Option<String>> = items.iter().map(|(item, _)| identifying(item)).collect();
-    let links: Vec<Option<String>> =
-        items.iter().map(|(item, _)| item.link.as_deref().map(canonical)).collect();
-    let (id_counts, link_counts) = (counts(&ids), counts(&links));
+    let keys = keys(&items);
     let mut seen: HashMap<ItemKey, usize> = HashMap::new();
     let mut out = Vec::with_capacity(items.len());
-    for ((mut item, raw_date), (id, link)) in items.into_iter().zip(ids.iter().zip(&links)) {
-        let title = item.title.as_str();
-        item.key = match (id, link) {
-            (Some(id), _) if id_counts[id.as_str()] == 1 => ItemKey::of("guid", &[id]),
-            (Some(id), Some(link)) => ItemKey::of("guid+link", &[id, link]),
-            (Some(id), None) => ItemKey::of("guid+title", &[id, title]),
-            (None, Some(link)) if link_counts[link.as_str()] == 1 => ItemKey::of("link", &[link]),
-            (None, Some(link)) => ItemKey::of("link+title+date", &[link, title, &raw_date]),
-            (None, None) if !title.is_empty() => ItemKey::of("title+date", &[title, &raw_date]),
-            (None, None) => ItemKey::of("text", &[&item.summary, &item.content, &raw_date]),
-        };
+    for ((mut item, raw_date), key) in items.into_iter().zip(keys) {
+        item.key = key;
         // Two items with one guid and one link are told apart by what they say; where that is the
         // same too, they are one item that stands twice, and have one key.
         let first = *seen.entry(item.key).or_insert(out.len());
@@ -63,16 +52,39 @@ pub(super) fn assign(items: Vec<(Item, String)>) -> Vec<Item> {
     out
 }
 
+/// The keys of the items of a document, by what each has that no other has.
+fn keys(items: &[(Item, String)]) -> Vec<ItemKey> {
+    let ids: Vec<Option<&str>> = items.iter().map(|(item, _)| identifying(item)).collect();
+    let links: Vec<Option<String>> =
+        items.iter().map(|(item, _)| item.link.as_deref().map(canonical)).collect();
+    let id_counts = counts(ids.iter().copied().flatten());
+    let link_counts = counts(links.iter().flatten().map(String::as_str));
+    let mut keys = Vec::with_capacity(items.len());
+    for ((item, raw_date), (id, link)) in items.iter().zip(ids.iter().zip(&links)) {
+        let title = item.title.as_str();
+        keys.push(match (id, link) {
+            (Some(id), _) if id_counts[id] == 1 => ItemKey::of("guid", &[id]),
+            (Some(id), Some(link)) => ItemKey::of("guid+link", &[id, link]),
+            (Some(id), None) => ItemKey::of("guid+title", &[id, title]),
+            (None, Some(link)) if link_counts[link.as_str()] == 1 => ItemKey::of("link", &[link]),
+            (None, Some(link)) => ItemKey::of("link+title+date", &[link, title, raw_date]),
+            (None, None) if !title.is_empty() => ItemKey::of("title+date", &[title, raw_date]),
+            (None, None) => ItemKey::of("text", &[&item.summary, &item.content, raw_date]),
+        });
+    }
+    keys
+}
+
 /// Whether an item has its key from its id, and from nothing else.
 pub(super) fn is_by_id_alone(item: &Item) -> bool {
-    identifying(item).is_some_and(|id| item.key == ItemKey::of("guid", &[&id]))
+    identifying(item).is_some_and(|id| item.key == ItemKey::of("guid", &[id]))
 }
 
 /// How often each value is there.
-fn counts(values: &[Option<String>]) -> HashMap<&str, usize> {
+fn counts<'v>(values: impl Iterator<Item = &'v str>) -> HashMap<&'v str, usize> {
     let mut counts = HashMap::new();
-    for value in values.iter().flatten() {
-        *counts.entry(value.as_str()).or_default() += 1;
+    for value in values {
+        *counts.entry(value).or_default() += 1;
     }
     counts
 }
@@ -82,17 +94,23 @@ fn said(item: &Item) -> ItemKey {
     ItemKey::of("said", &[&item.title, &item.summary, &item.content])
 }
 
-fn identifying(item: &Item) -> Option<String> {
+fn identifying(item: &Item) -> Option<&str> {
     let id = item.id.as_deref()?.trim();
-    (!PLACEHOLDERS.contains(&id.to_lowercase().as_str())).then(|| id.to_owned())
+    let is_placeholder = PLACEHOLDERS.iter().any(|none| none.eq_ignore_ascii_case(id));
+    (!is_placeholder).then_some(id)
 }
 
 /// A link without what changes although the page does not. For comparison only.
 fn canonical(link: &str) -> String {
-    if address::plain(link).is_some() {
-        return link.to_owned();
+    if let Some(plain) = Plain::parse(link) {
+        return [plain.scheme, plain.host, plain.path, &plain.query(is_kept)].concat();
     }
     Url::parse(link).map_or_else(|_| link.trim().to_owned(), |url| untracked(url).to_string())
+}
+
+/// Whether a parameter of an address says more than who follows it.
+pub(super) fn is_kept(name: &str) -> bool {
+    !TRACKING.iter().any(|tracking| name.starts_with(tracking))
 }
 
 /// An address without its fragment and what only follows its readers.
@@ -101,7 +119,7 @@ pub(super) fn untracked(mut url: Url) -> Url {
     if url.query().is_some() {
         let kept: Vec<(String, String)> = url
             .query_pairs()
-            .filter(|(name, _)| !TRACKING.iter().any(|tracking| name.starts_with(tracking)))
+            .filter(|(name, _)| is_kept(name))
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
         if kept.is_empty() {

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::Repairs;
 use super::markup::allowed;
-use crate::feed::address;
+use crate::feed::address::Plain;
 use crate::feed::hints::Collector;
 use crate::feed::{LONGEST_LINK, LONGEST_NAME, LONGEST_TITLE, MOST_NAMES, date, html, language};
 
@@ -308,7 +308,7 @@ fn is_web_address(text: &str) -> bool {
 /// A link as browsers take it: without the ends of lines in it, spaces escaped, read against the
 /// address that it is relative to. One that starts with `www.` only lacks its scheme.
 pub(super) fn absolute(link: &str, base: Option<&Url>) -> String {
-    if address::plain(link.trim()).is_some() {
+    if Plain::parse(link.trim()).is_some() {
         return link.trim().to_owned();
     }
     let mut link = link.trim().replace(['\t', '\n', '\r'], "").replace(' ', "%20");
