@@ -19,9 +19,8 @@ use serde::Serialize;
 use url::Url;
 
 pub use self::links::{FeedLink, links};
-use self::parser::Parser;
 pub use self::repair::Repairs;
-use self::repair::{Aside, Head, MOST_ITEMS, Written};
+use self::repair::{Aside, Entry, Head, MOST_ITEMS, Written};
 use crate::item::{Item, ItemKey, ItemSource};
 use crate::poll::Hints;
 
@@ -157,31 +156,24 @@ pub fn parse(document: &Document<'_>) -> Result<ParsedFeed, ParseError> {
         .extend(repaired.error.map(|error| format!("it cannot be followed to its end: {error}")));
     repaired.repairs.add("broken-character", decoded.broken);
 
-    let parser = Parser::of(dates);
-    let head = parser.parse(&repaired.head.to_atom()).map_err(ParseError::NotAFeed)?;
-    let feed = info(head, &repaired.head, repaired.format, decoded.encoding);
-    let found = repaired.entries.len();
-    let mut items = Vec::with_capacity(found);
-    let mut entries = repaired.entries.into_iter();
-    let mut last_is_read = false;
-    while entries.len() > 0 {
-        let written = Written::of(&mut entries);
-        for (entry, aside) in parser.entries(&written).into_iter().zip(written.asides) {
-            last_is_read = entry.is_some();
-            items.extend(entry.map(|entry| item(entry, aside, feed.lang.as_deref())));
-        }
-    }
-    if items.len() < found {
-        warnings.push(format!("{} of {found} items could be read", items.len()));
-    }
-    if items.is_empty() && (found > 0 || repaired.strange_items) {
+    let written = Written::of(&repaired.head, &repaired.entries);
+    let mut read = parser::parse(&written, dates).map_err(ParseError::NotAFeed)?;
+    let entries = std::mem::take(&mut read.entries);
+    let feed = info(read, &repaired.head, repaired.format, decoded.encoding);
+    let asides = repaired.entries.into_iter().map(Entry::into_aside);
+    let items: Vec<_> = entries
+        .into_iter()
+        .zip(asides)
+        .map(|(entry, aside)| item(entry, aside, feed.lang.as_deref()))
+        .collect();
+    if items.is_empty() && repaired.strange_items {
         return Err(ParseError::NotAFeed(
             "the document has items, but none can be read".to_owned(),
         ));
     }
     let items = identity::assign(items);
     // What is known by more than its id may have been cut off in that.
-    let last = items.last().filter(|_| repaired.cut && last_is_read);
+    let last = items.last().filter(|_| repaired.cut);
     let unidentified = last
         .filter(|item| repaired.unidentified || !identity::is_by_id_alone(item))
         .map(|item| item.key);
@@ -211,10 +203,10 @@ fn info(
     format: &'static str,
     encoding: &'static str,
 ) -> FeedInfo {
-    let title = parsed.title.map(|title| cut(html::to_line(&title.content), LONGEST_TITLE));
+    let title = parsed.title.map(|title| title.content);
     FeedInfo {
         title: title.filter(|title| !title.is_empty()),
-        link: parsed.links.into_iter().next().map(|link| link.href),
+        link: head.link(),
         format,
         encoding,
         lang: head.lang.clone(),
@@ -226,33 +218,29 @@ fn info(
 
 /// The item of an entry, without its key, and its date as it is written.
 fn item(entry: model::Entry, aside: Aside, lang: Option<&str>) -> (Item, String) {
-    let text = |html: &str| cut(html::to_text(html), LONGEST_TEXT);
-    let line = |html: &str, most| cut(html::to_line(html), most);
     let time = |time: Option<chrono::DateTime<chrono::Utc>>| {
         time.and_then(|time| Timestamp::from_second(time.timestamp()).ok())
     };
-    let summary = entry.summary.map(|summary| text(&summary.content)).unwrap_or_default();
-    let is_summary = |content: &String| content.split_whitespace().eq(summary.split_whitespace());
-    let content = entry.content.and_then(|content| content.body).map(|body| text(&body));
-    let content = content.filter(|content| !is_summary(content)).unwrap_or_default();
-    let authors = entry.authors.into_iter().filter_map(|author| author.name);
-    let source_title = aside.source_title.map(|title| line(&title, LONGEST_NAME));
+    let Aside { summary, mut content, .. } = aside;
+    if content.split_whitespace().eq(summary.split_whitespace()) {
+        content.clear();
+    }
     let item = Item {
         // Given when all items of the document are known.
         key: ItemKey::of("none", &[]),
         aliases: Vec::new(),
         id: Some(entry.id).filter(|id| !id.is_empty()),
-        title: entry.title.map(|title| line(&title.content, LONGEST_TITLE)).unwrap_or_default(),
+        title: entry.title.map(|title| title.content).unwrap_or_default(),
         summary,
         content,
-        link: entry.links.into_iter().next().map(|link| link.href),
+        link: aside.link,
         lang: aside.lang.or_else(|| lang.map(str::to_owned)),
-        authors: names(authors.map(|name| author::name(&html::to_line(&name)))),
-        tags: names(entry.categories.into_iter().map(|tag| html::to_line(&tag.term))),
+        authors: names(aside.authors.iter().map(|name| author::name(&html::to_line(name)))),
+        tags: names(entry.categories.into_iter().map(|tag| tag.term)),
         published: time(entry.published),
         updated: time(entry.updated),
-        source: (source_title.is_some() || aside.source_url.is_some())
-            .then_some(ItemSource { title: source_title, url: aside.source_url }),
+        source: (aside.source_title.is_some() || aside.source_url.is_some())
+            .then_some(ItemSource { title: aside.source_title, url: aside.source_url }),
     };
     (item, aside.raw_date)
 }

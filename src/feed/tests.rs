@@ -651,3 +651,20 @@ fn a_feed_is_known_by_the_id_that_it_gives_itself() {
     assert_eq!(atom("", "a"), None);
     assert_eq!(read(&rss("<item><guid>1</guid><title>a</title></item>")).feed.identity, None);
 }
+
+#[test]
+fn characters_that_no_text_may_hold_are_taken_out() {
+    let json = read(
+        "{\"version\":\"https://jsonfeed.org/version/1.1\",\"items\":[{\"id\":\"1\",\
+         \"title\":\"Wang\\u0001 Yi\\uffff\",\"tags\":[\"Rus\\u0002sia\"]}]}",
+    );
+    let xml = read(
+        "<feed><entry><title>Wang&#1; Yi&#xFFFF;</title><category term=\"Rus\u{2}sia\"/></entry></feed>",
+    );
+    for feed in [json, xml] {
+        assert_eq!(
+            (feed.items[0].title.as_str(), &*feed.items[0].tags),
+            ("Wang Yi", &["Russia".to_owned()][..])
+        );
+    }
+}

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use url::Url;
 
 use super::entry::Entry;
-use super::markup::{Tag, Token, Tokens, push_data, push_text};
+use super::markup::{Tag, Token, Tokens, push_data, push_text, sound};
 use super::scope::{Mark, Scope};
 use super::vocabulary::{self, Field, Vocabulary};
 use super::{MOST_ITEMS, Repaired, Repairs, base64, date};
@@ -351,7 +351,8 @@ impl<'t> Reader<'t> {
         if open.coding == Coding::Base64
             && let Some(bytes) = base64::decode(&open.text)
         {
-            open.text = String::from_utf8(bytes).unwrap_or_default();
+            let text = String::from_utf8(bytes).unwrap_or_default();
+            open.text = sound(text.into()).into_owned();
         }
         match open.role {
             Role::Root => {
@@ -373,7 +374,7 @@ impl<'t> Reader<'t> {
                 }
             }
             Role::Field(field, rank) if self.item.is_some() => {
-                self.field_of_item(field, rank, open.text, open.permalink);
+                self.field_of_item(field, rank, &open.text, open.permalink);
             }
             Role::Field(field, _) => self.field_of_feed(field, &open.text),
             _ => {}

@@ -1,20 +1,17 @@
-//! An item as an entry of Atom: what several elements offer for one field, and which of them is
-//! taken.
+//! An item in the making: what several elements offer for one field, and which of them is taken.
 
-use std::ops::Range;
-
+use serde::Serialize;
 use url::Url;
 
 use super::Repairs;
-use super::markup::allowed;
 use crate::feed::address::Plain;
 use crate::feed::hints::Collector;
-use crate::feed::{LONGEST_LINK, LONGEST_NAME, LONGEST_TITLE, MOST_NAMES, date, html, language};
+use crate::feed::{
+    LONGEST_LINK, LONGEST_NAME, LONGEST_TEXT, LONGEST_TITLE, MOST_NAMES, cut, date, html, language,
+};
 
 /// The longest title, name and address that is looked at, in bytes, mark-up and all.
 const LONGEST_MARKUP: usize = 8 * LONGEST_TITLE;
-/// A document of entries that is as long as this gets no more of them.
-const ENOUGH_TO_READ: usize = 64 << 10;
 
 /// The best of what several elements offer for one field: the lowest rank, of equal ones the first.
 #[derive(Debug, Clone)]
@@ -28,9 +25,13 @@ impl<T> Default for Best<T> {
 
 impl<T> Best<T> {
     pub(super) fn offer(&mut self, rank: u8, value: T) {
-        if self.0.as_ref().is_none_or(|(best, _)| rank < *best) {
+        if self.is_open_to(rank) {
             self.0 = Some((rank, value));
         }
+    }
+
+    fn is_open_to(&self, rank: u8) -> bool {
+        self.0.as_ref().is_none_or(|(best, _)| rank < *best)
     }
 
     fn get(&self) -> Option<&T> {
@@ -42,11 +43,36 @@ impl<T> Best<T> {
     }
 }
 
+impl Best<String> {
+    /// Offers the text of a fragment of HTML, unless none is left of it.
+    fn offer_text(&mut self, rank: u8, html: &str) {
+        self.offer_read(rank, || cut(html::to_text(html), LONGEST_TEXT));
+    }
+
+    /// Offers the text of a fragment of HTML on one line of at most so many bytes.
+    fn offer_line(&mut self, rank: u8, html: &str, most: usize) {
+        self.offer_read(rank, || cut(html::to_line(cut_ref(html, LONGEST_MARKUP)), most));
+    }
+
+    fn offer_read(&mut self, rank: u8, text: impl Fn() -> String) {
+        if self.is_open_to(rank) {
+            let text = text();
+            if !text.is_empty() {
+                self.offer(rank, text);
+            }
+        }
+    }
+
+    fn text(&self) -> &str {
+        self.get().map(String::as_str).unwrap_or_default()
+    }
+}
+
 /// What a document says of the feed itself.
 #[derive(Debug, Default)]
 pub(in crate::feed) struct Head {
-    pub(super) title: Best<String>,
-    pub(super) link: Best<String>,
+    title: Best<String>,
+    link: Best<String>,
     /// What the feed calls itself for ever: Atom's `id`, JSON Feed's `feed_url`.
     pub(in crate::feed) id: Option<String>,
     /// The page with what comes before.
@@ -57,7 +83,7 @@ pub(in crate::feed) struct Head {
 
 impl Head {
     pub(super) fn offer_title(&mut self, html: &str) {
-        offer_text(&mut self.title, 0, cut_ref(html, LONGEST_MARKUP));
+        self.title.offer_line(0, html, LONGEST_TITLE);
     }
 
     pub(super) fn offer_link(&mut self, link: &str, base: Option<&Url>) {
@@ -78,62 +104,64 @@ impl Head {
         }
     }
 
+    /// The site that the feed belongs to.
+    pub(in crate::feed) fn link(&self) -> Option<String> {
+        self.link.get().cloned()
+    }
+
     /// The page with what comes before, where there is one on the web.
     pub(in crate::feed) fn older(&self) -> Option<Url> {
         let url = self.older.get().filter(|url| url.len() <= LONGEST_LINK)?;
         Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
     }
+}
 
-    /// A feed of Atom without entries.
-    pub(in crate::feed) fn to_atom(&self) -> String {
-        let mut out = Xml::default();
-        out.start("feed", "");
-        out.html("title", self.title.get());
-        out.link(self.link.get());
-        out.end("feed");
-        out.0
+/// What the parser reads: a document of JSON Feed 1.1, the titles, ids, dates and tags of a feed.
+#[derive(Debug, Serialize)]
+pub(in crate::feed) struct Written<'a> {
+    version: &'static str,
+    title: &'a str,
+    items: Vec<WrittenItem<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct WrittenItem<'a> {
+    id: Option<&'a str>,
+    title: &'a str,
+    date_published: Option<&'a str>,
+    date_modified: Option<&'a str>,
+    tags: Vec<String>,
+}
+
+impl<'a> Written<'a> {
+    pub(in crate::feed) fn of(head: &'a Head, entries: &'a [Entry]) -> Self {
+        Self {
+            version: "https://jsonfeed.org/version/1.1",
+            title: head.title.text(),
+            items: entries.iter().map(Entry::written).collect(),
+        }
     }
 }
 
-/// What is said of an item and does not pass the parser.
+/// What is said of an item and does not pass the parser: it has no place for it, would read it
+/// otherwise, or would find nothing to do.
 #[derive(Debug, Default)]
 pub(in crate::feed) struct Aside {
     /// The date of publication as it is written, readable or not.
     pub(in crate::feed) raw_date: String,
+    pub(in crate::feed) summary: String,
+    pub(in crate::feed) content: String,
+    /// The link, whole.
+    pub(in crate::feed) link: Option<String>,
+    /// The names of authors, as HTML.
+    pub(in crate::feed) authors: Vec<String>,
     pub(in crate::feed) lang: Option<String>,
-    /// The publisher of an item that this feed took from elsewhere, as HTML.
+    /// The publisher of an item that this feed took from elsewhere.
     pub(in crate::feed) source_title: Option<String>,
     pub(in crate::feed) source_url: Option<String>,
 }
 
-/// Entries as one document to read, and what is beside each.
-#[derive(Debug)]
-pub(in crate::feed) struct Written {
-    pub(in crate::feed) xml: String,
-    /// Where each entry stands in it.
-    pub(in crate::feed) places: Vec<Range<usize>>,
-    pub(in crate::feed) asides: Vec<Aside>,
-}
-
-impl Written {
-    /// Writes as many entries as make a document of some length.
-    pub(in crate::feed) fn of(entries: &mut impl Iterator<Item = Entry>) -> Self {
-        let (mut places, mut asides) = (Vec::new(), Vec::new());
-        let mut xml = Xml(String::with_capacity(ENOUGH_TO_READ));
-        xml.start("feed", "");
-        while xml.0.len() < ENOUGH_TO_READ
-            && let Some(entry) = entries.next()
-        {
-            let start = xml.0.len();
-            asides.push(entry.write(&mut xml));
-            places.push(start..xml.0.len());
-        }
-        xml.end("feed");
-        Self { xml: xml.0, places, asides }
-    }
-}
-
-/// An item in the making. Texts are HTML.
+/// An item in the making. Authors and tags are HTML.
 #[derive(Debug, Default)]
 pub(in crate::feed) struct Entry {
     title: Best<String>,
@@ -155,15 +183,15 @@ pub(in crate::feed) struct Entry {
 
 impl Entry {
     pub(super) fn offer_title(&mut self, rank: u8, html: &str) {
-        offer_text(&mut self.title, rank, cut_ref(html, LONGEST_MARKUP));
+        self.title.offer_line(rank, html, LONGEST_TITLE);
     }
 
-    pub(super) fn offer_summary(&mut self, rank: u8, html: String) {
-        offer_text(&mut self.summary, rank, html);
+    pub(super) fn offer_summary(&mut self, rank: u8, html: &str) {
+        self.summary.offer_text(rank, html);
     }
 
-    pub(super) fn offer_content(&mut self, rank: u8, html: String) {
-        offer_text(&mut self.content, rank, html);
+    pub(super) fn offer_content(&mut self, rank: u8, html: &str) {
+        self.content.offer_text(rank, html);
     }
 
     /// A link. One that no browser opens is taken only for want of another.
@@ -239,7 +267,7 @@ impl Entry {
     }
 
     pub(super) fn offer_source_title(&mut self, rank: u8, html: &str) {
-        offer_text(&mut self.source_title, rank, cut_ref(html, LONGEST_MARKUP));
+        self.source_title.offer_line(rank, html, LONGEST_NAME);
     }
 
     pub(super) fn offer_source_url(&mut self, url: &str, base: Option<&Url>) {
@@ -257,38 +285,30 @@ impl Entry {
         repairs.add("unreadable-date", self.unreadable_dates);
     }
 
-    /// Writes the entry, and returns what is beside it.
-    fn write(mut self, out: &mut Xml) -> Aside {
-        out.start("entry", "");
-        out.text("id", self.id.get());
-        out.html("title", self.title.get());
-        out.link(self.link.get().map(|(link, _)| link));
-        out.text("published", self.published.get());
-        out.text("updated", self.updated.get());
+    fn written(&self) -> WrittenItem<'_> {
+        WrittenItem {
+            id: self.id.get().map(String::as_str),
+            title: self.title.text(),
+            date_published: self.published.get().map(String::as_str),
+            date_modified: self.updated.get().map(String::as_str),
+            tags: self.tags.iter().map(|tag| html::to_line(tag)).collect(),
+        }
+    }
+
+    /// What the parser is not given.
+    pub(in crate::feed) fn into_aside(mut self) -> Aside {
         let best = self.authors.iter().map(|(rank, _)| *rank).min();
-        for (_, name) in self.authors.iter().filter(|(rank, _)| Some(*rank) == best) {
-            out.start("author", "");
-            out.text("name", Some(name));
-            out.end("author");
-        }
-        for tag in &self.tags {
-            out.attribute("<category term=\"", tag);
-        }
-        out.html("summary", self.summary.get());
-        out.html("content", self.content.get());
-        out.end("entry");
+        self.authors.retain(|(rank, _)| Some(*rank) == best);
         Aside {
             raw_date: self.raw_date.take().unwrap_or_default(),
+            summary: self.summary.take().unwrap_or_default(),
+            content: self.content.take().unwrap_or_default(),
+            link: self.link.take().map(|(link, _)| link),
+            authors: self.authors.into_iter().map(|(_, name)| name).collect(),
             lang: self.lang.take(),
             source_title: self.source_title.take(),
             source_url: self.source_url.take(),
         }
-    }
-}
-
-fn offer_text(field: &mut Best<String>, rank: u8, html: impl AsRef<str> + Into<String>) {
-    if !html::is_blank(html.as_ref()) {
-        field.offer(rank, html.into());
     }
 }
 
@@ -328,85 +348,4 @@ pub(super) fn absolute(link: &str, base: Option<&Url>) -> String {
 /// At most so many bytes of a text.
 fn cut_ref(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
-}
-
-/// Well-formed XML in the making. Names without a namespace are Atom's to the parser.
-#[derive(Debug, Default)]
-struct Xml(String);
-
-impl Xml {
-    fn start(&mut self, name: &str, attributes: &str) {
-        self.push(&["<", name, attributes, ">"]);
-    }
-
-    fn end(&mut self, name: &str) {
-        self.push(&["</", name, ">"]);
-    }
-
-    fn push(&mut self, parts: &[&str]) {
-        parts.iter().for_each(|part| self.0.push_str(part));
-    }
-
-    fn text(&mut self, name: &str, text: Option<&String>) {
-        self.element(name, "", text);
-    }
-
-    fn html(&mut self, name: &str, html: Option<&String>) {
-        self.element(name, " type=\"html\"", html);
-    }
-
-    fn element(&mut self, name: &str, attributes: &str, text: Option<&String>) {
-        if let Some(text) = text {
-            self.start(name, attributes);
-            self.content(text);
-            self.end(name);
-        }
-    }
-
-    fn link(&mut self, href: Option<&String>) {
-        if let Some(href) = href {
-            self.attribute("<link href=\"", href);
-        }
-    }
-
-    /// Adds an empty element that has but one attribute.
-    fn attribute(&mut self, start: &str, value: &str) {
-        self.0.push_str(start);
-        for piece in allowed(value) {
-            let mut rest = piece;
-            while let Some(at) = rest.find(['&', '<', '>', '"']) {
-                let (before, after) = rest.split_at(at);
-                let escaped = match after.as_bytes()[0] {
-                    b'&' => "&amp;",
-                    b'<' => "&lt;",
-                    b'>' => "&gt;",
-                    _ => "&quot;",
-                };
-                self.push(&[before, escaped]);
-                rest = &after[1..];
-            }
-            self.0.push_str(rest);
-        }
-        self.0.push_str("\"/>");
-    }
-
-    /// Adds a text. One with signs of mark-up in it becomes a section: for the parser each escaped
-    /// sign is work of its own.
-    fn content(&mut self, text: &str) {
-        let plain = memchr::memchr3(b'&', b'<', b'>', text.as_bytes()).is_none();
-        for piece in allowed(text) {
-            if plain {
-                self.0.push_str(piece);
-                continue;
-            }
-            self.0.push_str("<![CDATA[");
-            let mut rest = piece;
-            while let Some(end) = rest.find("]]>") {
-                // Both brackets in this section, the sign in the next.
-                self.push(&[&rest[..end + 2], "]]><![CDATA["]);
-                rest = &rest[end + 2..];
-            }
-            self.push(&[rest, "]]>"]);
-        }
-    }
 }

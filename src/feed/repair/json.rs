@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use url::Url;
 
 use super::entry::Entry;
+use super::markup::sound;
 use super::{MOST_ITEMS, Repaired, date};
 use crate::feed::{MOST_NAMES, language};
 
@@ -60,9 +61,10 @@ impl<'de> Visitor<'de> for Into<'_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        let text = || sound(text.into()).into_owned();
         match self.place {
-            Place::Text(place) => text.clone_into(place),
-            Place::Names(names) if names.len() < MOST_NAMES => names.push(text.to_owned()),
+            Place::Text(place) => *place = text(),
+            Place::Names(names) if names.len() < MOST_NAMES => names.push(text()),
             _ => {}
         }
         Ok(())
@@ -177,9 +179,9 @@ fn field_of_item(
         "url" => item.offer_link(0, text, base),
         "external_url" => item.offer_link(2, text, base),
         "title" => item.offer_title(0, text),
-        "summary" => item.offer_summary(0, text.to_owned()),
-        "content_html" => item.offer_content(0, text.to_owned()),
-        "content_text" => item.offer_content(1, text.to_owned()),
+        "summary" => item.offer_summary(0, text),
+        "content_html" => item.offer_content(0, text),
+        "content_text" => item.offer_content(1, text),
         "language" => item.offer_lang(0, text),
         "date_published" => item.offer_published(0, text, dates),
         "date_modified" => item.offer_updated(0, text, dates),

@@ -224,8 +224,11 @@ fn name_length(text: &str) -> usize {
     if !text.starts_with(|c: char| c.is_alphabetic() || c == '_') {
         return 0;
     }
-    text.find(|c: char| !(c.is_alphanumeric() || matches!(c, ':' | '_' | '-' | '.')))
-        .unwrap_or(text.len())
+    let of_name = |c: char| c.is_alphanumeric() || matches!(c, ':' | '_' | '-' | '.');
+    let ascii =
+        text.bytes().take_while(|byte| byte.is_ascii() && of_name(char::from(*byte))).count();
+    let rest = &text[ascii..];
+    ascii + rest.find(|c| !of_name(c)).unwrap_or(rest.len())
 }
 
 /// How a start tag ends.
@@ -272,7 +275,7 @@ fn attributes(text: &str) -> (Attributes<'_>, &str, TagEnd) {
         };
         let (value, after) = attribute_value(value.trim_start());
         if attributes.len() < MOST_ATTRIBUTES {
-            attributes.push((name, htmlize::unescape_attribute(value)));
+            attributes.push((name, sound(htmlize::unescape_attribute(value))));
         }
         rest = after;
     }
@@ -321,9 +324,14 @@ pub(super) fn push_data(out: &mut String, text: &str, repairs: &mut Repairs) {
     }
 }
 
+/// A text without the characters that XML does not allow.
+pub(super) fn sound(text: Cow<'_, str>) -> Cow<'_, str> {
+    if is_sound(&text) { text } else { allowed(&text).collect::<String>().into() }
+}
+
 /// What stands between the characters of a text that XML does not allow (XML 1.0 section 2.2):
 /// mostly the whole text, as one piece.
-pub(super) fn allowed(text: &str) -> impl Iterator<Item = &str> {
+fn allowed(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     let without_controls = std::iter::from_fn(move || {
         let text = rest.take()?;
@@ -376,8 +384,9 @@ fn push_entity(out: &mut String, text: &str, repairs: &mut Repairs) -> usize {
         if !terminated {
             repairs.count("unterminated-entity");
         }
-        match character(code, repairs) {
-            Some(c) if c >= ' ' || matches!(c, '\n' | '\r' | '\t') => out.push(c),
+        let of_number = character(code, repairs);
+        match of_number {
+            Some('\n' | '\r' | '\t' | ' '..='\u{fffd}' | '\u{10000}'..) => out.extend(of_number),
             _ => repairs.count("impossible-character"),
         }
         return whole;

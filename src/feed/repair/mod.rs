@@ -1,11 +1,10 @@
 //! From a document as it is to entries that a strict parser reads as they are meant.
 //!
-//! Every dialect is brought to one: each item becomes an entry of Atom 1.0, well-formed and by itself,
-//! so that what is wrong with one item stays with it. Entries are read several at a time, and one by
-//! one where that fails. Three steps, each with repairs of its own:
+//! Every dialect is brought to one: each item becomes an item of JSON Feed 1.1, which holds any text,
+//! so that what is wrong with one item stays with it. Three steps, each with repairs of its own:
 //! [`markup`] finds tags and texts whatever is wrong with them, [`elements`] finds what stands in
-//! which item, and [`entry`] chooses where several elements say the same and writes the entry. What
-//! Atom has no place for, or the parser does not tell, goes beside it as an [`Aside`].
+//! which item, and [`entry`] chooses where several elements say the same. What JSON Feed has no place
+//! for, or the parser would read otherwise, goes beside it as an [`Aside`].
 
 mod base64;
 mod elements;

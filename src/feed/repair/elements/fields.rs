@@ -1,5 +1,7 @@
 //! What elements say: of an item, and of the feed.
 
+use std::borrow::Cow;
+
 use super::{Coding, Open, Reader, Role};
 use crate::feed::repair::entry::Entry;
 use crate::feed::repair::markup::Tag;
@@ -92,14 +94,13 @@ impl<'t> Reader<'t> {
         }
     }
 
-    pub(super) fn field_of_item(&mut self, field: Field, rank: u8, html: String, permalink: bool) {
+    pub(super) fn field_of_item(&mut self, field: Field, rank: u8, text: &str, permalink: bool) {
         let base = self.scope.base();
         let Some(item) = &mut self.item else { return };
-        let text = html.as_str();
         match field {
             Field::Title => item.offer_title(rank, text),
-            Field::Summary => item.offer_summary(rank, html),
-            Field::Content => item.offer_content(rank, html),
+            Field::Summary => item.offer_summary(rank, text),
+            Field::Content => item.offer_content(rank, text),
             Field::Link => item.offer_link(rank, &plain(text), base),
             Field::Id => {
                 item.offer_id(rank, &plain(text), permalink);
@@ -168,7 +169,11 @@ fn coding(tag: &Tag<'_>) -> Coding {
 }
 
 /// An address, an id, a date: without mark-up, unescaped once more where that was forgotten.
-fn plain(text: &str) -> String {
+fn plain(text: &str) -> Cow<'_, str> {
     let text = text.trim();
-    if text.contains('<') { html::to_line(text) } else { text.replace("&amp;", "&") }
+    match memchr::memchr2(b'<', b'&', text.as_bytes()) {
+        None => text.into(),
+        Some(_) if text.contains('<') => html::to_line(text).into(),
+        Some(_) => text.replace("&amp;", "&").into(),
+    }
 }
