@@ -26,14 +26,17 @@ impl<'t> Plain<'t> {
         let in_query =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         let in_path = |byte| in_query(byte) || matches!(byte, b'/' | b'~');
-        let has = |text: &str, two: &[u8]| text.as_bytes().windows(2).any(|window| window == two);
+        let has = |text: &str, two: [u8; 2]| {
+            let text = text.as_bytes();
+            memchr::memchr_iter(two[1], text).any(|at| at > 0 && text[at - 1] == two[0])
+        };
         // A host whose last part is no word is a number to some; one of other letters must be valid.
         let last = host.rsplit('.').next().unwrap_or(host);
         let good = last.starts_with(|first: char| first.is_ascii_lowercase())
             && host.bytes().all(in_host)
-            && !has(host, b"--")
+            && !has(host, *b"--")
             && path.bytes().all(in_path)
-            && !has(path, b"/.")
+            && !has(path, *b"/.")
             && query.unwrap_or("a=").split('&').all(|pair| {
                 pair.split_once('=').is_some_and(|(name, value)| {
                     name.bytes().all(in_query) && value.bytes().all(in_query)

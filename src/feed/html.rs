@@ -72,7 +72,7 @@ fn strip(html: &str, is_element: fn(&str) -> bool) -> Cow<'_, str> {
     let mut rest = html;
     let (mut comments_end, mut sections) = (true, false);
     let mut buffer = [0; LONGEST_TAG_NAME];
-    while let Some(open) = rest.find('<') {
+    while let Some(open) = memchr::memchr(b'<', rest.as_bytes()) {
         out.push_str(&rest[..open]);
         rest = &rest[open..];
         if let Some(comment) = rest.strip_prefix("<!--") {
@@ -139,20 +139,21 @@ fn tag_name<'b>(rest: &str, buffer: &'b mut [u8; LONGEST_TAG_NAME]) -> &'b str {
     std::str::from_utf8(&buffer[..length]).expect("it is ASCII")
 }
 
+/// How far behind the first `>` of a tag its quoted attributes may reach, in bytes: a quote that is
+/// never closed must not swallow the rest of the text.
+const LONGEST_QUOTED: usize = 257;
+
 /// Where the tag that `rest` starts with ends; a quoted attribute may hold `>`.
 fn tag_end(rest: &str) -> Option<usize> {
-    let close = rest.find('>')?;
+    let close = memchr::memchr(b'>', rest.as_bytes())?;
+    let bytes = &rest.as_bytes()[..rest.len().min(close + LONGEST_QUOTED + 1)];
     let mut quote = None;
-    for (at, byte) in rest.bytes().enumerate() {
-        match (quote, byte) {
+    for at in memchr::memchr3_iter(b'"', b'\'', b'>', bytes) {
+        match (quote, bytes[at]) {
             (Some(open), byte) if byte == open => quote = None,
-            (None, b'"' | b'\'') if rest[..at].ends_with('=') => quote = Some(byte),
             (None, b'>') => return Some(at + 1),
+            (None, byte) if bytes[..at].ends_with(b"=") => quote = Some(byte),
             _ => {}
-        }
-        // A quote that is never closed must not swallow the rest of the text.
-        if at > close + 256 {
-            break;
         }
     }
     Some(close + 1)
