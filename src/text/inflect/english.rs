@@ -1,6 +1,10 @@
 //! English: tables and rules, no stemmer. `arms` must not become arm for a rule that says
 //! `'arms'`, and relations is not relative.
 
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+
 use super::Kind;
 
 /// Words whose forms do not follow from their ending, each group in all its forms.
@@ -145,7 +149,7 @@ pub(super) fn add(word: &str, kind: Kind, forms: &mut Vec<String>) {
     if ALONE.contains(&word) {
         return;
     }
-    if let Some(group) = IRREGULAR.iter().find(|group| group.split(' ').any(|form| form == word)) {
+    if let Some(group) = irregular(word) {
         forms.extend(group.split(' ').map(str::to_owned));
         return;
     }
@@ -182,6 +186,20 @@ pub(super) fn add(word: &str, kind: Kind, forms: &mut Vec<String>) {
         _ => (format!("{base}ed"), format!("{base}ing")),
     };
     forms.extend([past, participle]);
+}
+
+/// The forms of an irregular word, of which `word` is one.
+fn irregular(word: &str) -> Option<&'static str> {
+    static GROUPS: LazyLock<FxHashMap<&str, &str>> = LazyLock::new(|| {
+        let mut groups = FxHashMap::default();
+        for group in IRREGULAR {
+            for form in group.split(' ') {
+                groups.entry(form).or_insert(*group);
+            }
+        }
+        groups
+    });
+    GROUPS.get(word).copied()
 }
 
 /// The word without its plural ending, where it has one.
