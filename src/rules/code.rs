@@ -30,6 +30,8 @@ pub(crate) type NodeId = u32;
 pub(crate) const NONE: u32 = u32::MAX;
 /// The reach of NEAR/s.
 pub(crate) const SENTENCE: u32 = u32::MAX;
+/// The number of the title among the fields.
+pub(crate) const TITLE: u8 = 0;
 /// The bits of title, summary and content, where terms without a field are looked for.
 pub(crate) const TEXT_FIELDS: u8 = 0b111;
 
@@ -158,6 +160,7 @@ impl Gates {
     }
 
     /// Whether a gate lets an item with these atoms through.
+    #[inline]
     pub(crate) fn open(&self, gate: GateId, present: &[u64]) -> bool {
         if gate == NONE {
             return true;

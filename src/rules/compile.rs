@@ -302,7 +302,7 @@ impl<'d> Compiler<'d> {
             .iter()
             .map(|(when, severity)| (self.query(when, None), *severity))
             .collect();
-        if Clauses::new(&self.code, &self.costs).of_query(query).is_none() {
+        if Clauses::new(&self.code, &self.costs).of(query).is_none() {
             self.report(
                 rule.query
                     .source

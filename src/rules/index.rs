@@ -4,24 +4,50 @@
 //! occur; of all such clauses, under the one that is expected to occur in the fewest items. What
 //! is expected follows from how a term is written, and better from past items ([`Index::build`]
 //! takes either). A second clause stands with each entry as a guard, looked at before the rule is.
+//!
+//! The parts of a query that is a list of alternatives are filed one by one, each under a clause of
+//! its own, and only those that may hold are looked at: a rule of twenty is mostly about a title
+//! that has the terms of one or two of them.
 
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::code::{AtomId, Code, NONE, Op, OpId};
+use super::code::{AtomId, Code, GateId, Gates, NONE, Op, OpId, TITLE};
 
-/// The most terms of a clause that is worth looking at as a guard.
+/// The most terms of a clause without a gate that is worth looking at as a guard.
 const LARGEST_GUARD: usize = 8;
 /// Set in [`Posting::guard`] when it is a place in [`Index::guards`] and no atom.
 const LIST: u32 = 1 << 31;
+/// Set in [`Posting::guard`] when it is a gate.
+const GATE: u32 = 1 << 29;
+/// Set in [`Posting::case`] and [`Posting::guard`] when the terms count in the title only.
+const IN_TITLE: u32 = 1 << 30;
+/// How many times rarer a term is in titles than in items.
+const RARER_IN_TITLES: u64 = 4;
 
-/// A rule that may match when an atom occurs, and what must occur too.
+/// A case that may hold when an atom occurs, and what must occur too.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Posting {
-    pub(crate) rule: u32,
+    case: u32,
     guard: u32,
+}
+
+impl Posting {
+    /// The number of the case.
+    pub(crate) fn case(self) -> u32 {
+        self.case & !IN_TITLE
+    }
+}
+
+/// A rule, or one of the alternatives of a rule that has several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Case {
+    pub(crate) rule: u32,
+    number: u32,
+    /// What must hold.
+    pub(crate) part: OpId,
 }
 
 /// The rules by the atoms under which they are filed.
@@ -32,10 +58,23 @@ pub(crate) struct Index {
     postings: Vec<Posting>,
     /// Lists of atoms, each after its length.
     guards: Vec<u32>,
+    /// The alternatives of rules with their rules: cases from the number of rules on. Those before
+    /// are whole rules.
+    alternatives: Vec<(u32, OpId)>,
 }
 
 /// Terms of which one must occur.
 pub(crate) type Clause = SmallVec<[AtomId; 6]>;
+
+/// A clause without which something cannot hold.
+#[derive(Debug, PartialEq, Eq)]
+struct Needed {
+    atoms: Clause,
+    /// The gate that these open, or [`NONE`].
+    gate: GateId,
+    /// They count in the title only.
+    in_title: bool,
+}
 
 impl Index {
     /// Files all rules; `costs` says of each atom how often it is expected.
@@ -43,20 +82,24 @@ impl Index {
         let mut clauses = Clauses::new(code, costs);
         let mut filed: Vec<(AtomId, Posting)> = Vec::with_capacity(code.rules.len() * 2);
         let mut index = Self::default();
-        for (number, rule) in code.rules.iter().enumerate() {
-            let number = u32::try_from(number).expect("there are fewer rules");
-            let Some((clause, guard)) = clauses.of_query(rule.query) else { continue };
-            let guard = match guard.as_slice() {
-                [] => NONE,
-                [atom] => *atom,
-                atoms => {
-                    let place = u32::try_from(index.guards.len()).expect("guards are few");
-                    index.guards.push(u32::try_from(atoms.len()).expect("a guard is short"));
-                    index.guards.extend(atoms);
-                    place | LIST
-                }
-            };
-            filed.extend(clause.into_iter().map(|atom| (atom, Posting { rule: number, guard })));
+        let number = |index: usize| u32::try_from(index).expect("rules have fewer parts");
+        for (rule, compiled) in code.rules.iter().enumerate() {
+            let alternatives = alternatives(code, &compiled.query);
+            let split = alternatives.len() > 1;
+            for part in alternatives {
+                let case = if split {
+                    index.alternatives.push((number(rule), *part));
+                    number(code.rules.len() + index.alternatives.len() - 1)
+                } else {
+                    number(rule)
+                };
+                let Some((clause, guard)) = clauses.of_query(*part) else { continue };
+                let posting = Posting {
+                    case: case | if clause.in_title { IN_TITLE } else { 0 },
+                    guard: guard.map_or(NONE, |guard| index.guard(&guard)),
+                };
+                filed.extend(clause.atoms.into_iter().map(|atom| (atom, posting)));
+            }
         }
         let mut starts = vec![0_u32; code.labels.len() + 1];
         for (atom, _) in &filed {
@@ -66,34 +109,93 @@ impl Index {
             starts[atom + 1] += starts[atom];
         }
         let mut next = starts.clone();
-        index.postings = vec![Posting { rule: 0, guard: NONE }; filed.len()];
+        index.postings = vec![Posting { case: 0, guard: NONE }; filed.len()];
         for (atom, posting) in filed {
             let place = &mut next[atom as usize];
             index.postings[*place as usize] = posting;
             *place += 1;
         }
         index.guards.shrink_to_fit();
+        index.alternatives.shrink_to_fit();
         index.starts = starts;
         index
     }
 
-    /// The rules that are filed under an atom.
+    /// Keeps a guard.
+    fn guard(&mut self, guard: &Needed) -> u32 {
+        let kept = match guard.atoms.as_slice() {
+            _ if guard.gate != NONE => guard.gate | GATE,
+            [atom] => *atom,
+            atoms => {
+                let place = u32::try_from(self.guards.len()).expect("guards are few");
+                self.guards.push(u32::try_from(atoms.len()).expect("a guard is short"));
+                self.guards.extend(atoms);
+                place | LIST
+            }
+        };
+        kept | if guard.in_title { IN_TITLE } else { 0 }
+    }
+
+    /// How many cases there are.
+    pub(crate) fn cases(&self, code: &Code) -> usize {
+        code.rules.len() + self.alternatives.len()
+    }
+
+    /// The cases that are filed under an atom.
+    #[inline]
     pub(crate) fn postings(&self, atom: AtomId) -> &[Posting] {
         let atom = atom as usize;
         &self.postings[self.starts[atom] as usize..self.starts[atom + 1] as usize]
     }
 
-    /// Whether the guard of a posting lets its rule be looked at.
-    pub(crate) fn passes(&self, posting: Posting, occurs: impl Fn(AtomId) -> bool) -> bool {
+    /// Whether a case that is filed under an atom may hold; `present` has the bits of an item's
+    /// atoms, or of those in its title.
+    #[inline]
+    pub(crate) fn passes<'p>(
+        &self,
+        gates: &Gates,
+        posting: Posting,
+        atom: AtomId,
+        present: impl Fn(bool) -> &'p [u64],
+    ) -> bool {
+        let occurs =
+            |bits: &[u64], atom: AtomId| bits[atom as usize / 64] & (1 << (atom % 64)) != 0;
+        if posting.case & IN_TITLE != 0 && !occurs(present(true), atom) {
+            return false;
+        }
         if posting.guard == NONE {
             return true;
         }
-        if posting.guard & LIST == 0 {
-            return occurs(posting.guard);
+        let bits = present(posting.guard & IN_TITLE != 0);
+        let guard = posting.guard & !(IN_TITLE | LIST | GATE);
+        if posting.guard & GATE != 0 {
+            return gates.open(guard, bits);
         }
-        let place = (posting.guard & !LIST) as usize;
+        if posting.guard & LIST == 0 {
+            return occurs(bits, guard);
+        }
+        let place = guard as usize;
         let atoms = &self.guards[place + 1..][..self.guards[place] as usize];
-        atoms.iter().any(|atom| occurs(*atom))
+        atoms.iter().any(|atom| occurs(bits, *atom))
+    }
+
+    /// The case of a number.
+    pub(crate) fn case(&self, code: &Code, number: u32) -> Case {
+        match (number as usize).checked_sub(code.rules.len()) {
+            None => Case { rule: number, number, part: code.rules[number as usize].query },
+            Some(place) => {
+                let (rule, part) = self.alternatives[place];
+                Case { rule, number, part }
+            }
+        }
+    }
+}
+
+/// The parts of which one must hold for a query to hold; words alone are looked at at once.
+fn alternatives<'c>(code: &'c Code, query: &'c OpId) -> &'c [OpId] {
+    match code.op(*query) {
+        Op::Or { first, count, flat: false, .. } => code.list(first, count),
+        _ => std::slice::from_ref(query),
     }
 }
 
@@ -111,24 +213,49 @@ impl<'c> Clauses<'c> {
         Self { code, costs, entities: FxHashMap::default(), macros: FxHashMap::default() }
     }
 
-    /// The clause of a query and its guard, which may be empty; `None` when the query can hold in
-    /// an item that has none of its terms.
-    pub(crate) fn of_query(&mut self, query: OpId) -> Option<(Clause, Clause)> {
-        let parts: SmallVec<[OpId; 6]> = match self.code.op(query) {
-            Op::And { first, count } => self.code.list(first, count).into(),
-            Op::Near { left, right, .. } => [left, right].into_iter().collect(),
-            _ => return Some((self.of(query)?, Clause::new())),
-        };
-        let clauses = parts.iter().filter_map(|part| self.of(*part));
-        let mut clauses: SmallVec<[Clause; 4]> = clauses.collect();
-        clauses.sort_by_key(|clause| self.cost(clause));
-        let mut clauses = clauses.into_iter();
-        let clause = clauses.next()?;
-        let guard = clauses.find(|guard| guard.len() <= LARGEST_GUARD && *guard != clause);
-        Some((clause, guard.unwrap_or_default()))
+    /// The clause of a part and its guard, if any; `None` when it can hold in an item that has none
+    /// of its terms.
+    fn of_query(&mut self, part: OpId) -> Option<(Needed, Option<Needed>)> {
+        let mut needed = SmallVec::new();
+        self.needed(part, false, &mut needed);
+        needed.sort_by_key(|needed| {
+            self.cost(&needed.atoms) / if needed.in_title { RARER_IN_TITLES } else { 1 }
+        });
+        let mut needed = needed.into_iter();
+        let clause = needed.next()?;
+        let quick = |guard: &Needed| guard.gate != NONE || guard.atoms.len() <= LARGEST_GUARD;
+        let guard = needed.find(|guard| quick(guard) && *guard != clause);
+        Some((clause, guard))
     }
 
-    /// The rarest clause of a part.
+    /// Adds the clauses of a part: it holds only where all of them do.
+    fn needed(&mut self, part: OpId, in_title: bool, needed: &mut SmallVec<[Needed; 4]>) {
+        match self.code.op(part) {
+            Op::And { first, count } => {
+                for part in self.code.list(first, count) {
+                    self.needed(*part, in_title, needed);
+                }
+            }
+            Op::Near { left, right, .. } => {
+                self.needed(left, in_title, needed);
+                self.needed(right, in_title, needed);
+            }
+            Op::Field { mask, part } => self.needed(part, mask == 1 << TITLE, needed),
+            op => {
+                let gate = match op {
+                    Op::Or { gate, .. } => gate,
+                    Op::Entity(id) | Op::Literal { entity: id, .. } => {
+                        self.code.entities[id as usize].gate
+                    }
+                    Op::Macro(id) => self.code.macros[id as usize].gate,
+                    _ => NONE,
+                };
+                needed.extend(self.of(part).map(|atoms| Needed { atoms, gate, in_title }));
+            }
+        }
+    }
+
+    /// The rarest clause of a part; `None` when it can hold in an item that has none of its terms.
     pub(crate) fn of(&mut self, part: OpId) -> Option<Clause> {
         match self.code.op(part) {
             Op::Atom(atom) => Some(Clause::from_slice(&[atom])),

@@ -1,5 +1,5 @@
 //! Matching: one pass over an item's tokens finds every term of every rule, the index names the
-//! rules that may match, and only those are evaluated.
+//! rules that may match, or which of their alternatives may hold, and only those are evaluated.
 
 use std::sync::Arc;
 
@@ -7,9 +7,12 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::code::{AtomId, ClassId, Code, EntityCode, GateId, NONE, NodeId, Op, OpId, TEXT_FIELDS};
+use super::code::{
+    AtomId, ClassId, Code, EntityCode, GateId, NONE, NodeId, Op, OpId, TEXT_FIELDS, TITLE,
+};
 use super::compile::{PREFIX_KEY, field_number};
 use super::definitions::Filter;
+use super::index::Case;
 use super::near::{self, Covered, Reach};
 use super::{Origin, RuleSet};
 use crate::hit::{Match, Severity, Span};
@@ -27,8 +30,6 @@ const MOST_OF_ONE: u16 = 512;
 const MOST_SPANS: usize = 64;
 /// No prefix of words has a key of fewer letters than [`PREFIX_KEY`].
 const ONLY_LONG_KEYS: [bool; PREFIX_KEY] = [false, false, true];
-/// The number of the title among the fields.
-const TITLE: u8 = 0;
 /// Letters of a Hangul word in which terms are looked for.
 const LONGEST_HANGUL: usize = 12;
 
@@ -88,9 +89,9 @@ impl Scope {
 pub struct Matcher<'r> {
     rules: &'r RuleSet,
     pub(crate) scan: Scan,
-    candidates: Vec<u32>,
+    candidates: Vec<Case>,
     evidence: Vec<Evidence<'r>>,
-    /// The item at which each rule was last a candidate.
+    /// The item at which each case was last a candidate.
     seen: Vec<u32>,
 }
 
@@ -159,7 +160,7 @@ impl<'r> Matcher<'r> {
             },
             candidates: Vec::new(),
             evidence: Vec::new(),
-            seen: vec![0; code.rules.len()],
+            seen: vec![0; code.index.cases(code)],
         }
     }
 
@@ -173,40 +174,43 @@ impl<'r> Matcher<'r> {
     pub fn matches(&mut self, item: &Item, origin: Origin<'_>) -> Vec<Match> {
         let code = &self.rules.code;
         self.scan.read(code, item);
-        self.candidates.clear();
-        for atom in &self.scan.found {
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.clear();
+        let scan = &self.scan;
+        for atom in &scan.found {
             for posting in code.index.postings(*atom) {
                 // The guard first: its bits are at hand, what was seen is far away.
-                if !code.index.passes(*posting, |atom| self.scan.occurs(atom)) {
+                let present = |in_title| scan.occurring(in_title);
+                if !code.index.passes(&code.gates, *posting, *atom, present) {
                     continue;
                 }
-                let seen = &mut self.seen[posting.rule as usize];
-                if *seen != self.scan.epoch {
-                    *seen = self.scan.epoch;
-                    self.candidates.push(posting.rule);
+                let seen = &mut self.seen[posting.case() as usize];
+                if *seen != scan.epoch {
+                    *seen = scan.epoch;
+                    candidates.push(code.index.case(code, posting.case()));
                 }
             }
         }
-        self.candidates.sort_unstable();
-        let mut matches = Vec::new();
-        for rule in std::mem::take(&mut self.candidates) {
-            matches.extend(self.evaluate(rule, item, origin));
-        }
+        candidates.sort_unstable();
+        let of_rules = candidates.chunk_by(|a, b| a.rule == b.rule);
+        let matches = of_rules.filter_map(|cases| self.evaluate(cases, item, origin)).collect();
+        self.candidates = candidates;
         matches
     }
 
-    fn evaluate(&mut self, rule: u32, item: &Item, origin: Origin<'_>) -> Option<Match> {
+    /// Whether a rule matches of which these cases may hold and no others.
+    fn evaluate(&mut self, cases: &[Case], item: &Item, origin: Origin<'_>) -> Option<Match> {
         let code = &self.rules.code;
-        let compiled = &code.rules[rule as usize];
+        let rule = cases[0].rule;
         if let Some(filter) = code.filters.get(&rule)
             && !passes(filter, item, origin)
         {
             return None;
         }
         let scan = &mut self.scan;
-        if !scan.truth(code, compiled.query, Scope::ITEM)
-            || (compiled.exclude != NONE && scan.truth(code, compiled.exclude, Scope::ITEM))
-        {
+        let first = cases.iter().position(|case| scan.truth(code, case.part, Scope::ITEM))?;
+        let exclude = code.rules[rule as usize].exclude;
+        if exclude != NONE && scan.truth(code, exclude, Scope::ITEM) {
             return None;
         }
         let own = self.rules.rules[rule as usize].severity;
@@ -219,7 +223,11 @@ impl<'r> Matcher<'r> {
             .map(|(_, severity)| *severity)
             .fold(own, Severity::max);
         self.evidence.clear();
-        scan.evidence(code, compiled.query, Scope::ITEM, &Label::Own, &mut self.evidence);
+        for Case { part, .. } in &cases[first..] {
+            if scan.truth(code, *part, Scope::ITEM) {
+                scan.evidence(code, *part, Scope::ITEM, &Label::Own, &mut self.evidence);
+            }
+        }
         Some(Match {
             rule: rule as usize,
             severity,
@@ -539,6 +547,11 @@ impl Scan {
         self.present[atom as usize / 64] & (1 << (atom % 64)) != 0
     }
 
+    /// The bits of the atoms that occur, or of those in the title.
+    fn occurring(&self, in_title: bool) -> &[u64] {
+        if in_title { &self.in_title } else { &self.present }
+    }
+
     /// Whether an atom may occur within a scope: it does not when this is false.
     fn occurs_in(&self, atom: AtomId, scope: Scope) -> bool {
         self.bits(scope)[atom as usize / 64] & (1 << (atom % 64)) != 0
@@ -546,7 +559,7 @@ impl Scan {
 
     /// The bits of the atoms that occur within a scope, or of some more.
     fn bits(&self, scope: Scope) -> &[u64] {
-        if scope.mask == 1 << TITLE { &self.in_title } else { &self.present }
+        self.occurring(scope.mask == 1 << TITLE)
     }
 
     /// Whether a gate lets through what stands within a scope: there is no field inside a field.

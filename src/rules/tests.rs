@@ -214,6 +214,25 @@ fn what_stands_in_the_summary_alone_is_not_in_the_title() {
 }
 
 #[test]
+fn each_alternative_of_a_rule_is_found_by_its_own_words() {
+    let text =
+        "title:(Putin NEAR/s visits) OR (title:Kremlin AND talks) OR (Xi AND NOT Modi) OR @china";
+    for (title, summary, spans) in [
+        ("Putin visits", "", &["Putin", "visits"][..]),
+        ("Putin", "visits", &[]),
+        ("Kremlin", "Talks", &["Kremlin", "Talks"]),
+        ("Talks", "Kremlin", &[]),
+        ("News", "of Xi", &["Xi"]),
+        ("News", "of Xi and Modi", &[]),
+        ("Putin visits Beijing", "Kremlin: Xi", &["Putin", "visits", "Beijing", "Xi"]),
+    ] {
+        let found = found(&query(text), &item(title, summary)).unwrap_or_default();
+        let found: Vec<&str> = found.iter().map(|span| span.text.as_str()).collect();
+        assert_eq!(found, spans, "{title} / {summary}");
+    }
+}
+
+#[test]
 fn an_ambiguous_name_counts_only_in_company() {
     check("@wang-yi", "Wang Yi meets Lavrov", true);
     check("@wang-yi", "Professor Wang Yi publishes a paper", false);
