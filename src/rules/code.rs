@@ -250,7 +250,7 @@ impl AsciiPrefixes {
     /// The prefixes that may start a word; none where its first three letters are not ASCII.
     #[inline]
     pub(crate) fn of(&self, word: &str) -> Option<&[Prefix]> {
-        let key = ascii_key(word)?;
+        let Some(key) = ascii_key(word) else { return word.is_ascii().then_some(&[]) };
         let Some((bits, before)) = self.keys.get(key / 64) else { return Some(&[]) };
         let bit = 1_u64 << (key % 64);
         if bits & bit == 0 {
@@ -274,6 +274,8 @@ pub(crate) struct Code {
     pub(crate) prefix_keys: [[bool; 3]; 2],
     /// Those whose first three letters are ASCII: most words are ruled out by one bit.
     pub(crate) ascii_prefixes: AsciiPrefixes,
+    /// There are prefixes of one or two letters that are ASCII.
+    pub(crate) short_ascii_prefixes: bool,
     /// Classes of Hangul words that take particles.
     pub(crate) takes_particles: Vec<bool>,
     /// The trie: from the start by class, and on by state and class.

@@ -627,6 +627,7 @@ impl<'d> Compiler<'d> {
                 keys[start.chars().count() - 1] = true;
                 let prefix = Prefix { text: text.as_str().into(), class };
                 if let Err(prefix) = self.code.ascii_prefixes.add(prefix) {
+                    self.code.short_ascii_prefixes |= text.is_ascii();
                     self.code.prefixes.entry(start.into()).or_default().push(prefix);
                 }
             }

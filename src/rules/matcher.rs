@@ -28,8 +28,6 @@ const MOST_OCCURRENCES: usize = 1 << 16;
 const MOST_OF_ONE: u16 = 512;
 /// Spans of evidence of one hit, at most.
 const MOST_SPANS: usize = 64;
-/// No prefix of words has a key of fewer letters than [`PREFIX_KEY`].
-const ONLY_LONG_KEYS: [bool; PREFIX_KEY] = [false, false, true];
 /// Letters of a Hangul word in which terms are looked for.
 const LONGEST_HANGUL: usize = 12;
 
@@ -424,7 +422,7 @@ impl Scan {
         if let Some(prefixes) = code.ascii_prefixes.of(form) {
             let starting = prefixes.iter().filter(|prefix| form.starts_with(&*prefix.text));
             self.classes.extend(starting.map(|prefix| prefix.class));
-            if keys == ONLY_LONG_KEYS {
+            if !code.short_ascii_prefixes {
                 return;
             }
         }
