@@ -315,6 +315,7 @@ pub(crate) struct Code {
 
 impl Code {
     /// The parts of a list.
+    #[inline]
     pub(crate) fn list(&self, first: u32, count: u32) -> &[OpId] {
         &self.children[first as usize..(first + count) as usize]
     }
@@ -348,6 +349,7 @@ impl Code {
     }
 
     /// A part of a query.
+    #[inline]
     pub(crate) fn op(&self, id: OpId) -> Op {
         if id & ATOM != 0 { Op::Atom(id & !ATOM) } else { self.ops[id as usize] }
     }

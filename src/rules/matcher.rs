@@ -123,6 +123,14 @@ pub(crate) struct Scan {
     sides: Vec<(Vec<Place>, Vec<Place>)>,
 }
 
+/// A field that is being read.
+struct Reading<'a> {
+    code: &'a Code,
+    tokens: &'a Tokens,
+    text: &'a str,
+    field: u8,
+}
+
 /// What is remembered of an item once it was found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Asked {
@@ -379,18 +387,21 @@ impl Scan {
         let mut tokens = std::mem::take(&mut self.tokens);
         tokens.read(text);
         self.look_up(code, &tokens);
-        let mut joined = tokens.joined().iter().peekable();
+        let reading = Reading { code, tokens: &tokens, text, field };
+        let mut joined = tokens.joined();
         for first in 0..tokens.all().len() {
             let (from, to) = (self.starts[first] as usize, self.starts[first + 1] as usize);
             for index in from..to {
                 let root = code.roots[self.classes[index] as usize];
-                self.walk(code, &tokens, text, field, root, first, first);
+                self.walk(&reading, root, first, first);
             }
-            while let Some(joined) = joined.next_if(|joined| joined.first as usize == first) {
-                for class in joined_classes(code, &tokens, joined) {
-                    let (root, last) = (code.roots[class as usize], joined.last as usize);
-                    self.walk(code, &tokens, text, field, root, first, last);
+            while let Some((word, rest)) = joined.split_first()
+                && word.first as usize == first
+            {
+                for class in joined_classes(code, &tokens, word) {
+                    self.walk(&reading, code.roots[class as usize], first, word.last as usize);
                 }
+                joined = rest;
             }
         }
         self.tokens = tokens;
@@ -445,31 +456,25 @@ impl Scan {
         }
     }
 
-    /// Follows the trie from a state that was reached with the tokens `first` to `last`.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a hot recursion; a struct would be rebuilt a call"
-    )]
-    fn walk(
-        &mut self,
-        code: &Code,
-        tokens: &Tokens,
-        text: &str,
-        field: u8,
-        node: NodeId,
-        first: usize,
-        last: usize,
-    ) {
-        let state = code.nodes[node as usize];
+    /// Takes in what ends at a state of the trie that was reached with the tokens `first` to `last`,
+    /// and follows the trie from there.
+    #[inline(always)]
+    fn walk(&mut self, reading: &Reading<'_>, node: NodeId, first: usize, last: usize) {
+        let state = reading.code.nodes[node as usize];
         let ends = state.first_end as usize..(state.first_end + state.ends) as usize;
-        for atom in &code.ends[ends] {
-            self.found_atom(code, tokens, text, field, *atom, first, last);
+        for atom in &reading.code.ends[ends] {
+            self.found_atom(reading, *atom, first, last);
         }
-        if !state.goes_on || last + 1 >= tokens.all().len() {
-            return;
+        if state.goes_on {
+            self.walk_on(reading, node, first, last);
         }
+    }
+
+    fn walk_on(&mut self, reading: &Reading<'_>, node: NodeId, first: usize, last: usize) {
+        let Reading { code, tokens, .. } = *reading;
         let next = last + 1;
-        let (here, there) = (&tokens.all()[last], &tokens.all()[next]);
+        let Some(there) = tokens.all().get(next) else { return };
+        let here = &tokens.all()[last];
         let widest = if here.script == Script::Han && there.script == Script::Han {
             Gap::Joint
         } else {
@@ -480,29 +485,20 @@ impl Scan {
         }
         for index in self.starts[next] as usize..self.starts[next + 1] as usize {
             if let Some(on) = code.edges.get(&(node, self.classes[index])) {
-                self.walk(code, tokens, text, field, *on, first, next);
+                self.walk(reading, *on, first, next);
             }
         }
         for joined in tokens.joined_from(next) {
             for class in joined_classes(code, tokens, joined) {
                 if let Some(on) = code.edges.get(&(node, class)) {
-                    self.walk(code, tokens, text, field, *on, first, joined.last as usize);
+                    self.walk(reading, *on, first, joined.last as usize);
                 }
             }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a hot path; a struct would be rebuilt a call")]
-    fn found_atom(
-        &mut self,
-        code: &Code,
-        tokens: &Tokens,
-        text: &str,
-        field: u8,
-        atom: AtomId,
-        first: usize,
-        last: usize,
-    ) {
+    fn found_atom(&mut self, reading: &Reading<'_>, atom: AtomId, first: usize, last: usize) {
+        let Reading { code, tokens, text, field } = *reading;
         let all = tokens.all();
         if code.checked[atom as usize / 64] & (1 << (atom % 64)) != 0
             && !stands_as_it_must(code, all, text, atom, (first, last), tokens.has_hangul())
