@@ -12,13 +12,13 @@ const LONGEST_TOKEN: usize = 256;
 /// The most words that are taken together as one joined word.
 const MOST_PARTS: usize = 4;
 
-/// Abbreviations after which a full stop ends no sentence, folded.
+/// Abbreviations after which a full stop ends no sentence, folded and sorted.
 const ABBREVIATIONS: &[&str] = &[
-    "mr", "mrs", "ms", "dr", "prof", "gen", "lt", "col", "maj", "capt", "sgt", "adm", "sen", "rep",
-    "gov", "pres", "sec", "st", "vs", "inc", "ltd", "co", "corp", "jan", "feb", "mar", "apr",
-    "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "approx", "dept", "est", "им", "ул",
-    "тыс", "млн", "млрд", "руб", "гг", "др", "пр", "св", "напр", "proc", "ul", "tys", "mln", "mld",
-    "np", "tzw", "im", "sw", "mme", "mm",
+    "adm", "approx", "apr", "aug", "capt", "co", "col", "corp", "dec", "dept", "dr", "est", "feb",
+    "gen", "gov", "im", "inc", "jan", "jul", "jun", "lt", "ltd", "maj", "mar", "mld", "mln", "mm",
+    "mme", "mr", "mrs", "ms", "nov", "np", "oct", "pres", "proc", "prof", "rep", "sec", "sen",
+    "sep", "sept", "sgt", "st", "sw", "tys", "tzw", "ul", "vs", "гг", "др", "им", "млн", "млрд",
+    "напр", "пр", "руб", "св", "тыс", "ул",
 ];
 /// Abbreviations only where a number follows: "No. 5", but "They said no. Then they left".
 const BEFORE_NUMBERS: &[&str] = &["no", "nos", "art", "pp", "ok", "ст", "стр", "пп", "nr", "vol"];
@@ -154,6 +154,7 @@ impl Tokens {
     }
 
     /// A token's folded form.
+    #[inline]
     pub(crate) fn form(&self, token: &Token) -> &str {
         self.text(token.form)
     }
@@ -163,6 +164,7 @@ impl Tokens {
         self.text(joined.form)
     }
 
+    #[inline]
     fn text(&self, form: Form) -> &str {
         if form.start & REWRITTEN == 0 {
             &self.folded[form.start as usize..form.end as usize]
@@ -293,17 +295,33 @@ impl Pass<'_> {
         let mut at = from;
         while at < to {
             let here = Here { at, folded: base + (at - from) };
-            let class = ASCII[usize::from(bytes[at] & 127)];
-            at += 1;
-            if class == Class::Letter {
-                self.open(here, Script::Word);
-                while at < to && ASCII[usize::from(bytes[at] & 127)] == Class::Letter {
+            match ASCII[usize::from(bytes[at] & 127)] {
+                Class::Letter => {
+                    let end = at + letters(&self.out.folded.as_bytes()[here.folded..]);
+                    // Most words stand between spaces, and nothing more is to be said of them.
+                    let is_plain = self.open.is_none()
+                        && !self.after_apostrophe
+                        && bytes.get(end) == Some(&b' ')
+                        && end - at <= LONGEST_TOKEN;
+                    if is_plain {
+                        let folded_end = here.folded + (end - at);
+                        let form = Form { start: here.folded as u32, end: folded_end as u32 };
+                        self.add(form, (at, end), Script::Word);
+                        self.gap = Gap::Space;
+                        at = end + 1;
+                    } else {
+                        self.open(here, Script::Word);
+                        at = end;
+                    }
+                }
+                Class::Space => {
+                    self.separate(here, Gap::Space);
                     at += 1;
                 }
-            } else if class == Class::Space {
-                self.separate(here, Gap::Space);
-            } else {
-                self.mark(here, class, 1);
+                class => {
+                    self.mark(here, class, 1);
+                    at += 1;
+                }
             }
         }
     }
@@ -427,15 +445,21 @@ impl Pass<'_> {
             self.gap = Gap::Space;
             return;
         }
+        self.add(form, (open.start, here.at), open.script);
+    }
+
+    /// Adds a token that stands from one place of the original to another.
+    #[inline]
+    fn add(&mut self, form: Form, (start, end): (usize, usize), script: Script) {
         self.joints |= self.gap == Gap::Joint;
         let token = Token {
-            start: open.start as u32,
-            end: here.at as u32,
+            start: start as u32,
+            end: end as u32,
             form,
             at: self.at,
             sentence: self.sentence,
             gap: self.gap,
-            script: open.script,
+            script,
         };
         self.at = token.until();
         self.out.tokens.push(token);
@@ -495,7 +519,7 @@ impl Pass<'_> {
             let form = &self.out.folded[open.form..here.folded];
             let number = || rest.trim_start().starts_with(|next: char| next.is_ascii_digit());
             if initial
-                || ABBREVIATIONS.contains(&form)
+                || ABBREVIATIONS.binary_search(&form).is_ok()
                 || (BEFORE_NUMBERS.contains(&form) && number())
             {
                 self.separate(here, Gap::Space);
@@ -514,19 +538,37 @@ impl Pass<'_> {
     }
 }
 
+/// Bytes that are looked at together.
+const WORD: usize = size_of::<u64>();
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
 /// How many ASCII bytes there are before the first other one.
 fn ascii_run(bytes: &[u8]) -> usize {
-    const WORD: usize = size_of::<u64>();
-    const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+    run(bytes, |word| word & HIGH_BITS, |byte| byte.is_ascii())
+}
+
+/// How many small letters and digits there are before the first other byte; all are ASCII.
+fn letters(bytes: &[u8]) -> usize {
+    // The high bit of each byte from this one on: no sum of two bytes of ASCII carries.
+    let from = |word: u64, first: u8| word + u64::from_ne_bytes([0x80 - first; WORD]);
+    let others = |word: u64| {
+        let digits = from(word, b'0') & !from(word, b'9' + 1);
+        !(digits | from(word, b'a') & !from(word, b'z' + 1)) & HIGH_BITS
+    };
+    run(bytes, others, |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+/// How many bytes there are before the first that is not taken: `others` sets the high bits of these.
+fn run(bytes: &[u8], others: impl Fn(u64) -> u64, takes: impl Fn(&u8) -> bool) -> usize {
     let mut at = 0;
     while let Some(word) = bytes.get(at..at + WORD).and_then(|word| word.try_into().ok()) {
-        let high = u64::from_le_bytes(word) & HIGH_BITS;
-        if high != 0 {
-            return at + high.trailing_zeros() as usize / 8;
+        let others = others(u64::from_le_bytes(word));
+        if others != 0 {
+            return at + others.trailing_zeros() as usize / 8;
         }
         at += WORD;
     }
-    at + bytes[at..].iter().take_while(|byte| byte.is_ascii()).count()
+    at + bytes[at..].iter().take_while(|byte| takes(byte)).count()
 }
 
 fn is_single(piece: &str) -> bool {
@@ -697,6 +739,23 @@ mod tests {
         for byte in 0..128_u8 {
             assert_eq!(ASCII[usize::from(byte)], fold::folded(byte.into()).class, "{byte}");
         }
+    }
+
+    #[test]
+    fn letters_are_counted_up_to_the_first_other_byte_wherever_it_stands() {
+        for byte in (0..128_u8).filter(|byte| !byte.is_ascii_uppercase()) {
+            let is_letter = ASCII[usize::from(byte)] == Class::Letter;
+            for place in 0..20 {
+                let mut bytes = [b'z'; 20];
+                bytes[place] = byte;
+                assert_eq!(letters(&bytes), if is_letter { 20 } else { place }, "{byte}");
+            }
+        }
+    }
+
+    #[test]
+    fn abbreviations_are_sorted() {
+        assert!(ABBREVIATIONS.is_sorted());
     }
 
     #[test]
