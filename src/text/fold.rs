@@ -78,6 +78,12 @@ fn work_out_block(block: usize) -> Box<[Folded; BLOCK]> {
 }
 
 fn work_out(character: char) -> Folded {
+    // Most of what is met at all, each its own form.
+    match character {
+        '\u{4e00}'..='\u{9fff}' => return Folded { class: Class::Han, single: Some(character) },
+        '\u{ac00}'..='\u{d7a3}' => return Folded { class: Class::Hangul, single: Some(character) },
+        _ => {}
+    }
     let mut form = String::new();
     fold_into(character, &mut form);
     let mut characters = form.chars();
@@ -252,6 +258,17 @@ mod tests {
             let mut form = String::new();
             fold_into(byte.into(), &mut form);
             assert_eq!(form, fold(char::from(byte).encode_utf8(&mut [0; 4])));
+        }
+    }
+
+    #[test]
+    fn han_characters_and_hangul_syllables_are_their_own_form() {
+        for character in ('\u{4e00}'..='\u{9fff}').chain('\u{ac00}'..='\u{d7a3}') {
+            let Folded { class, single } = folded(character);
+            let mut form = String::new();
+            fold_into(character, &mut form);
+            assert_eq!(single.map(String::from), Some(form));
+            assert_eq!(class, classify(character, character));
         }
     }
 
