@@ -348,6 +348,16 @@ impl Code {
         }
     }
 
+    /// Whether some parts of a part may have evidence though it does not hold.
+    pub(crate) fn is_condition(&self, id: OpId) -> bool {
+        match self.op(id) {
+            Op::And { .. } | Op::Count { .. } => true,
+            Op::Field { part, .. } => self.is_condition(part),
+            Op::Macro(id) => self.is_condition(self.macros[id as usize].part),
+            _ => false,
+        }
+    }
+
     /// A part of a query.
     #[inline]
     pub(crate) fn op(&self, id: OpId) -> Op {

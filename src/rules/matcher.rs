@@ -230,9 +230,7 @@ impl<'r> Matcher<'r> {
             .fold(own, Severity::max);
         self.evidence.clear();
         for Case { part, .. } in &cases[first..] {
-            if scan.truth(code, *part, Scope::ITEM) {
-                scan.evidence(code, *part, Scope::ITEM, &Label::Own, &mut self.evidence);
-            }
+            scan.evidence_where_true(code, *part, Scope::ITEM, &Label::Own, &mut self.evidence);
         }
         Some(Match {
             rule: rule as usize,
@@ -948,9 +946,7 @@ impl Scan {
             | Op::And { first, count }
             | Op::Count { first, count, .. } => {
                 for part in code.list(first, count) {
-                    if self.truth(code, *part, scope) {
-                        self.evidence(code, *part, scope, label, out);
-                    }
+                    self.evidence_where_true(code, *part, scope, label, out);
                 }
             }
             Op::Not(_) => {}
@@ -966,6 +962,9 @@ impl Scan {
                 self.evidence(code, definition.part, scope, &inner, out);
             }
             Op::Near { left, right, reach, ordered } => {
+                if !self.may_stand(code, left, scope) || !self.may_stand(code, right, scope) {
+                    return;
+                }
                 let (mut lefts, mut rights) = (Vec::new(), Vec::new());
                 self.places(code, left, scope, &mut lefts);
                 self.places(code, right, scope, &mut rights);
@@ -981,6 +980,20 @@ impl Scan {
                     out.append(&mut found);
                 }
             }
+        }
+    }
+
+    /// The same of a part that need not hold; most give nothing then by themselves.
+    fn evidence_where_true<'c>(
+        &mut self,
+        code: &'c Code,
+        part: OpId,
+        scope: Scope,
+        label: &Label<'c>,
+        out: &mut Vec<Evidence<'c>>,
+    ) {
+        if !code.is_condition(part) || self.truth(code, part, scope) {
+            self.evidence(code, part, scope, label, out);
         }
     }
 
