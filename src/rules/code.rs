@@ -85,12 +85,56 @@ pub(crate) struct NameCode {
     pub(crate) alias: Arc<str>,
 }
 
+/// The names of an entity: those that occur are found without a look at each.
+#[derive(Debug)]
+pub(crate) struct Names {
+    all: Box<[NameCode]>,
+    /// A place in the bits of an item's atoms, the bits there of names that follow each other, and
+    /// where these end.
+    runs: Box<[(u32, u64, u32)]>,
+}
+
+impl Names {
+    pub(crate) fn new(all: Vec<NameCode>) -> Self {
+        let mut runs: Vec<(u32, u64, u32)> = Vec::new();
+        for (name, end) in all.iter().zip(1..) {
+            let (place, bit) = (name.atom / 64, 1 << (name.atom % 64));
+            match runs.last_mut() {
+                Some(last) if last.0 == place => *last = (place, last.1 | bit, end),
+                _ => runs.push((place, bit, end)),
+            }
+        }
+        Self { all: all.into(), runs: runs.into() }
+    }
+
+    /// All of them, in their order.
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, NameCode> {
+        self.all.iter()
+    }
+
+    /// Those that are in an item with these atoms, in their order.
+    pub(crate) fn present<'n, 'p>(
+        &'n self,
+        present: &'p [u64],
+    ) -> impl Iterator<Item = &'n NameCode> + use<'n, 'p> {
+        let mut start = 0;
+        let runs = self.runs.iter().map(move |(place, bits, end)| {
+            let names = start..*end as usize;
+            start = names.end;
+            (names, present[*place as usize] & bits)
+        });
+        runs.filter(|(_, found)| *found != 0).flat_map(|(names, found)| {
+            self.all[names].iter().filter(move |name| found & (1 << (name.atom % 64)) != 0)
+        })
+    }
+}
+
 /// A compiled entity.
 #[derive(Debug)]
 pub(crate) struct EntityCode {
     /// How evidence calls it: `@id`.
     pub(crate) term: Arc<str>,
-    pub(crate) names: Vec<NameCode>,
+    pub(crate) names: Names,
     pub(crate) ambiguous: Vec<AmbiguousCode>,
     /// All entities that it includes, directly or through others, each once.
     pub(crate) include: Vec<u32>,

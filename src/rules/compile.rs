@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::ast::{Kind as NodeKind, Node, Reach, Style, Term};
 use super::code::{
     ATOM, AmbiguousCode, AtomId, ClassId, Code, EntityCode, GateId, Gates, MacroCode, NONE,
-    NameCode, NodeId, Op, OpId, Prefix, RuleCode, SENTENCE, TrieNode,
+    NameCode, Names, NodeId, Op, OpId, Prefix, RuleCode, SENTENCE, TrieNode,
 };
 use super::definitions::{Definitions, Entity, Name, Query, RuleSource};
 use super::index::{Clause, Clauses, Index};
@@ -130,7 +130,7 @@ impl<'d> Compiler<'d> {
 
     fn entities(&mut self) {
         for entity in &self.definitions.entities {
-            let names = self.names(&entity.names);
+            let names = Names::new(self.names(&entity.names));
             let include = self.includes(entity);
             let not_in: Vec<AtomId> =
                 self.names(&entity.not_in).into_iter().map(|name| name.atom).collect();

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::code::{
-    AtomId, ClassId, Code, EntityCode, GateId, NONE, NodeId, Op, OpId, TEXT_FIELDS, TITLE,
+    AtomId, ClassId, Code, EntityCode, GateId, NONE, NameCode, NodeId, Op, OpId, TEXT_FIELDS, TITLE,
 };
 use super::compile::{PREFIX_KEY, field_number};
 use super::definitions::Filter;
@@ -774,8 +774,9 @@ impl Scan {
             self.members(code, entity, scope).map(|(id, _)| id).collect();
         members.into_iter().any(|id| {
             let entity = &code.entities[id as usize];
-            let mut names = entity.names.iter().filter(|name| self.occurs_in(name.atom, scope));
-            names.any(|name| self.each_name(entity, name.atom, scope).next().is_some())
+            let counts =
+                |name: &NameCode| self.each_name(entity, name.atom, scope).next().is_some();
+            entity.names.present(self.bits(scope)).any(counts)
                 || self.in_company(code, entity, scope, &mut |_, _, _| true)
         })
     }
@@ -905,7 +906,7 @@ impl Scan {
             self.members(code, entity, scope).map(|(id, _)| id).collect();
         for id in members {
             let entity = &code.entities[id as usize];
-            for name in entity.names.iter().filter(|name| self.occurs_in(name.atom, scope)) {
+            for name in entity.names.present(self.bits(scope)) {
                 places.extend(
                     self.each_name(entity, name.atom, scope)
                         .map(|index| self.occurrences[index as usize].place),
@@ -1015,7 +1016,7 @@ impl Scan {
             self.members(code, entity, scope).map(|(id, _)| id).collect();
         for id in members {
             let entity = &code.entities[id as usize];
-            for name in entity.names.iter().filter(|name| self.occurs_in(name.atom, scope)) {
+            for name in entity.names.present(self.bits(scope)) {
                 out.extend(
                     self.each_name(entity, name.atom, scope)
                         .map(|occurrence| Evidence { occurrence, label: named(&name.alias) }),
