@@ -427,8 +427,8 @@ impl Daemon {
         let (slow, started) = (self.slow_sender.clone(), poll.clone());
         let handle = self.polls.spawn(async move {
             let name = started.feed.name.clone();
-            let poll = poller.poll(started);
-            tokio::pin!(poll);
+            // It is large, and a task is moved several times before it runs.
+            let mut poll = Box::pin(poller.poll(started));
             match tokio::time::timeout(SLOW_POLL, &mut poll).await {
                 Ok(report) => report,
                 Err(_) => {
