@@ -1,9 +1,10 @@
 //! What the writer thread writes: batches, feeds, facts.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Statement, params, params_from_iter};
 use url::Url;
 
 use super::{StoreError, acks, polls, revised, silences, stories};
@@ -22,8 +23,10 @@ use crate::story::Desk;
 /// Items that one call of [`prune`] empties at most, so that polls need not wait long for it.
 pub(super) const MOST_PRUNED: usize = 5_000;
 
-/// How many names of items one statement writes: most of what each costs is the statement.
-const ROWS_OF_ALIASES: [usize; 3] = [32, 4, 1];
+/// The statements that keep names of items, and how many each keeps: most of what a name costs is its
+/// statement.
+static INSERT_ALIASES: LazyLock<[(usize, String); 7]> =
+    LazyLock::new(|| [64, 32, 16, 8, 4, 2, 1].map(|rows| (rows, insert_aliases(rows))));
 
 /// How long the other names of an item are kept, in days.
 const DAYS_OF_ALIASES: i64 = 400;
@@ -62,30 +65,40 @@ pub(crate) fn batch(
         self::host(connection, host, state, batch.at)?;
     }
     let poll = batch.note.map(|note| polls::entry(&note, batch.state.next_due));
-    feed_state(connection, &batch.feed, &batch.url, &batch.state, poll.as_ref())?;
+    let news = (poll.as_ref(), batch.new_items());
+    feed_state(connection, &batch.feed, &batch.url, &batch.state, news)?;
     Ok(told)
+}
+
+/// The statement that writes an item, and what it does where the feed has one of that key.
+macro_rules! insert_item {
+    ($where_there_is_one:literal) => {
+        concat!(
+            "INSERT INTO items (feed, key, given_id, title, summary, content, link, lang, authors,
+               tags, published, updated, source_title, source_url, fingerprint, first_seen,
+               revision, baseline, late, outage)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+               ?18, ?19, ?20)
+             ON CONFLICT (feed, key) ",
+            $where_there_is_one
+        )
+    };
 }
 
 /// Writes the items of a batch and their names.
 fn items(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
     let feed = feed_id(connection, &batch.feed)?;
+    let mut insert = connection.prepare_cached(insert_item!("DO NOTHING"))?;
     let mut names = Vec::new();
     for stored in &batch.items {
-        let id = item(connection, feed, stored, batch.at)?;
+        let id = item(connection, &mut insert, feed, stored, batch.at)?;
         names.extend(stored.item.aliases.iter().map(|alias| (alias.digest, id)));
     }
     for renamed in &batch.renamed {
         let id = self::renamed(connection, feed, renamed)?;
         names.extend(renamed.names.iter().map(|name| (*name, id)));
     }
-    aliases(connection, feed, &names, batch.at)?;
-    let new_items = u32::try_from(batch.new_items()).unwrap_or(u32::MAX);
-    if new_items > 0 {
-        connection
-            .prepare_cached("UPDATE feeds SET item_count = item_count + ?2 WHERE id = ?1")?
-            .execute(params![feed, new_items])?;
-    }
-    Ok(())
+    aliases(connection, feed, &names, batch.at)
 }
 
 /// Remembers how a host is treated; nothing, when it is treated as any other.
@@ -120,24 +133,10 @@ fn feed_id(connection: &Connection, name: &FeedName) -> Result<i64, StoreError> 
         .query_row([name.as_str()], |row| row.get(0))?)
 }
 
-/// The statement that writes an item, and what it does where the feed has one of that key.
-macro_rules! insert_item {
-    ($where_there_is_one:literal) => {
-        concat!(
-            "INSERT INTO items (feed, key, given_id, title, summary, content, link, lang, authors,
-               tags, published, updated, source_title, source_url, fingerprint, first_seen,
-               revision, baseline, late, outage)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-               ?18, ?19, ?20)
-             ON CONFLICT (feed, key) ",
-            $where_there_is_one
-        )
-    };
-}
-
-/// Writes an item and returns its number.
+/// Writes an item, where it is new with the statement that does so, and returns its number.
 fn item(
     connection: &Connection,
+    insert: &mut Statement<'_>,
     feed: i64,
     stored: &StoredItem,
     now: Timestamp,
@@ -175,9 +174,7 @@ fn item(
         stored.outage,
     ];
     // What returns nothing needs no table for it.
-    if stored.revision == 1
-        && connection.prepare_cached(insert_item!("DO NOTHING"))?.execute(values)? == 1
-    {
+    if stored.revision == 1 && insert.execute(values)? == 1 {
         return Ok(connection.last_insert_rowid());
     }
     Ok(connection
@@ -201,13 +198,13 @@ fn aliases(
 ) -> Result<(), StoreError> {
     let day = day(now);
     let mut rest = names;
-    for rows in ROWS_OF_ALIASES {
-        let chunks = rest.chunks_exact(rows);
+    for (rows, sql) in &*INSERT_ALIASES {
+        let chunks = rest.chunks_exact(*rows);
         rest = chunks.remainder();
         if chunks.len() == 0 {
             continue;
         }
-        let mut statement = connection.prepare_cached(&insert_aliases(rows))?;
+        let mut statement = connection.prepare_cached(sql)?;
         for chunk in chunks {
             let names = chunk.iter().flat_map(|(name, item)| [*name, *item]);
             statement.execute(params_from_iter([feed, day].into_iter().chain(names)))?;
@@ -321,13 +318,14 @@ pub(crate) fn lease(
     Ok(())
 }
 
-/// Writes what is known about a feed that has that address, and the poll that says so, if it was one.
+/// Writes what is known about a feed that has that address, and the poll that says so, if it was one,
+/// with how many new items it brought.
 pub(crate) fn feed_state(
     connection: &Connection,
     name: &FeedName,
     url: &Url,
     state: &FeedState,
-    poll: Option<&polls::Entry>,
+    (poll, new_items): (Option<&polls::Entry>, usize),
 ) -> Result<(), StoreError> {
     let updated = connection
         .prepare_cached(
@@ -340,7 +338,7 @@ pub(crate) fn feed_state(
                moving_polls = ?26, trust = ?27, distrusted_at = ?28, checked_at = ?29,
                last_body = ?30, lifetime_s = ?31, migrated_at = ?32, troubles = ?33,
                hint_pause_s = ?34, skip_hours = ?35, skip_days = ?36, fruitless = ?37,
-               moving_proven = ?38, identity = ?39,
+               moving_proven = ?38, identity = ?39, item_count = item_count + ?43,
                polls = CASE WHEN ?40 IS NULL THEN polls
                  ELSE substr(CAST(?40 || coalesce(polls, x'') AS BLOB), 1, ?41) END
              WHERE name = ?1 AND url = ?42",
@@ -388,6 +386,7 @@ pub(crate) fn feed_state(
             poll,
             polls::MOST_BYTES,
             url.as_str(),
+            u32::try_from(new_items).unwrap_or(u32::MAX),
         ])?;
     if updated == 0 {
         return Err(StoreError::Superseded { feed: name.clone() });
@@ -433,7 +432,7 @@ pub(crate) fn adopt_feeds(
             if adopted.as_deref() == Some(url) || is_same_site(&before, &feed.url) {
                 fresh.baseline_at = baseline_at.and_then(|at| Timestamp::from_millisecond(at).ok());
             }
-            feed_state(connection, &feed.name, &feed.url, &fresh, None)?;
+            feed_state(connection, &feed.name, &feed.url, &fresh, (None, 0))?;
         }
     }
     Ok(())
