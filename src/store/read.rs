@@ -83,6 +83,8 @@ impl Reader {
             .optional()?;
         // A feed that never brought an item has no hits either.
         let Some(id) = id else { return Ok(known) };
+        // Otherwise each query would lock the database anew.
+        let _snapshot = self.connection.unchecked_transaction()?;
         let mut items = self.connection.prepare_cached(
             "SELECT fingerprint, revision FROM items WHERE feed = ?1 AND key = ?2",
         )?;
