@@ -117,8 +117,17 @@ impl Command {
     }
 }
 
-/// An answer to give once the transaction is committed, or the news that it was not.
-type Answer = Box<dyn FnOnce(Option<&rusqlite::Error>)>;
+/// What a command came to.
+#[derive(Debug, Default)]
+struct Done {
+    /// The rules of the alerts that were raised.
+    rules: Vec<String>,
+    /// How many there were of what was asked for.
+    count: usize,
+}
+
+/// A command and what came of it, to be said once the transaction is committed.
+type Answer = (Command, Result<Done, StoreError>);
 
 /// What the writer remembers of what is stored.
 #[derive(Debug, Default)]
@@ -162,9 +171,9 @@ pub(crate) fn run(mut connection: Connection, queue: &Receiver<Command>) {
         let mut answers = Vec::new();
         if let Err(error) = transact(&mut connection, &mut memory, first, queue, &mut answers) {
             memory.desk.clear();
-            answers.drain(..).for_each(|answer| answer(Some(&error)));
+            answers.iter_mut().for_each(|(_, result)| *result = Err(again(&error)));
         }
-        answers.into_iter().for_each(|answer| answer(None));
+        answers.into_iter().for_each(|(command, result)| answer(command, result));
     }
     // Leave one file behind. When a reader is in the way, the next start does it.
     let _ = connection.pragma_query(None, "wal_checkpoint(TRUNCATE)", |_| Ok(()));
@@ -180,23 +189,44 @@ fn transact(
     let waiting = queue.try_iter().take(MOST_PER_TRANSACTION - 1);
     let mut waiting: VecDeque<Command> = std::iter::once(first).chain(waiting).collect();
     let lasts = waiting.iter().any(Command::must_last);
-    let transaction = match begin(connection, memory, lasts) {
-        Ok(transaction) => transaction,
-        Err(error) => {
-            // It may have been waited for long; the others would only wait as long again.
-            waiting.extend(queue.try_iter().take(MOST_PER_TRANSACTION));
-            answers.extend(waiting.into_iter().map(refuse));
-            return Err(error);
+    let result = begin(connection, memory, lasts).and_then(|transaction| {
+        let mut careful = false;
+        while let Some(command) = waiting.pop_front() {
+            let desk = &mut memory.desk;
+            let result = if careful {
+                in_savepoint(&transaction, desk, &command)
+            } else {
+                obey(&transaction, desk, &command)
+            };
+            let failed = result.is_err();
+            answers.push((command, result));
+            if failed {
+                // What is taken back is forgotten, too.
+                desk.clear();
+            }
+            if failed && !careful {
+                // It must take nothing else along. As that is rare, to do the others again costs
+                // less than a savepoint for each.
+                careful = true;
+                let done = answers.drain(..).map(|(command, _)| command);
+                waiting = done.chain(waiting.drain(..)).collect();
+                begin_again(&transaction)?;
+            }
+            // What comes meanwhile goes along where the disk is waited for.
+            if lasts && waiting.is_empty() && answers.len() < MOST_PER_TRANSACTION {
+                waiting.extend(queue.try_recv());
+            }
         }
-    };
-    while let Some(command) = waiting.pop_front() {
-        answers.push(obey(&transaction, &mut memory.desk, command));
-        // What comes meanwhile goes along where the disk is waited for.
-        if lasts && waiting.is_empty() && answers.len() < MOST_PER_TRANSACTION {
-            waiting.extend(queue.try_recv());
-        }
+        transaction.commit()
+    });
+    if let Err(error) = &result
+        && !waiting.is_empty()
+    {
+        // It may have been waited for long; the others would only wait as long again.
+        waiting.extend(queue.try_iter().take(MOST_PER_TRANSACTION));
+        answers.extend(waiting.into_iter().map(|command| (command, Err(again(error)))));
     }
-    transaction.commit()
+    result
 }
 
 fn begin<'c>(
@@ -210,113 +240,25 @@ fn begin<'c>(
     Ok(transaction)
 }
 
-/// Does one command within a savepoint of its own, so that its failure takes nothing else along.
-fn obey(transaction: &Connection, desk: &mut Desk, command: Command) -> Answer {
-    match command {
-        Command::Commit { batch, config, reply } => {
-            remembering(transaction, desk, reply, |savepoint, desk| {
-                write::batch(savepoint, desk, &batch, &config)
-            })
-        }
-        Command::LookForSurges { config, counts, health, now, reply } => {
-            within(transaction, reply, |savepoint| {
-                surges::look(savepoint, &config, &counts, health, now)
-            })
-        }
-        Command::TellDue { config, now, reply } => {
-            remembering(transaction, desk, reply, |savepoint, desk| {
-                stories::tell_due(savepoint, desk, &config, now)
-            })
-        }
-        // One statement takes itself back when it fails.
-        Command::Lease { name, url, asked, next_due, reply } => {
-            answer(reply, write::lease(transaction, &name, &url, asked, next_due))
-        }
-        Command::AdoptFeeds { config, now, reply } => within(transaction, reply, |savepoint| {
-            write::adopt_feeds(savepoint, &config.feeds, now)
-        }),
-        Command::AdoptRules { rules, now, reply } => {
-            within(transaction, reply, |savepoint| backfill::adopt_rules(savepoint, &rules, now))
-        }
-        Command::Backfill { hits, rules, below, now, reply } => {
-            within(transaction, reply, |savepoint| {
-                backfill::backfill(savepoint, &hits, &rules, below, now)
-            })
-        }
-        Command::Settle { deliveries, settled, event, reply } => {
-            within(transaction, reply, |savepoint| {
-                deliveries.iter().try_for_each(|id| outbox::settle(savepoint, *id, &settled))?;
-                event.map_or(Ok(()), |event| write::event(savepoint, &event))
-            })
-        }
-        Command::Raise { events, note, now, reply } => within(transaction, reply, |savepoint| {
-            for event in &events {
-                write::event(savepoint, event)?;
-            }
-            note.map_or(Ok(()), |(name, value)| write::note(savepoint, &name, &value, now))
-        }),
-        Command::Note { name, value, now, reply } => {
-            within(transaction, reply, |savepoint| write::note(savepoint, &name, &value, now))
-        }
-        Command::SetBack { by, now, reply } => {
-            remembering(transaction, desk, reply, |savepoint, desk| {
-                desk.clear();
-                write::set_back(savepoint, by, now)
-            })
-        }
-        Command::SumUpSilences { config, now, reply } => {
-            within(transaction, reply, |savepoint| silences::sum_up(savepoint, &config, now))
-        }
-        Command::Prune { before, now, reply } => {
-            within(transaction, reply, |savepoint| write::prune(savepoint, before, now))
-        }
+/// Takes back all that was done in a transaction.
+fn begin_again(transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
+    // What went wrong may have ended it.
+    if !transaction.is_autocommit() {
+        transaction.execute_batch("ROLLBACK")?;
     }
+    transaction.execute_batch("BEGIN IMMEDIATE")
 }
 
-/// The same for what changes stories: what is taken back is forgotten, too.
-fn remembering<T: 'static>(
+/// Does a command and takes back what it did when it fails. Two statements a command that need not be
+/// compiled each time.
+fn in_savepoint(
     transaction: &Connection,
     desk: &mut Desk,
-    reply: Reply<T>,
-    work: impl FnOnce(&Connection, &mut Desk) -> Result<T, StoreError>,
-) -> Answer {
-    within(transaction, reply, |savepoint| {
-        let result = work(savepoint, desk);
-        if result.is_err() {
-            desk.clear();
-        }
-        result
-    })
-}
-
-fn within<T: 'static>(
-    transaction: &Connection,
-    reply: Reply<T>,
-    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
-) -> Answer {
-    answer(reply, in_savepoint(transaction, work))
-}
-
-/// What is answered once the transaction is committed.
-fn answer<T: 'static>(reply: Reply<T>, result: Result<T, StoreError>) -> Answer {
-    Box::new(move |failed| {
-        // Nobody waits any more when the daemon is stopping; the work is done all the same.
-        let _ = reply.send(match failed {
-            Some(error) => Err(again(error)),
-            None => result,
-        });
-    })
-}
-
-/// Does `work` and takes it back when it fails. Two statements a command that need not be compiled
-/// each time.
-fn in_savepoint<T>(
-    transaction: &Connection,
-    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
+    command: &Command,
+) -> Result<Done, StoreError> {
     let run = |statement| transaction.prepare_cached(statement)?.execute([]);
     run("SAVEPOINT command")?;
-    let result = work(transaction);
+    let result = obey(transaction, desk, command);
     if result.is_err() {
         // What went wrong may have ended the transaction, and is what counts.
         let _ = run("ROLLBACK TO command");
@@ -327,26 +269,75 @@ fn in_savepoint<T>(
     result
 }
 
-fn refuse(command: Command) -> Answer {
-    fn unsent<T: 'static>(reply: Reply<T>) -> Answer {
-        Box::new(move |failed| {
-            let _ = reply.send(Err(failed.map_or(StoreError::Stopped, again)));
-        })
+/// Does one command. When it fails, a part of it may have been done.
+fn obey(transaction: &Connection, desk: &mut Desk, command: &Command) -> Result<Done, StoreError> {
+    let mut done = Done::default();
+    match command {
+        Command::Commit { batch, config, .. } => {
+            done.rules = write::batch(transaction, desk, batch, config)?;
+        }
+        Command::LookForSurges { config, counts, health, now, .. } => {
+            done.rules = surges::look(transaction, config, counts, *health, *now)?;
+        }
+        Command::TellDue { config, now, .. } => {
+            done.rules = stories::tell_due(transaction, desk, config, *now)?;
+        }
+        Command::Lease { name, url, asked, next_due, .. } => {
+            write::lease(transaction, name, url, *asked, *next_due)?;
+        }
+        Command::AdoptFeeds { config, now, .. } => {
+            write::adopt_feeds(transaction, &config.feeds, *now)?;
+        }
+        Command::AdoptRules { rules, now, .. } => {
+            done.count = backfill::adopt_rules(transaction, rules, *now)?;
+        }
+        Command::Backfill { hits, rules, below, now, .. } => {
+            done.count = backfill::backfill(transaction, hits, rules, *below, *now)?;
+        }
+        Command::Settle { deliveries, settled, event, .. } => {
+            deliveries.iter().try_for_each(|id| outbox::settle(transaction, *id, settled))?;
+            event.iter().try_for_each(|event| write::event(transaction, event))?;
+        }
+        Command::Raise { events, note, now, .. } => {
+            events.iter().try_for_each(|event| write::event(transaction, event))?;
+            note.iter()
+                .try_for_each(|(name, value)| write::note(transaction, name, value, *now))?;
+        }
+        Command::Note { name, value, now, .. } => write::note(transaction, name, value, *now)?,
+        Command::SetBack { by, now, .. } => {
+            desk.clear();
+            write::set_back(transaction, *by, *now)?;
+        }
+        Command::SumUpSilences { config, now, .. } => {
+            done.count = silences::sum_up(transaction, config, *now)?;
+        }
+        Command::Prune { before, now, .. } => {
+            done.count = write::prune(transaction, *before, *now)?;
+        }
+    }
+    Ok(done)
+}
+
+/// Says what came of a command. Nobody waits any more when the daemon is stopping; the work is done all
+/// the same.
+fn answer(command: Command, result: Result<Done, StoreError>) {
+    fn send<T>(reply: Reply<T>, result: Result<T, StoreError>) {
+        let _ = reply.send(result);
     }
     match command {
         Command::Commit { reply, .. }
         | Command::TellDue { reply, .. }
-        | Command::LookForSurges { reply, .. } => unsent(reply),
+        | Command::LookForSurges { reply, .. } => send(reply, result.map(|done| done.rules)),
         Command::Lease { reply, .. }
         | Command::AdoptFeeds { reply, .. }
         | Command::Settle { reply, .. }
         | Command::Raise { reply, .. }
         | Command::Note { reply, .. }
-        | Command::SetBack { reply, .. } => unsent(reply),
+        | Command::SetBack { reply, .. } => send(reply, result.map(drop)),
         Command::AdoptRules { reply, .. }
         | Command::Backfill { reply, .. }
         | Command::SumUpSilences { reply, .. }
-        | Command::Prune { reply, .. } => unsent(reply),
+        | Command::Prune { reply, .. } => send(reply, result.map(|done| done.count)),
     }
 }
 
@@ -416,6 +407,35 @@ mod tests {
             transact(&mut connection, &mut memory, first, &queue, &mut Vec::new()).unwrap();
             let found = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
             assert_eq!(found, Ok(level));
+        }
+    }
+    #[test]
+    fn what_fails_takes_nothing_else_of_its_transaction_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = Connection::open(folder.path().join("newswatch.db")).unwrap();
+        crate::store::schema::migrate(&mut connection).unwrap();
+        let config = Arc::new(stories::tests::config());
+        let (sender, queue) = std::sync::mpsc::channel();
+        let now = Timestamp::UNIX_EPOCH;
+        write::adopt_feeds(&connection, &config.feeds, now).unwrap();
+        for (outlet, title) in ["delta one", "delta two", "delta three"].into_iter().enumerate() {
+            let mut batch = stories::tests::poll(&config, outlet, title, now);
+            if outlet == 1 {
+                batch.url = Url::parse("https://elsewhere.example/").unwrap();
+            }
+            let (batch, config) = (Box::new(batch), config.clone());
+            sender.send(Command::Commit { batch, config, reply: oneshot::channel().0 }).unwrap();
+        }
+        let first = queue.recv().unwrap();
+        let mut answers = Vec::new();
+        transact(&mut connection, &mut Memory::default(), first, &queue, &mut answers).unwrap();
+        let went_well: Vec<bool> = answers.iter().map(|(_, result)| result.is_ok()).collect();
+        assert_eq!(went_well, [true, false, true]);
+        for sql in ["SELECT title FROM items ORDER BY id", "SELECT title FROM hits ORDER BY seq"] {
+            let mut statement = connection.prepare(sql).unwrap();
+            let titles = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+            let titles: Vec<String> = titles.map(Result::unwrap).collect();
+            assert_eq!(titles, ["delta one", "delta three"]);
         }
     }
 }
