@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -20,6 +21,9 @@ use crate::story::Desk;
 
 /// Commands that share one transaction, at most: what costs is the flush to disk at its end.
 const MOST_PER_TRANSACTION: usize = 64;
+
+/// How long a command of a poll waits for those of others, to share a transaction with them.
+const GATHERING: Duration = Duration::from_micros(200);
 
 type Event = Box<OutgoingEvent>;
 /// The name and the value of a fact.
@@ -106,6 +110,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether a poll begins or ends with it, as many do at a time.
+    fn is_of_a_poll(&self) -> bool {
+        matches!(self, Command::Lease { .. } | Command::Commit { .. })
+    }
+
     /// Whether a power cut must not take it back once it is answered. What must not last is only
     /// that a feed was asked and had nothing: the next poll would find out the same.
     fn must_last(&self) -> bool {
@@ -168,6 +177,9 @@ impl Memory {
 pub(crate) fn run(mut connection: Connection, queue: &Receiver<Command>) {
     let mut memory = Memory::default();
     while let Ok(first) = queue.recv() {
+        if first.is_of_a_poll() {
+            std::thread::sleep(GATHERING);
+        }
         let mut answers = Vec::new();
         if let Err(error) = transact(&mut connection, &mut memory, first, queue, &mut answers) {
             memory.desk.clear();
