@@ -30,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 use tokio::sync::oneshot;
 
@@ -216,8 +217,11 @@ impl Store {
             .map_err(|error| open_error(error.into()))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        // What a savepoint would roll back to is kept for each command; not in a file.
+        // What a savepoint would roll back to is not kept in a file.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
+        // Where statistics of the database could tell of a better plan for a value, a statement would be
+        // compiled anew for each value.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         must_write(&connection, path)?;
         schema::migrate(&mut connection)?;
         connection.set_prepared_statement_cache_capacity(64);

@@ -161,11 +161,14 @@ impl Reader {
                hint_pause_s, skip_hours, skip_days, fruitless
              FROM feeds",
         )?;
+        // By name each would be looked for among all of them, in each row.
+        let columns = statement.column_names().into_iter().map(str::to_owned);
+        let columns: HashMap<String, usize> = columns.zip(0..).collect();
         let mut rows = statement.query([])?;
         let mut states = HashMap::new();
         while let Some(row) = rows.next()? {
             let name: String = row.get(0)?;
-            states.insert(FeedName::new(&name), feed_state(row)?);
+            states.insert(FeedName::new(&name), feed_state(row, |column| columns[column])?);
         }
         Ok(states)
     }
@@ -373,70 +376,71 @@ fn add_holds(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-fn feed_state(row: &Row<'_>) -> Result<FeedState, StoreError> {
-    let state: String = row.get("state")?;
-    let body_hash: Option<[u8; 32]> = row.get("body_hash")?;
+/// What is remembered of a feed, from the columns that `at` finds.
+fn feed_state(row: &Row<'_>, at: impl Fn(&str) -> usize) -> Result<FeedState, StoreError> {
+    let state: String = row.get(at("state"))?;
+    let body_hash: Option<[u8; 32]> = row.get(at("body_hash"))?;
     Ok(FeedState {
         state: State::from_name(&state)
             .ok_or(StoreError::Corrupt { what: "feed state", value: state })?,
-        state_since: time(row, "state_since")?,
-        why: row.get("why")?,
-        failures: row.get("failures")?,
+        state_since: time(row, at("state_since"))?,
+        why: row.get(at("why"))?,
+        failures: row.get(at("failures"))?,
         validators: Validators {
-            url: row.get("validator_url")?,
-            etag: row.get("etag")?,
-            last_modified: row.get("last_modified")?,
+            url: row.get(at("validator_url"))?,
+            etag: row.get(at("etag"))?,
+            last_modified: row.get(at("last_modified"))?,
         },
         body_hash,
-        last_request: maybe_time(row, "last_request")?,
-        last_ok: maybe_time(row, "last_ok")?,
-        last_new_item: maybe_time(row, "last_new_item")?,
-        baseline_at: maybe_time(row, "baseline_at")?,
-        next_due: time(row, "next_due")?,
-        interval: maybe_seconds(row, "interval_s")?,
+        last_request: maybe_time(row, at("last_request"))?,
+        last_ok: maybe_time(row, at("last_ok"))?,
+        last_new_item: maybe_time(row, at("last_new_item"))?,
+        baseline_at: maybe_time(row, at("baseline_at"))?,
+        next_due: time(row, at("next_due"))?,
+        interval: maybe_seconds(row, at("interval_s"))?,
         // What cannot be read is learnt anew.
         arrivals: row
             .get::<_, Option<Vec<u8>>>("arrivals")?
             .and_then(|bytes| Arrivals::from_bytes(&bytes)),
-        window: row.get("item_window")?,
-        same_bodies: row.get("same_bodies")?,
-        gap_at: maybe_time(row, "gap_at")?,
+        window: row.get(at("item_window"))?,
+        same_bodies: row.get(at("same_bodies"))?,
+        gap_at: maybe_time(row, at("gap_at"))?,
         failure: row
             .get::<_, Option<String>>("failure")?
             .and_then(|name| FailureKind::from_name(&name)),
-        failure_since: maybe_time(row, "failure_since")?,
-        migrated_at: maybe_time(row, "migrated_at")?,
-        effective_url: row.get("effective_url")?,
-        moved_at: maybe_time(row, "moved_at")?,
-        moving: moving(row)?,
-        identity: row.get("identity")?,
-        trust: Trust::from_name(&row.get::<_, String>("trust")?).unwrap_or_default(),
-        distrusted_at: maybe_time(row, "distrusted_at")?,
-        checked_at: maybe_time(row, "checked_at")?,
-        last_body: maybe_time(row, "last_body")?,
-        lifetime: maybe_seconds(row, "lifetime_s")?,
-        troubles: Troubles::from_json(&row.get::<_, String>("troubles")?),
+        failure_since: maybe_time(row, at("failure_since"))?,
+        migrated_at: maybe_time(row, at("migrated_at"))?,
+        effective_url: row.get(at("effective_url"))?,
+        moved_at: maybe_time(row, at("moved_at"))?,
+        moving: moving(row, &at)?,
+        identity: row.get(at("identity"))?,
+        trust: Trust::from_name(&row.get::<_, String>(at("trust"))?).unwrap_or_default(),
+        distrusted_at: maybe_time(row, at("distrusted_at"))?,
+        checked_at: maybe_time(row, at("checked_at"))?,
+        last_body: maybe_time(row, at("last_body"))?,
+        lifetime: maybe_seconds(row, at("lifetime_s"))?,
+        troubles: Troubles::from_json(&row.get::<_, String>(at("troubles"))?),
         hints: Hints {
-            pause: maybe_seconds(row, "hint_pause_s")?.unwrap_or_default(),
-            skip_hours: row.get("skip_hours")?,
-            skip_days: row.get("skip_days")?,
+            pause: maybe_seconds(row, at("hint_pause_s"))?.unwrap_or_default(),
+            skip_hours: row.get(at("skip_hours"))?,
+            skip_days: row.get(at("skip_days"))?,
         },
-        fruitless: row.get("fruitless")?,
+        fruitless: row.get(at("fruitless"))?,
     })
 }
 
-fn moving(row: &Row<'_>) -> Result<Option<Move>, StoreError> {
-    let Some(url) = row.get("moving_url")? else { return Ok(None) };
-    Ok(maybe_time(row, "moving_since")?.map(|since| Move {
+fn moving(row: &Row<'_>, at: impl Fn(&str) -> usize) -> Result<Option<Move>, StoreError> {
+    let Some(url) = row.get(at("moving_url"))? else { return Ok(None) };
+    Ok(maybe_time(row, at("moving_since"))?.map(|since| Move {
         url,
         since,
-        polls: row.get("moving_polls").unwrap_or_default(),
-        proven: row.get("moving_proven").unwrap_or_default(),
+        polls: row.get(at("moving_polls")).unwrap_or_default(),
+        proven: row.get(at("moving_proven")).unwrap_or_default(),
     }))
 }
 
 /// The duration that a column may hold.
-fn maybe_seconds(row: &Row<'_>, column: &str) -> Result<Option<Duration>, StoreError> {
+fn maybe_seconds(row: &Row<'_>, column: usize) -> Result<Option<Duration>, StoreError> {
     Ok(row.get::<_, Option<u32>>(column)?.map(|seconds| Duration::from_secs(seconds.into())))
 }
 
