@@ -1,6 +1,27 @@
 //! Addresses that stand as every reader of addresses would write them, which most do: there is
 //! nothing to parse.
 
+/// Classes of bytes in [`CLASSES`]: those that may stand in a host, a path, a parameter.
+const HOST: u8 = 1;
+const PATH: u8 = 2;
+const QUERY: u8 = 4;
+
+/// The classes of each byte.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' => HOST | PATH | QUERY,
+            b'A'..=b'Z' | b'_' => PATH | QUERY,
+            b'/' | b'~' => PATH,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+
 /// Such an address: http or https, a name in small letters without a port, a path without escapes and
 /// steps up, parameters of letters and digits, no fragment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +43,8 @@ impl<'t> Plain<'t> {
             Some(at) => (&rest[..at], Some(&rest[at + 1..])),
             None => (rest, None),
         };
-        let in_host = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-');
-        let in_query =
-            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        let in_path = |byte| in_query(byte) || matches!(byte, b'/' | b'~');
+        let all =
+            |text: &str, class| text.bytes().all(|byte| CLASSES[usize::from(byte)] & class != 0);
         let has = |text: &str, two: [u8; 2]| {
             let text = text.as_bytes();
             memchr::memchr_iter(two[1], text).any(|at| at > 0 && text[at - 1] == two[0])
@@ -33,14 +52,13 @@ impl<'t> Plain<'t> {
         // A host whose last part is no word is a number to some; one of other letters must be valid.
         let last = host.rsplit('.').next().unwrap_or(host);
         let good = last.starts_with(|first: char| first.is_ascii_lowercase())
-            && host.bytes().all(in_host)
+            && all(host, HOST)
             && !has(host, *b"--")
-            && path.bytes().all(in_path)
+            && all(path, PATH)
             && !has(path, *b"/.")
             && query.unwrap_or("a=").split('&').all(|pair| {
-                pair.split_once('=').is_some_and(|(name, value)| {
-                    name.bytes().all(in_query) && value.bytes().all(in_query)
-                })
+                pair.split_once('=')
+                    .is_some_and(|(name, value)| all(name, QUERY) && all(value, QUERY))
             });
         good.then_some(Self { scheme, host, path, query })
     }

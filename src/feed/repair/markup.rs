@@ -224,11 +224,19 @@ fn name_length(text: &str) -> usize {
     if !text.starts_with(|c: char| c.is_alphabetic() || c == '_') {
         return 0;
     }
-    let of_name = |c: char| c.is_alphanumeric() || matches!(c, ':' | '_' | '-' | '.');
-    let ascii =
-        text.bytes().take_while(|byte| byte.is_ascii() && of_name(char::from(*byte))).count();
-    let rest = &text[ascii..];
-    ascii + rest.find(|c| !of_name(c)).unwrap_or(rest.len())
+    let of_name = |byte: &u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'_' | b'-' | b'.');
+    let mut rest = text.as_bytes();
+    loop {
+        rest = &rest[rest.iter().take_while(|byte| of_name(byte)).count()..];
+        let at = text.len() - rest.len();
+        match rest.first() {
+            Some(0x80..) => match text[at..].chars().next() {
+                Some(c) if c.is_alphanumeric() => rest = &rest[c.len_utf8()..],
+                _ => return at,
+            },
+            _ => return at,
+        }
+    }
 }
 
 /// How a start tag ends.
