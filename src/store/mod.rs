@@ -217,7 +217,7 @@ impl Store {
             .map_err(|error| open_error(error.into()))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        // What a savepoint would roll back to is not kept in a file.
+        // What a statement or a bulletin is taken back to, should it fail, is not kept in a file.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         // Where statistics of the database could tell of a better plan for a value, a statement would be
         // compiled anew for each value.

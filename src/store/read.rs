@@ -400,13 +400,13 @@ fn feed_state(row: &Row<'_>, at: impl Fn(&str) -> usize) -> Result<FeedState, St
         interval: maybe_seconds(row, at("interval_s"))?,
         // What cannot be read is learnt anew.
         arrivals: row
-            .get::<_, Option<Vec<u8>>>("arrivals")?
+            .get::<_, Option<Vec<u8>>>(at("arrivals"))?
             .and_then(|bytes| Arrivals::from_bytes(&bytes)),
         window: row.get(at("item_window"))?,
         same_bodies: row.get(at("same_bodies"))?,
         gap_at: maybe_time(row, at("gap_at"))?,
         failure: row
-            .get::<_, Option<String>>("failure")?
+            .get::<_, Option<String>>(at("failure"))?
             .and_then(|name| FailureKind::from_name(&name)),
         failure_since: maybe_time(row, at("failure_since"))?,
         migrated_at: maybe_time(row, at("migrated_at"))?,

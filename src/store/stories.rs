@@ -580,7 +580,7 @@ pub(super) mod tests {
     }
 
     /// All that a database says of hits, alerts and stories.
-    fn said(connection: &Connection) -> Vec<String> {
+    pub(in crate::store) fn said(connection: &Connection) -> Vec<String> {
         let mut all = Vec::new();
         for sql in [
             "SELECT title || ' ' || reason || ' ' || story || ' ' || joined || coalesce(alert, '-')

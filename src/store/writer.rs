@@ -1,6 +1,5 @@
 //! The one thread that writes.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -180,65 +179,99 @@ pub(crate) fn run(mut connection: Connection, queue: &Receiver<Command>) {
         if first.is_of_a_poll() {
             std::thread::sleep(GATHERING);
         }
-        let mut answers = Vec::new();
-        if let Err(error) = transact(&mut connection, &mut memory, first, queue, &mut answers) {
-            memory.desk.clear();
-            answers.iter_mut().for_each(|(_, result)| *result = Err(again(&error)));
+        for (command, result) in serve(&mut connection, &mut memory, first, queue) {
+            answer(command, result);
         }
-        answers.into_iter().for_each(|(command, result)| answer(command, result));
     }
     // Leave one file behind. When a reader is in the way, the next start does it.
     let _ = connection.pragma_query(None, "wal_checkpoint(TRUNCATE)", |_| Ok(()));
 }
 
-fn transact(
+/// Why several commands were not done in one transaction. Nothing of it is left.
+enum Broken {
+    /// One of them failed.
+    ByCommand,
+    /// It did not begin, or did not end.
+    Transaction(rusqlite::Error),
+}
+
+/// Does what waits, in one transaction. When a command fails in it, each gets one of its own: it must
+/// take no other along, and as that is rare, to do the others again costs less than a savepoint for
+/// each of all.
+fn serve(
     connection: &mut Connection,
     memory: &mut Memory,
     first: Command,
     queue: &Receiver<Command>,
-    answers: &mut Vec<Answer>,
-) -> Result<(), rusqlite::Error> {
-    let waiting = queue.try_iter().take(MOST_PER_TRANSACTION - 1);
-    let mut waiting: VecDeque<Command> = std::iter::once(first).chain(waiting).collect();
-    let lasts = waiting.iter().any(Command::must_last);
-    let result = begin(connection, memory, lasts).and_then(|transaction| {
-        let mut careful = false;
-        while let Some(command) = waiting.pop_front() {
-            let desk = &mut memory.desk;
-            let result = if careful {
-                in_savepoint(&transaction, desk, &command)
-            } else {
-                obey(&transaction, desk, &command)
-            };
-            let failed = result.is_err();
-            answers.push((command, result));
-            if failed {
-                // What is taken back is forgotten, too.
-                desk.clear();
+) -> Vec<Answer> {
+    let mut commands = vec![first];
+    commands.extend(queue.try_iter().take(MOST_PER_TRANSACTION - 1));
+    match together(connection, memory, &mut commands, queue) {
+        Ok(results) => commands.into_iter().zip(results).collect(),
+        Err(Broken::Transaction(error)) => refuse(commands, queue, &error),
+        Err(Broken::ByCommand) => {
+            let mut answers = Vec::with_capacity(commands.len());
+            let mut commands = commands.into_iter();
+            while let Some(command) = commands.next() {
+                match alone(connection, memory, &command) {
+                    Ok(result) => answers.push((command, result)),
+                    Err(error) => {
+                        let rest = std::iter::once(command).chain(commands).collect();
+                        answers.extend(refuse(rest, queue, &error));
+                        break;
+                    }
+                }
             }
-            if failed && !careful {
-                // It must take nothing else along. As that is rare, to do the others again costs
-                // less than a savepoint for each.
-                careful = true;
-                let done = answers.drain(..).map(|(command, _)| command);
-                waiting = done.chain(waiting.drain(..)).collect();
-                begin_again(&transaction)?;
-            }
-            // What comes meanwhile goes along where the disk is waited for.
-            if lasts && waiting.is_empty() && answers.len() < MOST_PER_TRANSACTION {
-                waiting.extend(queue.try_recv());
-            }
+            answers
         }
-        transaction.commit()
-    });
-    if let Err(error) = &result
-        && !waiting.is_empty()
-    {
-        // It may have been waited for long; the others would only wait as long again.
-        waiting.extend(queue.try_iter().take(MOST_PER_TRANSACTION));
-        answers.extend(waiting.into_iter().map(|command| (command, Err(again(error)))));
     }
-    result
+}
+
+/// Does commands in one transaction, and what comes meanwhile where the disk is waited for.
+fn together(
+    connection: &mut Connection,
+    memory: &mut Memory,
+    commands: &mut Vec<Command>,
+    queue: &Receiver<Command>,
+) -> Result<Vec<Result<Done, StoreError>>, Broken> {
+    let lasts = commands.iter().any(Command::must_last);
+    let transaction = begin(connection, memory, lasts).map_err(Broken::Transaction)?;
+    let mut results = Vec::with_capacity(commands.len());
+    while let Some(command) = commands.get(results.len()) {
+        let result = obey(&transaction, &mut memory.desk, command);
+        // Of a lease that comes too late nothing was done.
+        let is_late = matches!(command, Command::Lease { .. })
+            && matches!(result, Err(StoreError::Superseded { .. }));
+        if result.is_err() && !is_late {
+            // What is taken back is forgotten, too.
+            memory.desk.clear();
+            return Err(Broken::ByCommand);
+        }
+        results.push(result);
+        if lasts && results.len() == commands.len() && results.len() < MOST_PER_TRANSACTION {
+            commands.extend(queue.try_recv());
+        }
+    }
+    transaction.commit().map_err(|error| {
+        memory.desk.clear();
+        Broken::Transaction(error)
+    })?;
+    Ok(results)
+}
+
+/// Does a command in a transaction of its own; fails where none begins.
+fn alone(
+    connection: &mut Connection,
+    memory: &mut Memory,
+    command: &Command,
+) -> Result<Result<Done, StoreError>, rusqlite::Error> {
+    let transaction = begin(connection, memory, command.must_last())?;
+    let result = obey(&transaction, &mut memory.desk, command)
+        .and_then(|done| Ok(transaction.commit().map(|()| done)?));
+    if result.is_err() {
+        memory.desk.clear();
+    }
+    Ok(result)
 }
 
 fn begin<'c>(
@@ -252,33 +285,15 @@ fn begin<'c>(
     Ok(transaction)
 }
 
-/// Takes back all that was done in a transaction.
-fn begin_again(transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
-    // What went wrong may have ended it.
-    if !transaction.is_autocommit() {
-        transaction.execute_batch("ROLLBACK")?;
-    }
-    transaction.execute_batch("BEGIN IMMEDIATE")
-}
-
-/// Does a command and takes back what it did when it fails. Two statements a command that need not be
-/// compiled each time.
-fn in_savepoint(
-    transaction: &Connection,
-    desk: &mut Desk,
-    command: &Command,
-) -> Result<Done, StoreError> {
-    let run = |statement| transaction.prepare_cached(statement)?.execute([]);
-    run("SAVEPOINT command")?;
-    let result = obey(transaction, desk, command);
-    if result.is_err() {
-        // What went wrong may have ended the transaction, and is what counts.
-        let _ = run("ROLLBACK TO command");
-        let _ = run("RELEASE command");
-        return result;
-    }
-    run("RELEASE command")?;
-    result
+/// Answers commands of which nothing was done, and what has come since: the database may have been
+/// waited for long, and the others would only wait as long again.
+fn refuse(
+    commands: Vec<Command>,
+    queue: &Receiver<Command>,
+    error: &rusqlite::Error,
+) -> Vec<Answer> {
+    let more = queue.try_iter().take(MOST_PER_TRANSACTION);
+    commands.into_iter().chain(more).map(|command| (command, Err(again(error)))).collect()
 }
 
 /// Does one command. When it fails, a part of it may have been done.
@@ -416,38 +431,45 @@ mod tests {
         ] {
             commands.into_iter().for_each(|command| sender.send(command).unwrap());
             let first = queue.recv().unwrap();
-            transact(&mut connection, &mut memory, first, &queue, &mut Vec::new()).unwrap();
+            serve(&mut connection, &mut memory, first, &queue);
             let found = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
             assert_eq!(found, Ok(level));
         }
     }
-    #[test]
-    fn what_fails_takes_nothing_else_of_its_transaction_along() {
+
+    /// What is stored once reports with these titles came at one time, of which one cannot be stored, and
+    /// which of them were.
+    fn stored(titles: &[&str], raise: &str) -> (Vec<String>, Vec<bool>) {
         let folder = tempfile::tempdir().unwrap();
         let mut connection = Connection::open(folder.path().join("newswatch.db")).unwrap();
         crate::store::schema::migrate(&mut connection).unwrap();
+        let trigger = format!(
+            "CREATE TRIGGER no BEFORE INSERT ON hits WHEN new.title = 'delta bad'
+             BEGIN SELECT RAISE({raise}, 'no'); END"
+        );
+        connection.execute_batch(&trigger).unwrap();
         let config = Arc::new(stories::tests::config());
         let (sender, queue) = std::sync::mpsc::channel();
         let now = Timestamp::UNIX_EPOCH;
         write::adopt_feeds(&connection, &config.feeds, now).unwrap();
-        for (outlet, title) in ["delta one", "delta two", "delta three"].into_iter().enumerate() {
-            let mut batch = stories::tests::poll(&config, outlet, title, now);
-            if outlet == 1 {
-                batch.url = Url::parse("https://elsewhere.example/").unwrap();
-            }
-            let (batch, config) = (Box::new(batch), config.clone());
-            sender.send(Command::Commit { batch, config, reply: oneshot::channel().0 }).unwrap();
+        for title in titles {
+            let outlet = ["delta one", "delta bad", "delta three"].iter().position(|t| t == title);
+            let batch = Box::new(stories::tests::poll(&config, outlet.unwrap(), title, now));
+            let (config, reply) = (config.clone(), oneshot::channel().0);
+            sender.send(Command::Commit { batch, config, reply }).unwrap();
         }
-        let first = queue.recv().unwrap();
-        let mut answers = Vec::new();
-        transact(&mut connection, &mut Memory::default(), first, &queue, &mut answers).unwrap();
-        let went_well: Vec<bool> = answers.iter().map(|(_, result)| result.is_ok()).collect();
-        assert_eq!(went_well, [true, false, true]);
-        for sql in ["SELECT title FROM items ORDER BY id", "SELECT title FROM hits ORDER BY seq"] {
-            let mut statement = connection.prepare(sql).unwrap();
-            let titles = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
-            let titles: Vec<String> = titles.map(Result::unwrap).collect();
-            assert_eq!(titles, ["delta one", "delta three"]);
+        let (mut memory, first) = (Memory::default(), queue.recv().unwrap());
+        let answers = serve(&mut connection, &mut memory, first, &queue);
+        (stories::tests::said(&connection), answers.iter().map(|(_, done)| done.is_ok()).collect())
+    }
+
+    #[test]
+    fn what_fails_takes_nothing_else_of_its_transaction_along() {
+        // As a constraint fails, and as a full disk does.
+        for raise in ["ABORT", "ROLLBACK"] {
+            let (said, went_well) = stored(&["delta one", "delta bad", "delta three"], raise);
+            assert_eq!(went_well, [true, false, true]);
+            assert_eq!(said, stored(&["delta one", "delta three"], raise).0);
         }
     }
 }
