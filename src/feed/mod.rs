@@ -203,7 +203,7 @@ fn info(
     format: &'static str,
     encoding: &'static str,
 ) -> FeedInfo {
-    let title = parsed.title.map(|title| title.content);
+    let title = parsed.title.map(|title| cut(title.content, LONGEST_TITLE));
     FeedInfo {
         title: title.filter(|title| !title.is_empty()),
         link: head.link(),
@@ -230,7 +230,7 @@ fn item(entry: model::Entry, aside: Aside, lang: Option<&str>) -> (Item, String)
         key: ItemKey::of("none", &[]),
         aliases: Vec::new(),
         id: Some(entry.id).filter(|id| !id.is_empty()),
-        title: entry.title.map(|title| title.content).unwrap_or_default(),
+        title: entry.title.map(|title| cut(title.content, LONGEST_TITLE)).unwrap_or_default(),
         summary,
         content,
         link: aside.link,

@@ -9,7 +9,7 @@ use feed_rs::model;
 
 use super::{Written, date};
 
-/// Reads a feed.
+/// Reads a feed, with every entry of it.
 pub(super) fn parse(written: &Written<'_>, dates: date::Reader) -> Result<model::Feed, String> {
     let parser = feed_rs::parser::Builder::new()
         .id_generator(|_, _, _| String::new())
@@ -19,9 +19,15 @@ pub(super) fn parse(written: &Written<'_>, dates: date::Reader) -> Result<model:
         })
         .build();
     let json = serde_json::to_vec(written).map_err(|error| error.to_string())?;
-    quietly(|| parser.parse(json.as_slice()))
+    let feed = quietly(|| parser.parse(json.as_slice()))
         .map_err(|()| "the parser failed on it".to_owned())?
-        .map_err(|error| error.to_string())
+        .map_err(|error| format!("the parser failed on it: {error}"))?;
+    let (found, wanted) = (feed.entries.len(), written.items());
+    if found != wanted {
+        // What stands beside an entry would be taken for another's.
+        return Err(format!("the parser failed on it: it found {found} of {wanted} items"));
+    }
+    Ok(feed)
 }
 
 /// Runs something that may panic; a panic of it is silent and becomes an error.

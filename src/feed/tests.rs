@@ -655,16 +655,27 @@ fn a_feed_is_known_by_the_id_that_it_gives_itself() {
 #[test]
 fn characters_that_no_text_may_hold_are_taken_out() {
     let json = read(
-        "{\"version\":\"https://jsonfeed.org/version/1.1\",\"items\":[{\"id\":\"1\",\
-         \"title\":\"Wang\\u0001 Yi\\uffff\",\"tags\":[\"Rus\\u0002sia\"]}]}",
+        "{\"version\":\"https://jsonfeed.org/version/1.1\",\"items\":[{\"id\":\"a\\u0003b\",\
+         \"title\":\"Wang\\u0001 Yi\\uffff\",\"tags\":[\"Rus\\u0002sia\"],\
+         \"url\":\"https://e.org/\\uffff1\"}]}",
     );
     let xml = read(
-        "<feed><entry><title>Wang&#1; Yi&#xFFFF;</title><category term=\"Rus\u{2}sia\"/></entry></feed>",
+        "<feed><entry><title>Wang&#1; Yi&#xFFFF;</title><category term=\"Rus\u{2}sia\"/>\
+         <id>a&#3;b</id><link href=\"https://e.org/&#xFFFF;1\"/></entry></feed>",
     );
     for feed in [json, xml] {
+        let item = &feed.items[0];
+        assert_eq!((item.title.as_str(), &*item.tags[0]), ("Wang Yi", "Russia"));
         assert_eq!(
-            (feed.items[0].title.as_str(), &*feed.items[0].tags),
-            ("Wang Yi", &["Russia".to_owned()][..])
+            (item.id.as_deref(), item.link.as_deref()),
+            (Some("ab"), Some("https://e.org/1"))
         );
     }
+}
+
+#[test]
+fn a_headline_that_is_cut_keeps_its_last_space() {
+    let long = "A".repeat(LONGEST_TITLE - 1);
+    let feed = read(&rss(&format!("<item><title>{long} tail</title></item>")));
+    assert_eq!(feed.items[0].title, format!("{long} "));
 }

@@ -83,7 +83,7 @@ pub(in crate::feed) struct Head {
 
 impl Head {
     pub(super) fn offer_title(&mut self, html: &str) {
-        self.title.offer_line(0, html, LONGEST_TITLE);
+        self.title.offer_line(0, html, LONGEST_MARKUP);
     }
 
     pub(super) fn offer_link(&mut self, link: &str, base: Option<&Url>) {
@@ -141,6 +141,11 @@ impl<'a> Written<'a> {
             items: entries.iter().map(Entry::written).collect(),
         }
     }
+
+    /// How many items there are.
+    pub(in crate::feed) fn items(&self) -> usize {
+        self.items.len()
+    }
 }
 
 /// What is said of an item and does not pass the parser: it has no place for it, would read it
@@ -183,7 +188,7 @@ pub(in crate::feed) struct Entry {
 
 impl Entry {
     pub(super) fn offer_title(&mut self, rank: u8, html: &str) {
-        self.title.offer_line(rank, html, LONGEST_TITLE);
+        self.title.offer_line(rank, html, LONGEST_MARKUP);
     }
 
     pub(super) fn offer_summary(&mut self, rank: u8, html: &str) {
@@ -291,7 +296,7 @@ impl Entry {
             title: self.title.text(),
             date_published: self.published.get().map(String::as_str),
             date_modified: self.updated.get().map(String::as_str),
-            tags: self.tags.iter().map(|tag| html::to_line(tag)).collect(),
+            tags: self.tags.iter().map(|tag| cut(html::to_line(tag), LONGEST_NAME)).collect(),
         }
     }
 
