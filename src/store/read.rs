@@ -162,7 +162,7 @@ impl Reader {
              FROM feeds",
         )?;
         // By name each would be looked for among all of them, in each row.
-        let columns = statement.column_names().into_iter().map(str::to_owned);
+        let columns = statement.column_names().map(str::to_owned);
         let columns: HashMap<String, usize> = columns.zip(0..).collect();
         let mut rows = statement.query([])?;
         let mut states = HashMap::new();
