@@ -401,6 +401,7 @@ fn silence(
         first_run: config.poll.first_run,
         after_outage: arrival.outage.is_some(),
         published: stored.item.published,
+        updated: stored.item.updated,
         max_age: config.rules.rules()[found.rule].max_age,
         now: arrival.now,
     })

@@ -275,6 +275,9 @@ const SURELY_GONE: SignedDuration = SignedDuration::from_hours(24);
 pub enum Baseline {
     /// All: it is the first.
     All,
+    /// Those that were published before then, or do not say when: it is the first that brought something,
+    /// after others since then had failed.
+    Until(Timestamp),
     /// Those that were published before then: the first polls brought only a part.
     Before(Timestamp),
     /// None that are new.
@@ -285,7 +288,7 @@ impl Baseline {
     /// What a poll of a feed in that state brings.
     pub fn of(feed: &FeedState) -> Self {
         match feed.baseline_at {
-            None => Baseline::All,
+            None => feed.failure_since.map_or(Baseline::All, Baseline::Until),
             Some(at) if feed.state == State::Degraded && feed.last_body.is_none() => {
                 Baseline::Before(at)
             }
@@ -293,11 +296,12 @@ impl Baseline {
         }
     }
 
-    /// Whether it holds an item that was published then, by its own account. One without a date is
-    /// rather told than missed.
+    /// Whether it holds an item that was published then, by its own account. Once a feed was read, one
+    /// without a date is rather told than missed.
     pub fn holds(self, published: Option<Timestamp>) -> bool {
         match self {
             Baseline::All => true,
+            Baseline::Until(at) => published.is_none_or(|published| published < at),
             Baseline::Before(at) => published.is_some_and(|published| published < at),
             Baseline::Nothing => false,
         }

@@ -188,6 +188,8 @@ pub struct Facts {
     pub after_outage: bool,
     /// When the item was published, as far as its publisher says.
     pub published: Option<Timestamp>,
+    /// When it was last changed.
+    pub updated: Option<Timestamp>,
     /// The rule's own limit of age.
     pub max_age: Option<SignedDuration>,
     /// When the item was seen.
@@ -196,7 +198,8 @@ pub struct Facts {
 
 /// Why a hit is not told whatever its story says; nothing when its story decides.
 pub fn silent(facts: &Facts) -> Option<Reason> {
-    let age = facts.published.map(|published| facts.now.duration_since(published));
+    let age_since = |time: Option<Timestamp>| time.map(|time| facts.now.duration_since(time));
+    let age = age_since(facts.published);
     if let (Some(age), Some(max_age)) = (age, facts.max_age)
         && age > max_age
     {
@@ -209,6 +212,8 @@ pub fn silent(facts: &Facts) -> Option<Reason> {
             FirstRun::Alert => {}
             FirstRun::AlertRecent(within) => {
                 let within = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX);
+                // Entries of Atom need not say when they were published.
+                let age = age.or(age_since(facts.updated));
                 if age.is_none_or(|age| age > within) {
                     return Some(Reason::Baseline);
                 }
@@ -248,6 +253,7 @@ mod tests {
             first_run: first.unwrap_or(FirstRun::Record),
             after_outage: false,
             published: age_hours.map(|hours| now - SignedDuration::from_secs(hours * HOUR)),
+            updated: None,
             max_age: max_age.map(SignedDuration::from_hours),
             now,
         });
@@ -275,6 +281,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_changed_lately_and_does_not_say_when_it_was_published_is_recent() {
+        let now = Timestamp::from_second(1_700_000_000).expect("it is a time");
+        for (hours, reason) in [(5, None), (7, Some(Reason::Baseline))] {
+            let decision = silent(&Facts {
+                baseline: true,
+                first_run: FirstRun::AlertRecent(Duration::from_secs(6 * 3600)),
+                after_outage: false,
+                published: None,
+                updated: Some(now - SignedDuration::from_hours(hours)),
+                max_age: None,
+                now,
+            });
+            assert_eq!(decision, reason);
+        }
+    }
+
+    #[test]
     fn after_an_outage_the_news_of_three_days_is_told() {
         let now = Timestamp::from_second(1_700_000_000).expect("it is a time");
         for (hours, reason) in [
@@ -288,6 +311,7 @@ mod tests {
                 first_run: FirstRun::Record,
                 after_outage: true,
                 published: hours.map(|hours| now - SignedDuration::from_secs(hours * HOUR)),
+                updated: None,
                 max_age: None,
                 now,
             });

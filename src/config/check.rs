@@ -1,7 +1,7 @@
 //! From the files' sections to a checked [`Config`].
 
 use core::net::SocketAddr;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -606,7 +606,16 @@ fn feed(
     let url = source.as_ref().and_then(|text| address(&section, text, Some(places.folder)));
     let mut text = |key| section.text(key).map(|text| text.text).filter(|text| !text.is_empty());
     let (title, owner, alignment) = (text("title"), text("owner"), text("alignment"));
-    let (lang, region) = (text("lang").map(|lang| lang.to_lowercase()), text("region"));
+    let region = text("region");
+    let lang = section.text("lang").filter(|lang| !lang.text.is_empty());
+    if let Some(lang) = &lang
+        && let Some(hint) = rules::no_language(&lang.text)
+    {
+        let message = format!("{:?} is no language code", lang.text);
+        let problem = Problem::error(section.file(), lang.span.clone(), message);
+        section.report(problem.with_hint(hint));
+    }
+    let lang = lang.map(|lang| lang.text.to_lowercase());
     let tags = section.texts("tags").into_iter().map(|tag| tag.text).collect();
     let mut interval = None;
     if let Some(text) = section.text("interval") {
@@ -798,6 +807,18 @@ fn check_names(
         if !receivers.contains(&name.text.as_str()) {
             unknown(name, "receiver", &receivers);
         }
+    }
+    // A rule that asks for what is not there would never match.
+    let mut names: Vec<&str> = feeds.iter().map(|(name, _)| name.text.as_str()).collect();
+    names.sort_unstable();
+    for name in sources.feeds().filter(|name| names.binary_search(&name.text.as_str()).is_err()) {
+        unknown(name, "feed", &names);
+    }
+    let regions: BTreeSet<&str> =
+        feeds.iter().filter_map(|(_, feed)| feed.region.as_deref()).collect();
+    let regions = Vec::from_iter(regions);
+    for name in sources.regions().filter(|name| !regions.contains(&name.text.as_str())) {
+        unknown(name, "region", &regions);
     }
     if let Some(rules) = rules {
         let ids: Vec<&str> = rules.rules().iter().map(|rule| &*rule.id).collect();

@@ -69,6 +69,9 @@ pub(crate) struct RuleSource {
     pub(crate) exclude: Option<Query>,
     pub(crate) escalate: Vec<(Query, Severity)>,
     pub(crate) filter: Filter,
+    /// The feeds and the regions that the filter asks for, with their places.
+    pub(crate) feeds: Vec<Located>,
+    pub(crate) regions: Vec<Located>,
     pub(crate) max_age: Option<SignedDuration>,
     pub(crate) notify: Vec<Located>,
     pub(crate) telling: Telling,

@@ -193,11 +193,12 @@ fn rule(mut section: Section<'_>, rules: &mut Vec<RuleSource>) {
     let exclude = section.text("exclude").and_then(|text| self::query(&section, text));
     let escalate = escalate(&mut section);
     let max_age = section.text("max_age").and_then(|text| age(&section, &text));
+    let (feeds, regions) = (section.texts("feeds"), section.texts("regions"));
     let filter = Filter {
         langs: langs(&mut section),
-        feeds: values(section.texts("feeds")),
+        feeds: values(feeds.clone()),
         exclude_feeds: values(section.texts("exclude_feeds")),
-        regions: values(section.texts("regions")),
+        regions: values(regions.clone()),
     };
     let tags = values(section.texts("tags"));
     let references = values(section.texts("references"));
@@ -240,6 +241,8 @@ fn rule(mut section: Section<'_>, rules: &mut Vec<RuleSource>) {
             escalate,
             filter,
             max_age,
+            feeds,
+            regions,
             notify,
             telling,
             tests,
@@ -265,25 +268,37 @@ fn langs(section: &mut Section<'_>) -> Vec<String> {
     values(texts)
 }
 
+/// What to write for the language of a feed that is none: a name, or the code of a country. Rules know
+/// not every language that a feed may have.
+pub(crate) fn no_language(text: &str) -> Option<String> {
+    let primary = text.to_lowercase();
+    let primary = primary.split(['-', '_']).next().unwrap_or_default();
+    let is_code = (2..=3).contains(&primary.len())
+        && primary.bytes().all(|byte| byte.is_ascii_lowercase())
+        && MISTAKEN.iter().all(|(mistake, _)| *mistake != primary);
+    (!is_code).then(|| language_hint(primary))
+}
+
+/// Codes of countries, and names, that are taken for those of languages.
+const MISTAKEN: [(&str, &str); 14] = [
+    ("ua", "uk"),
+    ("jp", "ja"),
+    ("cn", "zh"),
+    ("kr", "ko"),
+    ("gb", "en"),
+    ("us", "en"),
+    ("cz", "cs"),
+    ("gr", "el"),
+    ("english", "en"),
+    ("russian", "ru"),
+    ("chinese", "zh"),
+    ("korean", "ko"),
+    ("japanese", "ja"),
+    ("german", "de"),
+];
+
 /// What to write for what is no language code.
 fn language_hint(code: &str) -> String {
-    // Codes of countries, and names, that are taken for those of languages.
-    const MISTAKEN: [(&str, &str); 14] = [
-        ("ua", "uk"),
-        ("jp", "ja"),
-        ("cn", "zh"),
-        ("kr", "ko"),
-        ("gb", "en"),
-        ("us", "en"),
-        ("cz", "cs"),
-        ("gr", "el"),
-        ("english", "en"),
-        ("russian", "ru"),
-        ("chinese", "zh"),
-        ("korean", "ko"),
-        ("japanese", "ja"),
-        ("german", "de"),
-    ];
     let mistaken = MISTAKEN.iter().find(|(mistake, _)| *mistake == code).map(|(_, code)| *code);
     let known = LANGUAGES.contains(&code).then_some(code);
     match mistaken.or(known).or_else(|| nearest(code, LANGUAGES.iter().copied())) {

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 pub use self::explain::Explanation;
+pub(crate) use self::files::no_language;
 pub use self::matcher::Matcher;
 pub use self::nearmiss::{NearMiss, NearMisses};
 pub use self::tests_inside::TestReport;
@@ -253,6 +254,16 @@ impl Sources {
     pub(crate) fn notified(&self) -> impl Iterator<Item = &Located> {
         self.definitions.rules.iter().flat_map(|rule| &rule.notify)
     }
+
+    /// The feeds that rules ask for, with their places.
+    pub(crate) fn feeds(&self) -> impl Iterator<Item = &Located> {
+        self.definitions.rules.iter().flat_map(|rule| &rule.feeds)
+    }
+
+    /// The regions that rules ask for, with their places.
+    pub(crate) fn regions(&self) -> impl Iterator<Item = &Located> {
+        self.definitions.rules.iter().flat_map(|rule| &rule.regions)
+    }
 }
 
 /// Reads and compiles rule files.
@@ -316,6 +327,8 @@ impl RuleSource {
             escalate: Vec::new(),
             filter: definitions::Filter::default(),
             max_age: None,
+            feeds: Vec::new(),
+            regions: Vec::new(),
             notify: Vec::new(),
             telling: Telling::default(),
             tests: Vec::new(),

@@ -484,6 +484,25 @@ fn a_route_to_an_unknown_receiver_is_one_mistake_and_not_two() {
 }
 
 #[test]
+fn a_rule_that_asks_for_what_no_feed_is_would_never_match_and_is_refused() {
+    let demo = Demo::new();
+    let feed = "[[feed]]\nname = \"moscow\"\nurl = \"https://e.org/\"\nlang = \"russian\"\nregion = \"ru\"\n";
+    std::fs::write(demo.path("feeds/more.toml"), feed).unwrap();
+    let rule = "[[rule]]\nid = \"x\"\ntitle = \"X\"\nquery = 'talks'\nfeeds = [\"moscwo\"]\nregions = [\"rus\"]\n";
+    std::fs::write(demo.path("rules/more.toml"), rule).unwrap();
+    let out = demo.out(1, &["check"]);
+    for expected in [
+        "feeds/more.toml:4:8: error: \"russian\" is no language code",
+        "did you mean ru?",
+        "rules/more.toml:5:10: error: there is no feed \"moscwo\"",
+        "did you mean \"moscow\"?",
+        "rules/more.toml:6:12: error: there is no region \"rus\"",
+    ] {
+        assert!(out.contains(expected), "{expected}: {out}");
+    }
+}
+
+#[test]
 fn check_explains_every_mistake_in_the_times_of_a_route() {
     let demo = Demo::new();
     let main = std::fs::read_to_string(demo.path("newswatch.toml")).unwrap();

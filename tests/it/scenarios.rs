@@ -936,3 +936,21 @@ async fn what_a_cut_off_first_body_left_out_is_old_when_it_is_older_than_the_fir
     assert_eq!(world.alerted(), ["Lavrov rings Wang Yi"]);
     assert_eq!(world.hits().len(), 2);
 }
+
+#[tokio::test]
+async fn what_came_while_a_feed_failed_from_its_first_poll_on_is_told() {
+    let world = world().await;
+    world.edit_main("first_run = \"alert\"", "first_run = \"record\"");
+    world.server.set(&path("alpha"), Answer::status("500 Internal Server Error", "", ""));
+    world.tick().await;
+    let before = Entry { date: "Mon, 18 Sep 2023 08:00:00 GMT", ..entry("1", NEWS) };
+    let after =
+        Entry { date: "Mon, 18 Sep 2023 09:30:00 GMT", ..entry("2", "Lavrov rings Wang Yi") };
+    let undated = Entry { date: "", ..entry("3", "Wang Yi meets Lavrov again") };
+    serve(&world, "alpha", "", &rss(&[after, before, undated]));
+    world.advance(SignedDuration::from_hours(1));
+    world.tick().await;
+    assert_eq!(world.alerted(), ["Lavrov rings Wang Yi"]);
+    let reasons = world.hits().into_iter().filter(|hit| hit.reason == "baseline");
+    assert_eq!(reasons.count(), 2);
+}
