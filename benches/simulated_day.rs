@@ -304,6 +304,7 @@ fn configuration(model: &Model, folder: &Path, port: u16) -> anyhow::Result<conf
         folder: directory(),
         main: SourceFile::new("newswatch.toml", main.to_owned()),
         feeds: vec![SourceFile::new("feeds/all.toml", feeds)],
+        strays: Vec::new(),
         rules: vec![SourceFile::new("rules/all.toml", RULE.to_owned())],
         directories: Directories { state: directory(), logs: directory(), current: directory() },
     };

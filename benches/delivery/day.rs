@@ -292,6 +292,7 @@ fn configuration(folder: &Path, port: u16) -> Config {
         folder: directory(),
         main: SourceFile::new("newswatch.toml", main),
         feeds: vec![SourceFile::new("feeds/day.toml", feed)],
+        strays: Vec::new(),
         rules: vec![SourceFile::new("rules/day.toml", rule.to_owned())],
         directories: Directories { state: directory(), logs: directory(), current: directory() },
     };

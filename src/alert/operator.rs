@@ -314,6 +314,7 @@ pub(crate) mod tests {
             folder: folder.clone(),
             main: SourceFile::new("newswatch.toml", main),
             feeds: Vec::new(),
+            strays: Vec::new(),
             rules: Vec::new(),
             directories: Directories {
                 state: folder.clone(),

@@ -56,6 +56,7 @@ fn read_all(global: &Global) -> anyhow::Result<Files> {
     Ok(Files {
         feeds: folder_files(&folder.join("feeds"))?,
         rules: folder_files(&folder.join("rules"))?,
+        strays: strays(&folder, &main),
         main: file(&main)?,
         folder,
         directories,
@@ -92,12 +93,43 @@ fn folder_files(folder: &Path) -> anyhow::Result<Vec<Arc<SourceFile>>> {
     for entry in entries {
         let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if path.extension().is_some_and(|extension| extension == "toml") && !hidden {
+        if has_ending(&path) && !hidden {
             paths.push(path);
         }
     }
     paths.sort();
     paths.iter().map(|path| file(path)).collect()
+}
+
+/// The TOML files beside the main file, in folders of `feeds` and `rules`, and there with other letters
+/// (`news.TOML`): somebody may believe that they are read.
+fn strays(folder: &Path, main: &Path) -> Vec<PathBuf> {
+    // Whoever names another main file may have several.
+    let is_usual = main.file_name().is_some_and(|name| name == MAIN);
+    let mut strays = if is_usual { toml_files(folder) } else { Vec::new() };
+    strays.retain(|path| path != main);
+    for inner in ["feeds", "rules"].map(|name| folder.join(name)) {
+        strays.extend(toml_files(&inner).into_iter().filter(|path| !has_ending(path)));
+        let entries = std::fs::read_dir(&inner).into_iter().flatten().flatten();
+        strays.extend(entries.flat_map(|entry| toml_files(&entry.path())));
+    }
+    strays.sort();
+    strays
+}
+
+/// The files of a folder that are TOML by their ending, whatever its letters, and not hidden.
+fn toml_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_toml = |path: &PathBuf| {
+        let ending = path.extension().unwrap_or_default();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        ending.eq_ignore_ascii_case("toml") && !hidden && path.is_file()
+    };
+    entries.map(|entry| entry.path()).filter(is_toml).collect()
+}
+
+fn has_ending(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
 }
 
 /// Reads one file of the configuration.

@@ -507,6 +507,7 @@ mod tests {
             main: SourceFile::new("/c/newswatch.toml", format!("{receiver}[poll]\n{main}")),
             feeds: vec![SourceFile::new("/c/feeds/a.toml", feed)],
             rules: vec![SourceFile::new("/c/rules/a.toml", rules)],
+            strays: Vec::new(),
             directories: crate::config::Directories {
                 state: PathBuf::from("/c"),
                 logs: PathBuf::from("/c"),

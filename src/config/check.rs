@@ -92,6 +92,10 @@ pub fn check(files: &Files) -> Checked {
     let main = Main::read(files, &named_files, &problems);
     let (feeds, feed_count) = self::feeds(files, &main.poll.access, &named_files, &problems);
     check_names(&main, &feeds, rules.as_ref(), &sources, files, &problems);
+    problems.borrow_mut().extend(files.strays.iter().map(|path| {
+        let message = format!("{} is not read", path.display());
+        whole(&files.main, &message, "feeds stand in feeds/*.toml, rules in rules/*.toml")
+    }));
     let mut problems = problems.take();
     diagnostic::sort(&mut problems);
     let refused = problems.iter().any(|problem| problem.gravity == Gravity::Error);

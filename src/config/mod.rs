@@ -46,6 +46,8 @@ pub struct Files {
     pub feeds: Vec<Arc<SourceFile>>,
     /// rules/*.toml, by name.
     pub rules: Vec<Arc<SourceFile>>,
+    /// Files that look like these and stand where none is read.
+    pub strays: Vec<PathBuf>,
     /// Where relative paths lead.
     pub directories: Directories,
 }

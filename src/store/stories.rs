@@ -516,6 +516,7 @@ pub(super) mod tests {
                 "[[receiver]]\nname = \"log\"\ntype = \"stdout\"\n",
             ),
             feeds: vec![SourceFile::new("feeds.toml", feeds.concat())],
+            strays: Vec::new(),
             rules: vec![SourceFile::new("rules.toml", rules)],
             directories: Directories {
                 state: folder.clone(),

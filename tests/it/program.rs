@@ -503,6 +503,20 @@ fn a_rule_that_asks_for_what_no_feed_is_would_never_match_and_is_refused() {
 }
 
 #[test]
+fn a_file_that_stands_where_none_is_read_is_named() {
+    let demo = Demo::new();
+    std::fs::create_dir(demo.path("feeds/more")).unwrap();
+    for name in ["feeds.toml", "feeds/more/a.toml", "rules/b.TOML"] {
+        std::fs::write(demo.path(name), "").unwrap();
+    }
+    let out = demo.out(0, &["check"]);
+    for name in ["/feeds.toml", "/feeds/more/a.toml", "/rules/b.TOML"] {
+        assert!(out.contains(&format!("{name} is not read")), "{name}: {out}");
+    }
+    assert!(out.ends_with(" 3 warnings\n"), "{out}");
+}
+
+#[test]
 fn check_explains_every_mistake_in_the_times_of_a_route() {
     let demo = Demo::new();
     let main = std::fs::read_to_string(demo.path("newswatch.toml")).unwrap();

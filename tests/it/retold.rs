@@ -102,6 +102,7 @@ fn telling() -> Telling {
             "feeds",
             "[[feed]]\nname = \"a\"\nurl = \"https://a.example/\"\n",
         )],
+        strays: Vec::new(),
         rules: vec![SourceFile::new("rules", RULE)],
         directories: Directories { state: directory(), logs: directory(), current: directory() },
     };

@@ -356,6 +356,7 @@ fn checked(sources: &Sources, folder: &std::path::Path) -> Result<Config, String
         folder: folder.to_owned(),
         main: SourceFile::new("newswatch.toml", sources.main.clone()),
         feeds: vec![SourceFile::new("feeds/test.toml", feeds)],
+        strays: Vec::new(),
         rules: vec![SourceFile::new("rules/test.toml", sources.rules.clone())],
         directories: Directories {
             state: folder.to_owned(),
