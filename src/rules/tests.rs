@@ -907,64 +907,132 @@ mod properties {
     use super::super::parse::parse;
     use super::*;
 
-    const WORDS: [&str; 6] = ["putin", "xi", "kim", "moscow", "талкам", "王毅"];
+    /// What queries look for: words of different lengths, which the index takes for differently rare.
+    const WORDS: [&str; 8] =
+        ["putin", "xi", "kim", "moscow", "талкам", "王毅", "pyongyang", "denuclearization"];
+    /// The fields of an item in which they stand.
+    const TEXT: [Field; 3] = [Field::Title, Field::Summary, Field::Content];
 
-    fn node() -> impl Strategy<Value = Node> {
-        let at = |kind| Node { at: 0..0, kind };
+    fn at(kind: Kind) -> Node {
+        Node { at: 0..0, kind }
+    }
+
+    fn term() -> impl Strategy<Value = Node> {
         let styles = prop_oneof![Just(Style::Word), Just(Style::Exact), Just(Style::Phrase)];
-        let term = (styles, proptest::sample::select(&WORDS[..])).prop_map(move |(style, text)| {
+        (styles, proptest::sample::select(&WORDS[..])).prop_map(|(style, text)| {
             at(Kind::Term(Term { style, text: text.to_owned(), prefix: false }))
-        });
-        // NEAR of terms, of OR and of NEAR, three levels deep.
-        let near = term.clone().prop_recursive(3, 8, 2, move |side| {
-            let either = (side.clone(), side.clone())
-                .prop_map(move |(left, right)| at(Kind::Or(vec![left, right])));
-            let near = (side.clone(), side, 0..4u32, any::<bool>()).prop_map(
-                move |(left, right, words, ordered)| {
+        })
+    }
+
+    fn in_field(part: impl Strategy<Value = Node>) -> impl Strategy<Value = Node> {
+        let fields = prop_oneof![Just(Field::Title), Just(Field::Summary)];
+        (fields, part).prop_map(|(field, part)| at(Kind::Field(field, Box::new(part))))
+    }
+
+    fn either(
+        part: impl Strategy<Value = Node>,
+        count: std::ops::Range<usize>,
+    ) -> impl Strategy<Value = Node> {
+        proptest::collection::vec(part, count).prop_map(|parts| at(Kind::Or(parts)))
+    }
+
+    /// A term, or NEAR of terms, of OR and of NEAR, three levels deep; with `fields` some of it in
+    /// a field.
+    fn place(fields: bool) -> BoxedStrategy<Node> {
+        let one = if fields {
+            prop_oneof![term(), in_field(place(false))].boxed()
+        } else {
+            term().boxed()
+        };
+        let places = one.prop_recursive(3, 8, 2, |side| {
+            let near = (side.clone(), side.clone(), 0..4u32, any::<bool>()).prop_map(
+                |(left, right, words, ordered)| {
                     let (left, right) = (Box::new(left), Box::new(right));
                     let reach = if words == 3 { Reach::Sentence } else { Reach::Words(words) };
                     at(Kind::Near { left, right, reach, ordered })
                 },
             );
-            prop_oneof![3 => near, 1 => either]
+            prop_oneof![3 => near, 1 => either(side, 2..4)]
         });
-        let leaf = prop_oneof![term.clone(), near];
-        leaf.prop_recursive(3, 16, 3, move |inner| {
-            let many = proptest::collection::vec(inner.clone(), 2..4);
+        places.boxed()
+    }
+
+    /// Conditions of places; with `fields` some of them in a field, and none in two.
+    fn condition(fields: bool) -> BoxedStrategy<Node> {
+        // Many of these lists have enough terms for a gate.
+        let one = prop_oneof![1 => term(), 2 => place(fields), 2 => either(term(), 2..7)];
+        let one = if fields {
+            prop_oneof![2 => one, 1 => in_field(condition(false))].boxed()
+        } else {
+            one.boxed()
+        };
+        let conditions = one.prop_recursive(2, 12, 3, |part| {
+            let many = proptest::collection::vec(part.clone(), 2..4);
             prop_oneof![
-                many.clone().prop_map(move |parts| at(Kind::Or(parts))),
-                many.clone().prop_map(move |parts| at(Kind::And(parts))),
-                many.prop_map(move |parts| at(Kind::Count(2, parts))),
-                (term.clone(), inner.clone()).prop_map(move |(term, part)| {
-                    at(Kind::And(vec![term, at(Kind::Not(Box::new(part)))]))
+                1 => either(part.clone(), 2..4),
+                3 => many.clone().prop_map(|parts| at(Kind::And(parts))),
+                1 => many.prop_map(|parts| at(Kind::Count(2, parts))),
+                1 => (part.clone(), part).prop_map(|(part, but)| {
+                    at(Kind::And(vec![part, at(Kind::Not(Box::new(but)))]))
                 }),
             ]
-        })
-        .prop_flat_map(move |node| {
-            let plain = node.clone();
-            let field = at(Kind::Field(Field::Title, Box::new(node)));
-            prop_oneof![Just(plain), Just(field)]
-        })
+        });
+        conditions.boxed()
     }
 
-    /// What the language means, written down as plainly as can be: words with places.
-    struct Naive<'a> {
-        words: Vec<(&'a str, u32, u32, u32)>,
+    /// A query: a list of alternatives, which are filed one by one, or a condition.
+    fn node() -> impl Strategy<Value = Node> {
+        prop_oneof![
+            3 => either(condition(true), 2..7),
+            1 => in_field(either(condition(false), 2..7)),
+            1 => condition(true),
+        ]
     }
 
-    impl Naive<'_> {
-        /// Every place of a side of NEAR: its first half-word, the one after its last, and the
-        /// sentences of both.
-        fn places(&self, node: &Node) -> Vec<(u32, u32, (u32, u32))> {
+    /// Some words, and whether a sentence ends after each.
+    fn words() -> impl Strategy<Value = Vec<(&'static str, bool)>> {
+        let word = prop_oneof![9 => proptest::sample::select(&WORDS[..]), 1 => Just("other")];
+        proptest::collection::vec((word, any::<bool>()), 0..5)
+    }
+
+    /// A place: its first half-word, the one after its last, and the sentences of both.
+    type Stretch = (u32, u32, (u32, u32));
+
+    /// What the language means, written down as plainly as can be: the words of each field with
+    /// their places.
+    struct Naive([Vec<(&'static str, Stretch)>; 3]);
+
+    impl Naive {
+        /// Reads the fields of an item, and writes it.
+        fn new(fields: &[Vec<(&'static str, bool)>; 3]) -> (Self, Item) {
+            let mut texts = [const { String::new() }; 3];
+            let mut naive = Self([const { Vec::new() }; 3]);
+            for (field, words) in fields.iter().enumerate() {
+                let (mut at, mut sentence) = (0, 0);
+                for (word, ends) in words {
+                    // A word of an alphabet is two half-words, and so are two Han characters.
+                    naive.0[field].push((word, (at, at + 2, (sentence, sentence))));
+                    at += 2;
+                    texts[field] += word;
+                    texts[field] += if *ends { ". " } else { " " };
+                    sentence += u32::from(*ends);
+                }
+            }
+            let [title, summary, content] = texts;
+            (naive, Item { content, ..item(&title, &summary) })
+        }
+
+        /// Every place of a side of NEAR in a field.
+        fn places(&self, node: &Node, field: Field) -> Vec<Stretch> {
             match &node.kind {
                 Kind::Term(term) => {
-                    let hits = self.words.iter().filter(|(word, ..)| *word == term.text);
-                    hits.map(|(_, at, until, sentence)| (*at, *until, (*sentence, *sentence)))
-                        .collect()
+                    let words = self.0[TEXT.iter().position(|text| *text == field).unwrap()].iter();
+                    let hits = words.filter(|(word, _)| *word == term.text);
+                    hits.map(|(_, place)| *place).collect()
                 }
-                Kind::Or(parts) => parts.iter().flat_map(|part| self.places(part)).collect(),
+                Kind::Or(parts) => parts.iter().flat_map(|part| self.places(part, field)).collect(),
                 Kind::Near { left, right, reach, ordered } => {
-                    let (lefts, rights) = (self.places(left), self.places(right));
+                    let (lefts, rights) = (self.places(left, field), self.places(right, field));
                     let pairs = lefts.iter().flat_map(|l| rights.iter().map(move |r| (l, r)));
                     pairs
                         .filter(|(l, r)| {
@@ -981,20 +1049,25 @@ mod properties {
                         })
                         .collect()
                 }
+                Kind::Field(own, part) if *own == field => self.places(part, field),
+                Kind::Field(..) => Vec::new(),
                 _ => unreachable!("the strategy puts none of these there"),
             }
         }
 
-        fn holds(&self, node: &Node) -> bool {
+        /// Whether a part holds in some fields.
+        fn holds(&self, node: &Node, fields: &[Field]) -> bool {
             match &node.kind {
-                Kind::Term(_) | Kind::Near { .. } => !self.places(node).is_empty(),
-                Kind::Or(parts) => parts.iter().any(|part| self.holds(part)),
-                Kind::And(parts) => parts.iter().all(|part| self.holds(part)),
-                Kind::Count(need, parts) => {
-                    parts.iter().filter(|part| self.holds(part)).count() >= *need as usize
+                Kind::Term(_) | Kind::Near { .. } => {
+                    fields.iter().any(|field| !self.places(node, *field).is_empty())
                 }
-                Kind::Not(part) => !self.holds(part),
-                Kind::Field(_, part) => self.holds(part),
+                Kind::Or(parts) => parts.iter().any(|part| self.holds(part, fields)),
+                Kind::And(parts) => parts.iter().all(|part| self.holds(part, fields)),
+                Kind::Count(need, parts) => {
+                    parts.iter().filter(|part| self.holds(part, fields)).count() >= *need as usize
+                }
+                Kind::Not(part) => !self.holds(part, fields),
+                Kind::Field(field, part) => self.holds(part, &[*field]),
                 Kind::Entity(_) | Kind::Macro(_) => unreachable!("the strategy has none"),
             }
         }
@@ -1010,23 +1083,19 @@ mod properties {
         #[test]
         fn the_matcher_agrees_with_a_naive_one(
             node in node(),
-            text in proptest::collection::vec((0..7usize, any::<bool>()), 0..12),
+            items in proptest::collection::vec([words(), words(), words()], 16),
         ) {
-            let (mut title, mut words, mut at, mut sentence) = (String::new(), Vec::new(), 0, 0);
-            for (word, ends) in text {
-                let word = WORDS.get(word).copied().unwrap_or("other");
-                // A word of an alphabet is two half-words, and so are two Han characters.
-                words.push((word, at, at + 2, sentence));
-                at += 2;
-                title += word;
-                title += if ends { ". " } else { " " };
-                sentence += u32::from(ends);
-            }
-            let naive = Naive { words };
-            // Queries that need none of their terms are refused.
-            if let Some(set) = compile_query(&node.to_string(), &[]).set {
-                let item = item(&title, "");
-                prop_assert_eq!(found(&set, &item).is_some(), naive.holds(&node), "{} on {:?}", node, title);
+            let (naives, items): (Vec<_>, Vec<_>) = items.iter().map(Naive::new).unzip();
+            let mut set = compile_query(&node.to_string(), &[]).set.expect("every query needs a term");
+            // The terms of these items are frequent then, and other clauses the rarest.
+            for learnt in [false, true] {
+                if learnt {
+                    set.learn(&items);
+                }
+                for (naive, item) in naives.iter().zip(&items) {
+                    let holds = naive.holds(&node, &TEXT);
+                    prop_assert_eq!(found(&set, item).is_some(), holds, "{} on {:?}", node, item);
+                }
             }
         }
 
