@@ -1,5 +1,5 @@
 //! From definitions to code: terms become atoms of one shared dictionary, queries become trees of
-//! small operations, and every rule is indexed under the clause it cannot match without.
+//! small operations, and all rules are indexed by what they cannot match without.
 
 use std::collections::HashMap;
 

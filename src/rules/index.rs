@@ -1,13 +1,13 @@
 //! The index: which rules may match an item that holds a term.
 //!
-//! A rule is filed under one clause that it cannot match without, a set of terms of which one must
-//! occur; of all such clauses, under the one that is expected to occur in the fewest items. What
-//! is expected follows from how a term is written, and better from past items ([`Index::build`]
-//! takes either). A second clause stands with each entry as a guard, looked at before the rule is.
+//! A rule, or each alternative of one that is a list of them, is filed under one clause that it cannot
+//! hold without, a set of terms of which one must occur, in the title where the clause is of the title
+//! alone; of all such clauses, under the one that is expected to occur in the fewest items. What is
+//! expected follows from how a term is written, and better from past items ([`Index::build`] takes
+//! either). A second clause stands with each entry as a guard, looked at before the entry is.
 //!
-//! The parts of a query that is a list of alternatives are filed one by one, each under a clause of
-//! its own, and only those that may hold are looked at: a rule of twenty is mostly about a title
-//! that has the terms of one or two of them.
+//! So only the alternatives that may hold are looked at: a rule of twenty is mostly about a title that
+//! has the terms of one or two of them. Words alone are no alternatives: one look answers for all.
 
 use std::rc::Rc;
 

@@ -211,7 +211,7 @@ impl RuleSet {
         Matcher::new(self)
     }
 
-    /// Files every rule anew, under the clause that is rarest in `items`: without them rarity is a
+    /// Files every rule anew, under the clauses that are rarest in `items`: without them rarity is a
     /// guess from how terms are written. [`ITEMS_TO_LEARN_FROM`] recent ones will do. What matches
     /// does not change, only how fast.
     pub fn learn<'i>(&mut self, items: impl IntoIterator<Item = &'i Item>) {
