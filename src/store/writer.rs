@@ -21,6 +21,9 @@ use crate::story::Desk;
 /// Commands that share one transaction, at most: what costs is the flush to disk at its end.
 const MOST_PER_TRANSACTION: usize = 64;
 
+/// Memory for what is remembered of feeds, at most, in KiB.
+const MOST_FEEDS_KIB: i64 = 20_000;
+
 /// How long a command of a poll waits for those of others, to share a transaction with them.
 const GATHERING: Duration = Duration::from_micros(200);
 
@@ -296,6 +299,12 @@ fn refuse(
     commands.into_iter().chain(more).map(|command| (command, Err(again(error)))).collect()
 }
 
+/// The pages that the writer keeps in memory, in KiB: what SQLite keeps by itself, and room for what is
+/// remembered of so many feeds, each of which is written twice a poll.
+fn cache_kib(feeds: usize) -> i64 {
+    2_000 + i64::try_from(feeds).unwrap_or(i64::MAX).min(MOST_FEEDS_KIB)
+}
+
 /// Does one command. When it fails, a part of it may have been done.
 fn obey(transaction: &Connection, desk: &mut Desk, command: &Command) -> Result<Done, StoreError> {
     let mut done = Done::default();
@@ -314,6 +323,7 @@ fn obey(transaction: &Connection, desk: &mut Desk, command: &Command) -> Result<
         }
         Command::AdoptFeeds { config, now, .. } => {
             write::adopt_feeds(transaction, &config.feeds, *now)?;
+            transaction.pragma_update(None, "cache_size", -cache_kib(config.feeds.len()))?;
         }
         Command::AdoptRules { rules, now, .. } => {
             done.count = backfill::adopt_rules(transaction, rules, *now)?;
