@@ -276,7 +276,7 @@ pub enum Baseline {
     /// All: it is the first.
     All,
     /// Those that were published before then, or do not say when: it is the first that brought something,
-    /// after others since then had failed.
+    /// after others since then had failed, in one way or in one state.
     Until(Timestamp),
     /// Those that were published before then: the first polls brought only a part.
     Before(Timestamp),
@@ -288,7 +288,10 @@ impl Baseline {
     /// What a poll of a feed in that state brings.
     pub fn of(feed: &FeedState) -> Self {
         match feed.baseline_at {
-            None => feed.failure_since.map_or(Baseline::All, Baseline::Until),
+            // Failures of another kind need not be of another state.
+            None => feed
+                .failure_since
+                .map_or(Baseline::All, |since| Baseline::Until(since.min(feed.state_since))),
             Some(at) if feed.state == State::Degraded && feed.last_body.is_none() => {
                 Baseline::Before(at)
             }

@@ -267,6 +267,19 @@ fn a_kind_of_failure_is_known_with_its_beginning_until_all_is_well() {
     assert_eq!((feed.failure, feed.failure_since), (None, None));
 }
 
+#[test]
+fn what_a_feed_shows_first_is_old_when_it_was_published_before_its_polls_failed() {
+    let mut feed = FeedState::new(time(-100), time(-100));
+    assert_eq!(Baseline::of(&feed), Baseline::All);
+    for (now, kind) in [(0, FailureKind::Dns), (100, FailureKind::NotFound)] {
+        feed = advance(&feed, Polled::Failed(&failure(kind, None)), PACE, time(now), 0).feed;
+    }
+    let baseline = Baseline::of(&feed);
+    assert_eq!(baseline, Baseline::Until(time(0)));
+    let held = [Some(time(-1)), Some(time(0)), None].map(|published| baseline.holds(published));
+    assert_eq!(held, [true, false, true]);
+}
+
 /// The answer to a poll of a feed without an interval that showed ten items, so many of them new.
 fn showed(feed: &FeedState, new: usize, now: Timestamp) -> FeedState {
     let given = validators();

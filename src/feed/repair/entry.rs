@@ -317,8 +317,7 @@ impl Entry {
     }
 }
 
-/// A date that can be read. Others are never written: for the parser the last one counts, whatever
-/// it is.
+/// A date that can be read. Others are not offered: they must not take the place of one that can.
 fn readable(text: &str, dates: date::Reader) -> Option<String> {
     let text = text.trim();
     dates.read(text).map(|_| text.to_owned())

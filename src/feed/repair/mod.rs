@@ -4,7 +4,8 @@
 //! so that what is wrong with one item stays with it. Three steps, each with repairs of its own:
 //! [`markup`] finds tags and texts whatever is wrong with them, [`elements`] finds what stands in
 //! which item, and [`entry`] chooses where several elements say the same. What JSON Feed has no place
-//! for, or the parser would read otherwise, goes beside it as an [`Aside`].
+//! for, what the parser would read otherwise, and texts and links, which it would only copy, go beside
+//! it as an [`Aside`].
 
 mod base64;
 mod elements;
