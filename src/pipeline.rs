@@ -196,6 +196,8 @@ pub struct Batch {
     pub url: Url,
     /// What is known about the feed from now on, validators included.
     pub state: FeedState,
+    /// Of that, nothing but when the feed is asked differs from what is stored.
+    pub only_times: bool,
     /// What is known about its host from now on, where that has changed.
     pub host: Option<(String, HostState)>,
     /// When the poll was taken in.
@@ -223,8 +225,8 @@ impl Batch {
         host: Option<(String, HostState)>,
         at: Timestamp,
     ) -> Self {
-        let (items, hits, revised, renamed, events, note) = Default::default();
-        Self { feed, url, state, host, at, items, hits, revised, renamed, events, note }
+        let (only_times, items, hits, revised, renamed, events, note) = Default::default();
+        Self { feed, url, state, only_times, host, at, items, hits, revised, renamed, events, note }
     }
 
     /// Whether it says no more than that the feed was asked: another poll would find out the same.

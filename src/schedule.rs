@@ -189,6 +189,15 @@ impl FeedState {
             troubles: Troubles::default(),
         }
     }
+
+    /// Whether nothing differs from `other` but when the feed was asked and is to be asked again.
+    pub fn differs_only_in_times(mut self, other: &Self) -> bool {
+        self.last_request = other.last_request;
+        self.last_ok = other.last_ok;
+        self.next_due = other.next_due;
+        self.interval = other.interval;
+        self == *other
+    }
 }
 
 /// How a poll went, as far as the schedule cares.

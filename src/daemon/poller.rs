@@ -184,6 +184,7 @@ impl Poller {
             report.state.troubles = batch.state.troubles.clone();
             report.events = batch.events.iter().filter(|event| !event.held).count();
         }
+        batch.only_times = batch.items.is_empty() && poll.state.differs_only_in_times(&batch.state);
         let told = self.store.commit(batch, &self.config).await;
         report.sample.alerted = told.context("failed to commit the poll")?;
         report.alerts = report.sample.alerted.len();

@@ -57,6 +57,21 @@ fn failures_are_tried_again_less_and_less_often_and_for_ever() {
 }
 
 #[test]
+fn a_feed_without_news_differs_only_in_when_it_was_asked() {
+    let given = validators();
+    let asked = |feed: &FeedState, polled: Polled<'_>, at| {
+        advance(&lease(feed, PACE, time(at)), polled, PACE, time(at), 0).feed
+    };
+    let first = asked(&FeedState::new(time(0), time(0)), Polled::SameBody(answer(&given)), 0);
+    let second = asked(&first, Polled::NotModified(answer(&given)), 900);
+    let third = asked(&second, Polled::NotModified(answer(&given)), 1800);
+    assert_ne!(second, third);
+    assert!(second.clone().differs_only_in_times(&third));
+    let failed = asked(&second, Polled::Failed(&failure(FailureKind::Dns, None)), 1800);
+    assert!(!second.differs_only_in_times(&failed));
+}
+
+#[test]
 fn one_410_is_not_the_end() {
     let feed = FeedState::new(time(0), time(0));
     let gone = failure(FailureKind::Gone, None);

@@ -546,10 +546,11 @@ impl Reader {
         const DAYS: f64 = 7.0;
         let since = now.as_millisecond() - 7 * 24 * 3600 * 1000;
         let mut statement = self.connection.prepare(
-            "SELECT feeds.*, (SELECT count(*) FROM items
+            "SELECT feeds.*, schedule.*, (SELECT count(*) FROM items
                 WHERE items.feed = feeds.id AND first_seen >= ?1 AND pruned = 0 AND baseline = 0)
                AS recent
-             FROM feeds WHERE configured != 'removed' ORDER BY name",
+             FROM feeds JOIN schedule ON schedule.feed = id
+             WHERE configured != 'removed' ORDER BY name",
         )?;
         let mut rows = statement.query([since])?;
         let mut feeds = Vec::new();
@@ -622,7 +623,8 @@ impl Reader {
         };
         let now = now.as_millisecond();
         let overdue: Option<i64> = self.connection.query_row(
-            "SELECT ?1 - min(next_due) FROM feeds WHERE configured = 'enabled'",
+            "SELECT ?1 - min(next_due) FROM feeds JOIN schedule ON feed = id
+             WHERE configured = 'enabled'",
             [now],
             |row| row.get(0),
         )?;

@@ -1,10 +1,10 @@
 //! The last polls of each feed, for a person who wants to know how it has been doing: a list of fixed
-//! entries in the feed's own row, newest first, so that a poll costs no further row.
+//! entries, newest first, in one row a feed.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::OptionalExtension as _;
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 
 use super::write::millis;
@@ -16,10 +16,10 @@ const KEPT: usize = 30;
 /// Bytes of a poll.
 const LENGTH: usize = 32;
 /// Bytes of all that are kept.
-pub(super) const MOST_BYTES: i64 = (KEPT * LENGTH) as i64;
+const MOST_BYTES: i64 = (KEPT * LENGTH) as i64;
 
 /// A poll as it is stored.
-pub(super) type Entry = [u8; LENGTH];
+type Entry = [u8; LENGTH];
 
 /// A poll of a feed, as the lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,8 +44,25 @@ pub struct PollRow {
     pub reason: &'static str,
 }
 
+/// Adds a poll of a feed to those that are remembered.
+pub(super) fn add(
+    connection: &Connection,
+    feed: i64,
+    note: &PollNote,
+    next_due: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO polls (feed, polls) VALUES (?1, ?2)
+             ON CONFLICT (feed) DO UPDATE SET
+               polls = substr(CAST(excluded.polls || polls AS BLOB), 1, ?3)",
+        )?
+        .execute(params![feed, entry(note, next_due), MOST_BYTES])?;
+    Ok(())
+}
+
 /// The bytes of a poll.
-pub(super) fn entry(note: &PollNote, next_due: Timestamp) -> Entry {
+fn entry(note: &PollNote, next_due: Timestamp) -> Entry {
     let count = |count: usize| u16::try_from(count).unwrap_or(u16::MAX).to_le_bytes();
     let mut entry = [0; LENGTH];
     entry[..8].copy_from_slice(&millis(note.at).to_le_bytes());
@@ -90,7 +107,7 @@ impl Reader {
     pub fn polls(&self, feed: &str) -> Result<Option<Vec<PollRow>>, StoreError> {
         let polls: Option<Option<Vec<u8>>> = self
             .connection
-            .prepare_cached("SELECT polls FROM feeds WHERE name = ?1")?
+            .prepare_cached("SELECT polls FROM feeds LEFT JOIN polls ON feed = id WHERE name = ?1")?
             .query_row([feed], |row| row.get(0))
             .optional()?;
         let Some(polls) = polls.map(Option::unwrap_or_default) else { return Ok(None) };

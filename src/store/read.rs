@@ -159,7 +159,7 @@ impl Reader {
                identity, trust,
                distrusted_at, checked_at, last_body, lifetime_s, migrated_at, troubles,
                hint_pause_s, skip_hours, skip_days, fruitless
-             FROM feeds",
+             FROM feeds JOIN schedule ON feed = id",
         )?;
         // By name each would be looked for among all of them, in each row.
         let columns = statement.column_names().map(str::to_owned);

@@ -9,8 +9,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 19] =
-    [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15, V16, V17, V18, V19];
+const STEPS: [&str; 20] =
+    [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15, V16, V17, V18, V19, V20];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -404,6 +404,30 @@ const V19: &str = "
 -- How many feeds could be read, no longer their share of all: that there are more lets expect more.
 UPDATE health SET share = share * (SELECT count(*) FROM feeds WHERE configured = 'enabled');
 ALTER TABLE health RENAME COLUMN share TO readable;
+";
+
+const V20: &str = "
+-- What every poll changes of a feed. It is written twice a poll, and is small.
+CREATE TABLE schedule (
+  feed          INTEGER PRIMARY KEY REFERENCES feeds (id),
+  last_request  INTEGER,
+  last_ok       INTEGER,
+  next_due      INTEGER NOT NULL,
+  interval_s    INTEGER
+) STRICT;
+INSERT INTO schedule SELECT id, last_request, last_ok, next_due, interval_s FROM feeds;
+ALTER TABLE feeds DROP COLUMN last_request;
+ALTER TABLE feeds DROP COLUMN last_ok;
+ALTER TABLE feeds DROP COLUMN next_due;
+ALTER TABLE feeds DROP COLUMN interval_s;
+
+-- The last polls of a feed, as store::polls writes them.
+CREATE TABLE polls (
+  feed   INTEGER PRIMARY KEY REFERENCES feeds (id),
+  polls  BLOB NOT NULL
+) STRICT;
+INSERT INTO polls SELECT id, polls FROM feeds WHERE polls IS NOT NULL;
+ALTER TABLE feeds DROP COLUMN polls;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

@@ -620,8 +620,16 @@ pub(super) mod tests {
                 let titles: Vec<String> = (0..3).map(|_| title()).collect();
                 let titles = &titles[..1 + next(&mut seed) % 3];
                 let batch = poll_of(&config, next(&mut seed) % OUTLETS.len(), titles, now);
-                write::batch(&without, &mut memory, &batch, &config).unwrap();
-                write::batch(&with, &mut Desk::default(), &batch, &config).unwrap();
+                write::batch(&without, &mut memory, &mut write::Feeds::new(), &batch, &config)
+                    .unwrap();
+                write::batch(
+                    &with,
+                    &mut Desk::default(),
+                    &mut write::Feeds::new(),
+                    &batch,
+                    &config,
+                )
+                .unwrap();
             }
             let (with, without) = (said(&with), said(&without));
             let first = with.iter().zip(&without).find(|(one, other)| one != other);
@@ -642,7 +650,8 @@ pub(super) mod tests {
         {
             let now = Timestamp::UNIX_EPOCH + SignedDuration::from_millis(millis);
             let batch = poll(&config, outlet, title, now);
-            write::batch(&connection, &mut desk, &batch, &config).unwrap();
+            write::batch(&connection, &mut desk, &mut write::Feeds::new(), &batch, &config)
+                .unwrap();
         }
         let times = "SELECT group_concat(at) FROM (SELECT at FROM reports ORDER BY hit)";
         let times: String = connection.query_row(times, [], |row| row.get(0)).unwrap();
@@ -656,7 +665,14 @@ pub(super) mod tests {
         let commit = |title: &str, minutes| {
             let now = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
             let batch = poll(&config, 0, title, now);
-            write::batch(&connection, &mut Desk::default(), &batch, &config).unwrap()
+            write::batch(
+                &connection,
+                &mut Desk::default(),
+                &mut write::Feeds::new(),
+                &batch,
+                &config,
+            )
+            .unwrap()
         };
         assert_eq!(commit("Delta treaty signed", 0), ["delta"]);
         connection
@@ -678,7 +694,14 @@ pub(super) mod tests {
             let commit = |outlet, minutes| {
                 let now = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
                 let batch = poll(&config, outlet, title, now);
-                write::batch(&connection, &mut Desk::default(), &batch, &config).unwrap();
+                write::batch(
+                    &connection,
+                    &mut Desk::default(),
+                    &mut write::Feeds::new(),
+                    &batch,
+                    &config,
+                )
+                .unwrap();
             };
             commit(0, 0);
             connection
@@ -713,7 +736,13 @@ pub(super) mod tests {
                 params![hit.id, hit.rule, batch.feed.as_str(), hit.item.as_bytes()],
             )
             .unwrap();
-        let told = write::batch(&connection, &mut Desk::default(), &batch, &config);
+        let told = write::batch(
+            &connection,
+            &mut Desk::default(),
+            &mut write::Feeds::new(),
+            &batch,
+            &config,
+        );
         assert_eq!(told.unwrap(), ["delta"]);
         let reasons = "SELECT group_concat(reason) FROM hits";
         let reasons: String = connection.query_row(reasons, [], |row| row.get(0)).unwrap();

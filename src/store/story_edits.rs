@@ -379,7 +379,14 @@ mod tests {
             let words: Vec<&str> = (0..4).map(|_| WORDS[event + next(&mut seed) % 4]).collect();
             let title = format!("Delta {}", words.join(" "));
             let batch = poll(config, next(&mut seed) % OUTLETS.len(), &title, now);
-            write::batch(&connection, &mut Desk::default(), &batch, config).unwrap();
+            write::batch(
+                &connection,
+                &mut Desk::default(),
+                &mut write::Feeds::new(),
+                &batch,
+                config,
+            )
+            .unwrap();
         }
         connection
     }

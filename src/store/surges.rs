@@ -205,7 +205,14 @@ mod tests {
         let connection = stories::tests::database(&config);
         for (outlet, title) in ["Delta treaty signed", "Delta ferry delays"].iter().enumerate() {
             let batch = stories::tests::poll(&config, outlet, title, at(outlet as i64));
-            write::batch(&connection, &mut Desk::default(), &batch, &config).unwrap();
+            write::batch(
+                &connection,
+                &mut Desk::default(),
+                &mut write::Feeds::new(),
+                &batch,
+                &config,
+            )
+            .unwrap();
         }
         let quoted = || {
             let hit = evidence::newest(&connection, &config, "delta", at(2)).unwrap().unwrap();

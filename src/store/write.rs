@@ -1,5 +1,6 @@
 //! What the writer thread writes: batches, feeds, facts.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ pub(super) const MOST_PRUNED: usize = 5_000;
 static INSERT_ALIASES: LazyLock<[(usize, String); 7]> =
     LazyLock::new(|| [64, 32, 16, 8, 4, 2, 1].map(|rows| (rows, insert_aliases(rows))));
 
+/// The addresses and the numbers of feeds, as they are stored.
+pub(super) type Feeds = HashMap<FeedName, (Url, i64)>;
+
 /// How long the other names of an item are kept, in days.
 const DAYS_OF_ALIASES: i64 = 400;
 
@@ -50,11 +54,13 @@ fn seconds(duration: Duration) -> u32 {
 pub(crate) fn batch(
     connection: &Connection,
     desk: &mut Desk,
+    feeds: &mut Feeds,
     batch: &Batch,
     config: &Config,
 ) -> Result<Vec<String>, StoreError> {
+    let feed = feed_at(connection, feeds, &batch.feed, &batch.url)?;
     if !batch.items.is_empty() || !batch.renamed.is_empty() {
-        items(connection, batch)?;
+        items(connection, feed, batch)?;
     }
     for event in &batch.events {
         self::event(connection, event)?;
@@ -64,9 +70,13 @@ pub(crate) fn batch(
     if let Some((host, state)) = &batch.host {
         self::host(connection, host, state, batch.at)?;
     }
-    let poll = batch.note.map(|note| polls::entry(&note, batch.state.next_due));
-    let news = (poll.as_ref(), batch.new_items());
-    feed_state(connection, &batch.feed, &batch.url, &batch.state, news)?;
+    if !batch.only_times {
+        feed_state(connection, feed, &batch.state, batch.new_items())?;
+    }
+    schedule(connection, feed, &batch.state)?;
+    if let Some(note) = &batch.note {
+        polls::add(connection, feed, note, batch.state.next_due)?;
+    }
     Ok(told)
 }
 
@@ -86,8 +96,7 @@ macro_rules! insert_item {
 }
 
 /// Writes the items of a batch and their names.
-fn items(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
-    let feed = feed_id(connection, &batch.feed)?;
+fn items(connection: &Connection, feed: i64, batch: &Batch) -> Result<(), StoreError> {
     let mut insert = connection.prepare_cached(insert_item!("DO NOTHING"))?;
     let mut names = Vec::new();
     for stored in &batch.items {
@@ -127,10 +136,23 @@ fn host(
     Ok(())
 }
 
-fn feed_id(connection: &Connection, name: &FeedName) -> Result<i64, StoreError> {
-    Ok(connection
-        .prepare_cached("SELECT id FROM feeds WHERE name = ?1")?
-        .query_row([name.as_str()], |row| row.get(0))?)
+/// The number of a feed, where it has that address.
+fn feed_at(
+    connection: &Connection,
+    feeds: &mut Feeds,
+    name: &FeedName,
+    url: &Url,
+) -> Result<i64, StoreError> {
+    if let Some((_, id)) = feeds.get(name).filter(|(known, _)| known == url) {
+        return Ok(*id);
+    }
+    let id = connection
+        .prepare_cached("SELECT id FROM feeds WHERE name = ?1 AND url = ?2")?
+        .query_row([name.as_str(), url.as_str()], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| StoreError::Superseded { feed: name.clone() })?;
+    feeds.insert(name.clone(), (url.clone(), id));
+    Ok(id)
 }
 
 /// Writes an item, where it is new with the statement that does so, and returns its number.
@@ -302,49 +324,60 @@ pub(crate) fn alert(
 /// nothing come of it. What else the poll starts from, the next one would find out again.
 pub(crate) fn lease(
     connection: &Connection,
-    name: &FeedName,
-    url: &Url,
+    feeds: &mut Feeds,
+    (name, url): (&FeedName, &Url),
     asked: Option<Timestamp>,
     next_due: Timestamp,
 ) -> Result<(), StoreError> {
-    let updated = connection
-        .prepare_cached(
-            "UPDATE feeds SET last_request = ?3, next_due = ?4 WHERE name = ?1 AND url = ?2",
-        )?
-        .execute(params![name.as_str(), url.as_str(), asked.map(millis), millis(next_due)])?;
-    if updated == 0 {
-        return Err(StoreError::Superseded { feed: name.clone() });
-    }
+    let feed = feed_at(connection, feeds, name, url)?;
+    connection
+        .prepare_cached("UPDATE schedule SET last_request = ?2, next_due = ?3 WHERE feed = ?1")?
+        .execute(params![feed, asked.map(millis), millis(next_due)])?;
     Ok(())
 }
 
-/// Writes what is known about a feed that has that address, and the poll that says so, if it was one,
-/// with how many new items it brought.
-pub(crate) fn feed_state(
+/// Writes when a feed was asked and is to be asked again.
+fn schedule(connection: &Connection, feed: i64, state: &FeedState) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO schedule (feed, last_request, last_ok, next_due, interval_s)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (feed) DO UPDATE SET last_request = excluded.last_request,
+               last_ok = excluded.last_ok, next_due = excluded.next_due,
+               interval_s = excluded.interval_s",
+        )?
+        .execute(params![
+            feed,
+            state.last_request.map(millis),
+            state.last_ok.map(millis),
+            millis(state.next_due),
+            state.interval.map(seconds),
+        ])?;
+    Ok(())
+}
+
+/// Writes what else is known about a feed, and counts its new items.
+fn feed_state(
     connection: &Connection,
-    name: &FeedName,
-    url: &Url,
+    feed: i64,
     state: &FeedState,
-    (poll, new_items): (Option<&polls::Entry>, usize),
+    new_items: usize,
 ) -> Result<(), StoreError> {
-    let updated = connection
+    connection
         .prepare_cached(
             "UPDATE feeds SET state = ?2, state_since = ?3, why = ?4, failures = ?5,
                validator_url = ?6, etag = ?7, last_modified = ?8, body_hash = ?9,
-               last_request = ?10, last_ok = ?11, last_new_item = ?12, baseline_at = ?13,
-               next_due = ?14, interval_s = ?15, arrivals = ?16, item_window = ?17,
-               same_bodies = ?18, gap_at = ?19, failure = ?20, failure_since = ?21,
-               effective_url = ?22, moved_at = ?23, moving_url = ?24, moving_since = ?25,
-               moving_polls = ?26, trust = ?27, distrusted_at = ?28, checked_at = ?29,
-               last_body = ?30, lifetime_s = ?31, migrated_at = ?32, troubles = ?33,
-               hint_pause_s = ?34, skip_hours = ?35, skip_days = ?36, fruitless = ?37,
-               moving_proven = ?38, identity = ?39, item_count = item_count + ?43,
-               polls = CASE WHEN ?40 IS NULL THEN polls
-                 ELSE substr(CAST(?40 || coalesce(polls, x'') AS BLOB), 1, ?41) END
-             WHERE name = ?1 AND url = ?42",
+               last_new_item = ?10, baseline_at = ?11, arrivals = ?12, item_window = ?13,
+               same_bodies = ?14, gap_at = ?15, failure = ?16, failure_since = ?17,
+               effective_url = ?18, moved_at = ?19, moving_url = ?20, moving_since = ?21,
+               moving_polls = ?22, trust = ?23, distrusted_at = ?24, checked_at = ?25,
+               last_body = ?26, lifetime_s = ?27, migrated_at = ?28, troubles = ?29,
+               hint_pause_s = ?30, skip_hours = ?31, skip_days = ?32, fruitless = ?33,
+               moving_proven = ?34, identity = ?35, item_count = item_count + ?36
+             WHERE id = ?1",
         )?
         .execute(params![
-            name.as_str(),
+            feed,
             state.state.as_str(),
             millis(state.state_since),
             state.why,
@@ -353,12 +386,8 @@ pub(crate) fn feed_state(
             state.validators.etag,
             state.validators.last_modified,
             state.body_hash.as_ref().map(|hash| hash.as_slice()),
-            state.last_request.map(millis),
-            state.last_ok.map(millis),
             state.last_new_item.map(millis),
             state.baseline_at.map(millis),
-            millis(state.next_due),
-            state.interval.map(seconds),
             state.arrivals.as_ref().map(Arrivals::to_bytes),
             state.window,
             state.same_bodies,
@@ -383,14 +412,8 @@ pub(crate) fn feed_state(
             state.fruitless,
             state.moving.as_ref().map(|moving| moving.proven),
             state.identity,
-            poll,
-            polls::MOST_BYTES,
-            url.as_str(),
             u32::try_from(new_items).unwrap_or(u32::MAX),
         ])?;
-    if updated == 0 {
-        return Err(StoreError::Superseded { feed: name.clone() });
-    }
     Ok(())
 }
 
@@ -404,18 +427,20 @@ pub(crate) fn adopt_feeds(
     for feed in feeds {
         let (name, url) = (feed.name.as_str(), feed.url.as_str());
         let configured = if feed.enabled { "enabled" } else { "disabled" };
-        let before: Option<(String, Option<String>, Option<i64>)> = connection
-            .prepare_cached("SELECT url, effective_url, baseline_at FROM feeds WHERE name = ?1")?
-            .query_row([name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        let before: Option<(i64, String, Option<String>, Option<i64>)> = connection
+            .prepare_cached(
+                "SELECT id, url, effective_url, baseline_at FROM feeds WHERE name = ?1",
+            )?
+            .query_row([name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .optional()?;
-        let Some((before, adopted, baseline_at)) = before else {
+        let Some((id, before, adopted, baseline_at)) = before else {
             connection
                 .prepare_cached(
-                    "INSERT INTO feeds (name, url, title, configured, state, state_since, failures,
-                       next_due)
-                     VALUES (?1, ?2, ?3, ?4, 'new', ?5, 0, ?5)",
+                    "INSERT INTO feeds (name, url, title, configured, state, state_since, failures)
+                     VALUES (?1, ?2, ?3, ?4, 'new', ?5, 0)",
                 )?
                 .execute(params![name, url, feed.title, configured, millis(now)])?;
+            schedule(connection, connection.last_insert_rowid(), &FeedState::new(now, now))?;
             continue;
         };
         connection
@@ -432,7 +457,8 @@ pub(crate) fn adopt_feeds(
             if adopted.as_deref() == Some(url) || is_same_site(&before, &feed.url) {
                 fresh.baseline_at = baseline_at.and_then(|at| Timestamp::from_millisecond(at).ok());
             }
-            feed_state(connection, &feed.name, &feed.url, &fresh, (None, 0))?;
+            feed_state(connection, id, &fresh, 0)?;
+            schedule(connection, id, &fresh)?;
         }
     }
     Ok(())
@@ -480,7 +506,7 @@ pub(crate) fn set_back(
     stories::set_back(connection, by)?;
     let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
     for sql in [
-        "UPDATE feeds SET next_due = next_due - ?1",
+        "UPDATE schedule SET next_due = next_due - ?1",
         "UPDATE hosts SET not_before = not_before - ?1",
         "UPDATE facts SET at = at - ?1",
         "UPDATE failing_receivers SET since = since - ?1",
@@ -560,8 +586,8 @@ mod tests {
         Connection::open(&path)
             .unwrap()
             .execute_batch(&format!(
-                "INSERT INTO feeds (name, url, configured, state, state_since, failures, next_due)
-                 VALUES ('a', 'https://e.org/', 'enabled', 'new', 0, 0, 0);
+                "INSERT INTO feeds (name, url, configured, state, state_since, failures)
+                 VALUES ('a', 'https://e.org/', 'enabled', 'new', 0, 0);
                  WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
                  INSERT INTO items (feed, key, title, summary, content, authors, tags, fingerprint,
                    first_seen)

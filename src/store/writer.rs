@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use super::outbox::{self, Settled};
+use super::write::Feeds;
 use super::{StoreError, backfill, silences, stories, surges, write};
 use crate::alert::operator::OutgoingEvent;
 use crate::backfill::PastHit;
@@ -144,6 +145,7 @@ type Answer = (Command, Result<Done, StoreError>);
 #[derive(Debug, Default)]
 struct Memory {
     desk: Desk,
+    feeds: Feeds,
     /// SQLite's count of the changes that others have made.
     version: i64,
     /// A transaction is not waited for until it is on the disk.
@@ -157,10 +159,16 @@ impl Memory {
             .prepare_cached("PRAGMA data_version")?
             .query_row([], |row| row.get::<_, i64>(0))?;
         if version != self.version {
-            self.desk.clear();
+            self.forget();
             self.version = version;
         }
         Ok(())
+    }
+
+    /// Forgets all that a transaction which was taken back may have stored.
+    fn forget(&mut self) {
+        self.desk.clear();
+        self.feeds.clear();
     }
 
     /// Has the next transaction waited for until it is on the disk, or not. In either case it is
@@ -241,13 +249,12 @@ fn together(
     let transaction = begin(connection, memory, lasts).map_err(Broken::Transaction)?;
     let mut results = Vec::with_capacity(commands.len());
     while let Some(command) = commands.get(results.len()) {
-        let result = obey(&transaction, &mut memory.desk, command);
+        let result = obey(&transaction, memory, command);
         // Of a lease that comes too late nothing was done.
         let is_late = matches!(command, Command::Lease { .. })
             && matches!(result, Err(StoreError::Superseded { .. }));
         if result.is_err() && !is_late {
-            // What is taken back is forgotten, too.
-            memory.desk.clear();
+            memory.forget();
             return Err(Broken::ByCommand);
         }
         results.push(result);
@@ -256,7 +263,7 @@ fn together(
         }
     }
     transaction.commit().map_err(|error| {
-        memory.desk.clear();
+        memory.forget();
         Broken::Transaction(error)
     })?;
     Ok(results)
@@ -269,10 +276,10 @@ fn alone(
     command: &Command,
 ) -> Result<Result<Done, StoreError>, rusqlite::Error> {
     let transaction = begin(connection, memory, command.must_last())?;
-    let result = obey(&transaction, &mut memory.desk, command)
+    let result = obey(&transaction, memory, command)
         .and_then(|done| Ok(transaction.commit().map(|()| done)?));
     if result.is_err() {
-        memory.desk.clear();
+        memory.forget();
     }
     Ok(result)
 }
@@ -306,11 +313,16 @@ fn cache_kib(feeds: usize) -> i64 {
 }
 
 /// Does one command. When it fails, a part of it may have been done.
-fn obey(transaction: &Connection, desk: &mut Desk, command: &Command) -> Result<Done, StoreError> {
+fn obey(
+    transaction: &Connection,
+    memory: &mut Memory,
+    command: &Command,
+) -> Result<Done, StoreError> {
+    let Memory { desk, feeds, .. } = memory;
     let mut done = Done::default();
     match command {
         Command::Commit { batch, config, .. } => {
-            done.rules = write::batch(transaction, desk, batch, config)?;
+            done.rules = write::batch(transaction, desk, feeds, batch, config)?;
         }
         Command::LookForSurges { config, counts, health, now, .. } => {
             done.rules = surges::look(transaction, config, counts, *health, *now)?;
@@ -319,9 +331,10 @@ fn obey(transaction: &Connection, desk: &mut Desk, command: &Command) -> Result<
             done.rules = stories::tell_due(transaction, desk, config, *now)?;
         }
         Command::Lease { name, url, asked, next_due, .. } => {
-            write::lease(transaction, name, url, *asked, *next_due)?;
+            write::lease(transaction, feeds, (name, url), *asked, *next_due)?;
         }
         Command::AdoptFeeds { config, now, .. } => {
+            feeds.clear();
             write::adopt_feeds(transaction, &config.feeds, *now)?;
             transaction.pragma_update(None, "cache_size", -cache_kib(config.feeds.len()))?;
         }

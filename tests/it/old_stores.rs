@@ -2,7 +2,10 @@
 //! each format is kept in tests/data; it is written when the format changes and never edited.
 
 use std::path::Path;
+use std::time::Duration;
 
+use jiff::Timestamp;
+use newswatch::item::FeedName;
 use newswatch::store::{AlertFilter, ItemFilter, Reader, Store, VERSION};
 
 #[track_caller]
@@ -42,7 +45,7 @@ fn check(dump: &str, stories: usize) {
         })
         .unwrap();
     assert_eq!(counts, [3, 2, 2, 2]);
-    let now: jiff::Timestamp = "2026-11-25T00:00:00Z".parse().unwrap();
+    let now: Timestamp = "2026-11-25T00:00:00Z".parse().unwrap();
     let mut ids = Vec::new();
     reader
         .stories(&all, now, |story| {
@@ -67,6 +70,26 @@ fn every_older_format_is_still_read() {
         let dump = dump.unwrap_or_else(|error| panic!("no witness of format {version}: {error}"));
         check(&dump, usize::from(version >= 13));
     }
+}
+
+#[test]
+fn when_feeds_are_due_and_how_they_were_polled_outlives_their_own_rows() {
+    let dump = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/store-v19.sql");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("newswatch.db");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(&std::fs::read_to_string(dump).unwrap()).unwrap();
+    drop(old);
+    drop(Store::open(&path).unwrap());
+    let reader = Reader::open(&path).unwrap();
+    let state = &reader.feed_states().unwrap()[&FeedName::new("example")];
+    let time = |millis| Timestamp::from_millisecond(millis).unwrap();
+    assert_eq!(state.last_request, Some(time(1_795_538_540_158)));
+    assert_eq!(state.last_ok, Some(time(1_795_538_540_161)));
+    assert_eq!(state.next_due, time(1_795_539_453_388));
+    assert_eq!(state.interval, Some(Duration::from_secs(900)));
+    let polls = reader.polls("example").unwrap().unwrap();
+    assert_eq!(polls.iter().map(|poll| poll.items).collect::<Vec<_>>(), [3]);
 }
 
 #[test]

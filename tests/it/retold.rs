@@ -67,7 +67,13 @@ pub(crate) fn time_passes(database: &Connection, by: SignedDuration) {
             database.execute(&update, [row, value.to_string()]).unwrap();
         }
     }
-    database.execute("UPDATE feeds SET next_due = 0 WHERE failures = 0", []).unwrap();
+    database
+        .execute(
+            "UPDATE schedule SET next_due = 0
+             WHERE feed IN (SELECT id FROM feeds WHERE failures = 0)",
+            [],
+        )
+        .unwrap();
 }
 
 /// Changes every time in a value.
