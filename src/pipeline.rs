@@ -54,6 +54,8 @@ pub struct KnownHit {
     pub version: String,
     /// The item has been edited since so that the rule matches no more.
     pub revised: bool,
+    /// Somebody was told of it.
+    pub told: bool,
 }
 
 /// A digest of an item's title and texts, to see whether its publisher edited it.
@@ -119,13 +121,26 @@ pub struct News {
     pub draft: AlertRecord,
 }
 
-/// A hit that stands no more, as its item was edited.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A hit whose item was edited, so that it stands no more, or that edits of it are told.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Revised {
     /// The rule.
     pub rule: String,
     /// The item, within the batch's feed.
     pub item: ItemKey,
+    /// Which of the item's texts the edit made.
+    pub revision: u32,
+    /// What the rule matches in that; absent where it matches no more.
+    pub now: Option<Box<Rematch>>,
+}
+
+/// What a rule matches in an item that was edited.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rematch {
+    /// How much it matters.
+    pub severity: Severity,
+    /// The record of an alert that would tell of it alone.
+    pub draft: AlertRecord,
 }
 
 /// An alert to store, and its deliveries.
@@ -206,7 +221,7 @@ pub struct Batch {
     pub items: Vec<StoredItem>,
     /// Their hits, in the order in which their items were published.
     pub hits: Vec<Hit>,
-    /// Hits that stand no more.
+    /// Hits that stand no more, and edits that are told.
     pub revised: Vec<Revised>,
     /// Other names of items that are known.
     pub renamed: Vec<Renamed>,
@@ -269,7 +284,7 @@ pub struct Ingested {
     pub items: Vec<StoredItem>,
     /// Their hits, in the order in which their items were published.
     pub hits: Vec<Hit>,
-    /// Hits that stand no more.
+    /// Hits that stand no more, and edits that are told.
     pub revised: Vec<Revised>,
     /// Other names of items that are known; [`crate::recognition`] finds them.
     pub renamed: Vec<Renamed>,
@@ -312,11 +327,17 @@ pub fn ingest<E>(
             Origin { feed: arrival.feed.name.as_str(), region: arrival.feed.region.as_deref() };
         let hits = before.map_or(&[][..], |before| &before.hits);
         let mut standing = vec![false; hits.len()];
-        let mut fresh = Vec::new();
+        let (mut fresh, mut edited) = (Vec::new(), Vec::new());
         for found in matcher.matches(&item, origin) {
             let rule = &config.rules.rules()[found.rule];
-            match hits.iter().position(|hit| *hit.rule == *rule.id) {
-                Some(place) => standing[place] = true,
+            let tells_edits = rule.telling.on_update && revision > 1;
+            // What was taken back before anybody was told is a hit anew, unless that was told, too.
+            let is_known = |hit: &KnownHit| !hit.revised || hit.told || tells_edits;
+            match hits.iter().position(|hit| *hit.rule == *rule.id && is_known(hit)) {
+                Some(place) => {
+                    standing[place] = true;
+                    edited.extend(tells_edits.then_some(found));
+                }
                 None => fresh.push(found),
             }
         }
@@ -332,7 +353,20 @@ pub fn ingest<E>(
             (out.items.len(), found, silent)
         };
         let fresh: Vec<_> = fresh.into_iter().map(found).collect();
-        let to_tell = fresh.iter().filter(|(_, _, silent)| silent.is_none()).count();
+        // What is too old for a rule is so however often it is edited.
+        let is_told =
+            |found: &&Match| silence(&arrival, &stored, found, config) != Some(Reason::TooOld);
+        let edits = edited.iter().filter(is_told).map(|found| Revised {
+            rule: config.rules.rules()[found.rule].id.to_string(),
+            item: key,
+            revision,
+            now: Some(Box::new(Rematch {
+                severity: found.severity,
+                draft: draft(&arrival, &stored, found, config),
+            })),
+        });
+        let edits: Vec<Revised> = edits.collect();
+        let to_tell = fresh.iter().filter(|(_, _, silent)| silent.is_none()).count() + edits.len();
         if to_tell > 0 && news > 0 && news + to_tell > MOST_NEWS {
             out.left += 1;
             continue;
@@ -341,8 +375,9 @@ pub fn ingest<E>(
         matches.extend(fresh);
         let gone = hits.iter().zip(standing).filter(|(hit, stands)| !stands && !hit.revised);
         let gone = gone.filter(|(hit, _)| says_the_same(config, hit));
-        let revised = |(hit, _): (&KnownHit, bool)| Revised { rule: hit.rule.clone(), item: key };
-        out.revised.extend(gone.map(revised));
+        let gone =
+            gone.map(|(hit, _)| Revised { rule: hit.rule.clone(), item: key, revision, now: None });
+        out.revised.extend(gone.chain(edits));
         out.items.push(stored);
     }
     out.hits = hits(&arrival, &out.items, matches, config, earlier)?;
@@ -441,9 +476,23 @@ fn news(
     config: &Config,
 ) -> News {
     let (rule, item) = (&config.rules.rules()[found.rule], &stored.item);
-    let draft = record::hit_alert(&record::HitFacts {
-        rule,
-        item,
+    let draft = draft(arrival, stored, found, config);
+    let name = format!("{}/{}", arrival.feed.name, item.key);
+    let publisher = Publisher { feed: arrival.feed.name.as_str(), entry: Some(arrival.feed) };
+    let report = Report::of(rule, found, (&name, item), publisher, reading);
+    News { report, draft }
+}
+
+/// The record of an alert that would tell of a match alone.
+fn draft(
+    arrival: &Arrival<'_>,
+    stored: &StoredItem,
+    found: &Match,
+    config: &Config,
+) -> AlertRecord {
+    record::hit_alert(&record::HitFacts {
+        rule: &config.rules.rules()[found.rule],
+        item: &stored.item,
         revision: stored.revision,
         feed: arrival.feed,
         feed_title: arrival.feed_title,
@@ -451,9 +500,5 @@ fn news(
         found,
         now: arrival.now,
         instance: &config.instance,
-    });
-    let name = format!("{}/{}", arrival.feed.name, item.key);
-    let publisher = Publisher { feed: arrival.feed.name.as_str(), entry: Some(arrival.feed) };
-    let report = Report::of(rule, found, (&name, item), publisher, reading);
-    News { report, draft }
+    })
 }

@@ -19,7 +19,8 @@ pub const FIRST_DENIED: &str = "newswatch.claim.first_denied";
 pub const FIRST_CONFIRMED: &str = "newswatch.claim.first_confirmed";
 /// The type of an alert that a rule has far more news than usual.
 pub const STORY_SURGE: &str = "newswatch.story.surge";
-/// The type of an alert that an item that was told has been edited and matches no more.
+/// The type of an alert that an item which a rule had hit has been edited: it matches no more, or, where
+/// the rule asks for every edit, it still matches.
 pub const ITEM_REVISED: &str = "newswatch.item.revised";
 
 /// The types of a rule's alerts.

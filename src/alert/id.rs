@@ -31,6 +31,11 @@ pub fn story_alert_id(kind: &str, rule: &str, item: &str, now: Timestamp) -> Str
     of(&ItemKey::of("story-alert", &[kind, rule, item]), now)
 }
 
+/// The id of the alert that tells of an edit of an item that a rule had hit: of the text that it made.
+pub fn revised_alert_id(rule: &str, item: &str, revision: u32, now: Timestamp) -> String {
+    of(&ItemKey::of("revised-alert", &[rule, item, &revision.to_string()]), now)
+}
+
 /// The id of the alert that tells of an event of the service: of its type, and of what it is about.
 pub fn event_id(kind: &str, subject: &str, now: Timestamp) -> String {
     of(&ItemKey::of("event", &[kind, subject]), now)
@@ -74,5 +79,11 @@ mod tests {
         assert_eq!(hit_id(identity, now), hit_id(identity, now));
         assert_ne!(hit_id(identity, now), alert_id(identity, now));
         assert!(hit_id(identity, now) < hit_id(identity, later));
+    }
+    #[test]
+    fn each_edit_of_an_item_has_an_alert_of_its_own() {
+        let id = |revision| revised_alert_id("a", "b/1", revision, Timestamp::UNIX_EPOCH);
+        assert_eq!(id(2), id(2));
+        assert_ne!(id(2), id(3));
     }
 }

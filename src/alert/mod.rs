@@ -11,6 +11,7 @@ pub(crate) mod pace;
 pub mod record;
 pub mod render;
 pub mod retry;
+pub mod revision;
 pub mod route;
 pub mod silence;
 pub mod story;

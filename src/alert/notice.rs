@@ -144,6 +144,8 @@ mod tests {
     use super::*;
     use crate::alert::operator;
     use crate::alert::record::tests::record;
+    use crate::alert::revision::Matches;
+    use crate::alert::revision::tests::edited;
     use crate::alert::silence::tests::summed;
 
     #[test]
@@ -164,10 +166,13 @@ mod tests {
     #[test]
     fn a_notice_of_an_item_that_was_edited_says_so_in_its_line() {
         let told = record("Arms shipped");
-        let now = told.recordedtime;
-        let notice = Notice::of(&story::revised(told, None, "o", "Aid shipped", now));
+        let notice = Notice::of(&edited(told, Matches::NoMore, "Aid shipped", None));
         assert_eq!(notice.line(), "[high] Arms: edited, matches no more: Arms shipped");
         assert_eq!(notice.details[0], "its headline now: Aid shipped");
+        let (title, told) = ("More arms shipped", "Arms shipped");
+        let notice = Notice::of(&edited(record(title), Matches::Still, title, Some(told)));
+        assert_eq!(notice.line(), "[high] Arms: edited, still matches: More arms shipped");
+        assert_eq!(notice.details[0], "its headline before: Arms shipped");
     }
 
     #[test]

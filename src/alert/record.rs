@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue;
 use super::id::{self, Identity};
+use super::revision::RevisedInfo;
 use super::silence::SilenceInfo;
-use super::story::{RevisedInfo, StoryInfo, SurgeInfo};
+use super::story::{StoryInfo, SurgeInfo};
 use crate::config::Feed;
 use crate::hit::{Match, Severity, Span};
 use crate::item::{Field, Item};
@@ -90,7 +91,7 @@ pub struct AlertData {
     pub silence: Option<SilenceInfo>,
     /// The surge; null when there is none.
     pub surge: Option<SurgeInfo>,
-    /// What an item says now that was told and matches no more; absent from all other records.
+    /// What became of an item that its publisher edited; absent from all other records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revised: Option<RevisedInfo>,
     /// The silence that held it back; null when none did.

@@ -138,6 +138,8 @@ mod tests {
     use super::*;
     use crate::alert::operator;
     use crate::alert::record::tests::record;
+    use crate::alert::revision::Matches;
+    use crate::alert::revision::tests::edited;
     use crate::alert::silence::tests::summed;
 
     #[test]
@@ -155,8 +157,7 @@ mod tests {
     #[test]
     fn an_item_that_was_edited_says_so_in_the_first_line() {
         let told = record("Arms shipped");
-        let now = told.recordedtime;
-        let text = block(&story::revised(told, None, "o", "Aid shipped", now), false);
+        let text = block(&edited(told, Matches::NoMore, "Aid shipped", None), false);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[..2], ["[high] Arms: edited, matches no more", "  Arms shipped"]);
         assert!(lines.contains(&"  its headline now: Aid shipped"), "{text}");

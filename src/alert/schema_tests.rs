@@ -237,6 +237,7 @@ fn a_record_that_is_broken_is_refused() {
         (&hit, "/data/surge", surge["data"]["surge"].clone()),
         (revised, "/data/revised", Value::Null),
         (revised, "/data/revised/at", json!("now")),
+        (revised, "/data/revised/matches", json!("yes")),
         (&hit, "/data/revised", revised["data"]["revised"].clone()),
         (&silence, "/data/silence", Value::Null),
         (&silence, "/data/silence/alerts", json!(0)),

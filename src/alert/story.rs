@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::decide::Reason;
-use super::record::{AlertData, AlertRecord, LONGEST_TITLE, RuleInfo, severity_numbers, shortened};
+use super::record::{AlertData, AlertRecord, RuleInfo, severity_numbers, shortened};
+use super::revision::RevisedInfo;
 use super::{catalogue, id};
 use crate::story::claims::Class;
 use crate::story::desk::{FirstReport, Kind, Line, Quote, SeenOrigin, Story};
@@ -22,8 +23,6 @@ const MOST_LANGUAGES: usize = 8;
 const MOST_QUOTES: usize = 6;
 /// Characters of a name in a record.
 const LONGEST_NAME: usize = 60;
-/// What is said of an item that was told and matches no more.
-const EDITED: &str = "edited, matches no more";
 /// Characters of a quote in a line.
 const LONGEST_QUOTE: usize = 120;
 
@@ -114,43 +113,6 @@ pub struct SurgeInfo {
     pub since: Timestamp,
 }
 
-/// What an item says now that was told and matches no more.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RevisedInfo {
-    /// Its headline now.
-    pub title: String,
-    /// When it was found edited.
-    pub at: Timestamp,
-}
-
-/// The record that tells that an item has been edited and matches no more. `draft` is the record of
-/// the hit as it was.
-pub fn revised(
-    draft: AlertRecord,
-    story: Option<&str>,
-    outlet: &str,
-    title: &str,
-    now: Timestamp,
-) -> AlertRecord {
-    let mut record = of_type(draft, catalogue::ITEM_REVISED, now);
-    if let Some(story) = story {
-        record.correlationid = story.to_owned();
-    }
-    let data = &mut record.data;
-    let name = data.rule.as_ref().map_or("", |rule| rule.name.as_str());
-    let before = data.item.as_ref().map_or("", |item| item.title.as_str());
-    let title = shortened(title, LONGEST_TITLE);
-    let change = if title == before || title.is_empty() {
-        format!("{before} ({outlet})")
-    } else {
-        format!("{before} ({outlet}), now: {title}")
-    };
-    let severity = record.severitytext.to_lowercase();
-    data.message = format!("[{severity}] {name}: {EDITED}: {change}");
-    data.revised = Some(RevisedInfo { title, at: now });
-    record
-}
-
 /// The record that tells that a rule has far more news than usual. `draft` is the record of its newest
 /// hit.
 pub fn surge(draft: AlertRecord, surge: SurgeInfo, outlet: &str, now: Timestamp) -> AlertRecord {
@@ -170,7 +132,7 @@ pub fn surge(draft: AlertRecord, surge: SurgeInfo, outlet: &str, now: Timestamp)
 }
 
 /// The record of a hit as one of another type.
-fn of_type(mut record: AlertRecord, kind: &str, now: Timestamp) -> AlertRecord {
+pub(super) fn of_type(mut record: AlertRecord, kind: &str, now: Timestamp) -> AlertRecord {
     let rule = record.rule().unwrap_or_default().to_owned();
     record.id = id::story_alert_id(kind, &rule, &record.causationid, now);
     record.kind = kind.to_owned();
@@ -232,11 +194,11 @@ pub fn tell(
     record
 }
 
-/// What a message about a rule's alert begins with: the rule's title, and that what was told stands
-/// no more.
+/// What a message about a rule's alert begins with: the rule's title, and what became of an item that
+/// was edited.
 pub(crate) fn heading(record: &AlertRecord, rule: &RuleInfo) -> String {
     match record.data.revised {
-        Some(_) => format!("{}: {EDITED}", rule.name),
+        Some(RevisedInfo { matches, .. }) => format!("{}: {}", rule.name, matches.describe()),
         None => rule.name.clone(),
     }
 }
@@ -250,7 +212,8 @@ pub(crate) fn lines(record: &AlertRecord) -> Vec<String> {
         lines.push(format!("{lineages} reports in 24 h, {expected:.1} were to be expected"));
     }
     if let Some(revised) = &record.data.revised {
-        lines.push(format!("its headline now: {}", revised.title));
+        let title = record.data.item.as_ref().map_or("", |item| item.title.as_str());
+        lines.extend(revised.lines(title));
     }
     let Some(story) = &record.data.story else { return lines };
     let reason = record.data.event.reason.as_deref().and_then(Reason::from_name);

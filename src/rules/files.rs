@@ -319,6 +319,7 @@ fn telling(section: &mut Section<'_>) -> Telling {
         group: group(section),
         throttle: throttle(section),
         surge: surge(section),
+        on_update: section.boolean("on_update").unwrap_or(false),
     }
 }
 

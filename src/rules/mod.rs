@@ -73,6 +73,8 @@ pub struct Telling {
     pub throttle: Option<Throttle>,
     /// When the rule's hits are many.
     pub surge: SurgeSettings,
+    /// Every edit of an item that it has hit is told.
+    pub on_update: bool,
 }
 
 /// From when on a story counts as corroborated.

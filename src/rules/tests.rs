@@ -349,6 +349,16 @@ fn languages_are_asked_for_by_known_codes() {
 }
 
 #[test]
+fn edits_are_told_where_a_rule_asks_for_them_only() {
+    let rule = |line| format!("[[rule]]\nid = \"a\"\ntitle = \"A\"\nquery = \"kim\"\n{line}\n");
+    for (line, told) in [("", false), ("on_update = false", false), ("on_update = true", true)] {
+        let set = compile(&[SourceFile::new("rules.toml", rule(line))]).set.unwrap();
+        assert_eq!(set.rules()[0].telling.on_update, told, "{line}");
+    }
+    check_files_error(&rule("on_update = \"true\""), "true or false, without quotes");
+}
+
+#[test]
 fn definitions_that_multiply_or_go_deep_are_refused() {
     let doubled: String =
         (1..40).map(|n| format!("m{n} = '$m{} OR $m{}'\n", n - 1, n - 1)).collect();

@@ -140,11 +140,12 @@ impl Reader {
 
     fn known_hits(&self, feed: &FeedName, key: ItemKey) -> Result<Vec<KnownHit>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT rule, rule_version, revised_at IS NOT NULL FROM hits
-             WHERE feed = ?1 AND item_key = ?2 AND NOT (revised_at IS NOT NULL AND alert IS NULL)",
+            "SELECT rule, rule_version, revised_at IS NOT NULL, alert IS NOT NULL FROM hits
+             WHERE feed = ?1 AND item_key = ?2",
         )?;
         let hits = statement.query_map(params![feed.as_str(), key.as_bytes()], |row| {
-            Ok(KnownHit { rule: row.get(0)?, version: row.get(1)?, revised: row.get(2)? })
+            let (rule, version) = (row.get(0)?, row.get(1)?);
+            Ok(KnownHit { rule, version, revised: row.get(2)?, told: row.get(3)? })
         })?;
         Ok(hits.collect::<Result<_, _>>()?)
     }

@@ -1,33 +1,98 @@
-//! Items that were edited so that a rule which hit them matches no more.
+//! Items that were edited: those that a rule which hit them matches no more, and those whose rule asks
+//! for every edit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::stories::{json_text, write_story};
 use super::write::{self, millis};
 use super::{StoreError, evidence, story_edits};
 use crate::alert::decide::Reason;
-use crate::alert::story;
+use crate::alert::record::AlertRecord;
+use crate::alert::revision::{self, Edit, Matches};
 use crate::config::Config;
-use crate::item::ItemKey;
-use crate::pipeline::{self, Batch, OutgoingAlert};
+use crate::hit::Severity;
+use crate::item::{Item, ItemKey};
+use crate::pipeline::{self, Batch, MOST_REVISIONS, OutgoingAlert, Rematch, Revised};
 use crate::story::Desk;
+use crate::story::desk::Story;
 use crate::story::edit::Member;
+use crate::story::message::headline;
 
-/// Writes down which hits of a batch's items stand no more, takes them out of what their stories
-/// count, and tells those that were told, and the last of a story that was told; says of which rules.
+/// What items said before their publisher edited them.
+pub(super) type Before = HashMap<ItemKey, Item>;
+
+/// What the items of a batch's revised hits say that is stored before the batch is; nothing of those
+/// whose edit somebody else has stored since the poll looked them up.
+pub(super) fn before(connection: &Connection, batch: &Batch) -> Result<Before, StoreError> {
+    let mut before = Before::new();
+    for Revised { item: key, revision, .. } in &batch.revised {
+        let item = connection
+            .prepare_cached(
+                "SELECT title, summary, content, link FROM items
+                 WHERE feed = (SELECT id FROM feeds WHERE name = ?1) AND key = ?2
+                   AND revision = ?3 - 1",
+            )?
+            .query_row(params![batch.feed.as_str(), key.as_bytes(), revision], |row| {
+                let mut item = Item::titled(*key, row.get::<_, String>(0)?);
+                (item.summary, item.content) = (row.get(1)?, row.get(2)?);
+                item.link = row.get(3)?;
+                Ok(item)
+            })
+            .optional()?;
+        before.extend(item.map(|item| (*key, item)));
+    }
+    Ok(before)
+}
+
+/// Writes down which hits of a batch's items stand no more, which stand again, and tells of edits;
+/// says of which rules.
 pub(super) fn take(
     connection: &Connection,
     desk: &mut Desk,
     batch: &Batch,
+    before: &Before,
+    config: &Config,
+) -> Result<Vec<String>, StoreError> {
+    if batch.revised.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut told = take_back(connection, desk, batch, before, config)?;
+    let items = batch.items.iter().map(|stored| (stored.item.key, &stored.item));
+    let items: HashMap<ItemKey, &Item> = items.collect();
+    for revised in &batch.revised {
+        let Some(now) = &revised.now else { continue };
+        let (Some(before), Some(item)) = (before.get(&revised.item), items.get(&revised.item))
+        else {
+            continue;
+        };
+        if tell_edit(connection, desk, batch, config, (revised, now), (before, item))? {
+            told.push(revised.rule.clone());
+        }
+    }
+    Ok(told)
+}
+
+/// Whether a rule asks for every edit of what it has hit.
+fn tells_edits(config: &Config, rule: &str) -> bool {
+    config.rules.rules().iter().any(|known| *known.id == *rule && known.telling.on_update)
+}
+
+/// Takes hits that stand no more out of what their stories count, and tells those that were told, the
+/// last of a story that was told, and all of rules that ask for every edit; says of which rules.
+fn take_back(
+    connection: &Connection,
+    desk: &mut Desk,
+    batch: &Batch,
+    before: &Before,
     config: &Config,
 ) -> Result<Vec<String>, StoreError> {
     let mut gone = Vec::new();
     // Each story is made anew once, however many of its reports go.
     let mut stories: BTreeMap<(&str, String), Vec<i64>> = BTreeMap::new();
-    for revised in &batch.revised {
+    for revised in batch.revised.iter().filter(|revised| revised.now.is_none()) {
         let item = (batch.feed.as_str(), revised.item);
         let Some(hit) = evidence::of_hit(connection, config, &revised.rule, item, batch.at)? else {
             continue;
@@ -43,7 +108,7 @@ pub(super) fn take(
         if let Some(story) = &hit.story {
             stories.entry((&revised.rule, story.clone())).or_default().push(hit.seq);
         }
-        gone.push((&revised.rule, hit));
+        gone.push((revised, hit));
     }
     // Stories that were told and have no report any more that stands.
     let mut ended = BTreeSet::new();
@@ -60,25 +125,126 @@ pub(super) fn take(
         }
     }
     let mut told = Vec::new();
-    for (rule, hit) in gone {
+    for (Revised { rule, item, revision, .. }, hit) in gone {
         // Whoever was not told of the hit need not hear that it stands no more, unless it was the
-        // last that spoke for what they were told.
+        // last that spoke for what they were told, or they want to hear of every edit.
         let last = hit.story.as_ref().is_some_and(|story| ended.remove(story));
-        if hit.alert.is_none() && !last {
+        let every = tells_edits(config, rule);
+        if hit.alert.is_none() && !last && !every {
             continue;
         }
-        let outlet = hit.outlet.as_deref().unwrap_or_default();
-        let title = hit.title_now.as_deref().unwrap_or_default();
-        let mut record = story::revised(hit.record, hit.story.as_deref(), outlet, title, batch.at);
+        let before = before.get(item).filter(|_| every);
+        let outlet = outlet(hit.outlet, &hit.record);
+        let edit = Edit {
+            matches: Matches::NoMore,
+            revision: *revision,
+            title: hit.title_now.as_deref().unwrap_or_default(),
+            was: before.and_then(revision::headline_kept),
+            text: None,
+            outlet: &outlet,
+            story: hit.story.as_deref(),
+        };
+        let mut record = revision::revised(hit.record, &edit, batch.at);
         if last {
             record.data.message += "; no report of its story stands any more";
         }
-        let severity = hit.severity;
-        let deliveries = pipeline::rule_deliveries(config, &record, severity, false, batch.at);
-        write::alert(connection, &OutgoingAlert { record, severity, deliveries }, batch.at)?;
+        if every {
+            say_if_last(&mut record, *revision);
+        }
+        tell(connection, config, record, hit.severity, batch.at)?;
         told.push(rule.clone());
     }
     Ok(told)
+}
+
+/// Tells of an edit after which a rule matches, unless it is no news; says whether it was told. A hit
+/// that stood no more stands again.
+fn tell_edit(
+    connection: &Connection,
+    desk: &mut Desk,
+    batch: &Batch,
+    config: &Config,
+    (revised, rematch): (&Revised, &Rematch),
+    (before, now): (&Item, &Item),
+) -> Result<bool, StoreError> {
+    type Row = (i64, Option<String>, Option<String>, bool);
+    let rule = revised.rule.as_str();
+    let hit: Option<Row> = connection
+        .prepare_cached(
+            "SELECT seq, story, outlet, revised_at IS NOT NULL FROM hits
+             WHERE feed = ?1 AND item_key = ?2 AND rule = ?3",
+        )?
+        .query_row(params![batch.feed.as_str(), revised.item.as_bytes(), rule], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((hit, story, outlet, taken_back)) = hit else { return Ok(false) };
+    if taken_back {
+        stands_again(connection, hit)?;
+        if let Some(story) = &story {
+            make_anew(connection, config, rule, story)?;
+            desk.forget(rule);
+        }
+    } else if revision::is_no_news(before, now) {
+        return Ok(false);
+    }
+    let Rematch { severity, draft } = rematch;
+    let (outlet, text) = (self::outlet(outlet, draft), revision::new_text(before, now));
+    let edit = Edit {
+        matches: if taken_back { Matches::Again } else { Matches::Still },
+        revision: revised.revision,
+        title: headline(now),
+        was: revision::headline_kept(before),
+        text: text.as_deref(),
+        outlet: &outlet,
+        story: story.as_deref(),
+    };
+    let mut record = revision::revised(draft.clone(), &edit, batch.at);
+    say_if_last(&mut record, revised.revision);
+    tell(connection, config, record, *severity, batch.at)?;
+    Ok(true)
+}
+
+/// Who published the item of a hit; of one that belongs to no story whom its record names.
+fn outlet(outlet: Option<String>, record: &AlertRecord) -> String {
+    let named = || {
+        let item = record.data.item.as_ref()?;
+        let owner = item.feed.owner.as_ref().or(item.source.as_ref());
+        Some(owner.unwrap_or(&item.feed.name).clone())
+    };
+    outlet.or_else(named).unwrap_or_default()
+}
+
+/// Whoever hears of every edit of an item is told when no other will be read.
+fn say_if_last(record: &mut AlertRecord, revision: u32) {
+    if revision == MOST_REVISIONS {
+        record.data.message += "; later edits of it are not read";
+    }
+}
+
+/// Raises an alert.
+fn tell(
+    connection: &Connection,
+    config: &Config,
+    record: AlertRecord,
+    severity: Severity,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let deliveries = pipeline::rule_deliveries(config, &record, severity, false, now);
+    write::alert(connection, &OutgoingAlert { record, severity, deliveries }, now)?;
+    Ok(())
+}
+
+/// Writes down that a hit stands again.
+fn stands_again(connection: &Connection, hit: i64) -> Result<(), StoreError> {
+    let (withdrawn, held) = (Reason::Withdrawn.as_str(), Reason::Held.as_str());
+    connection
+        .prepare_cached(
+            "UPDATE hits SET revised_at = NULL, reason = CASE reason WHEN ?2 THEN ?3 ELSE reason END
+             WHERE seq = ?1",
+        )?
+        .execute(params![hit, withdrawn, held])?;
+    Ok(())
 }
 
 /// Makes a story what it is without reports that stand no more, given by their hits. When one of them
@@ -112,12 +278,23 @@ fn withdraw(
             }
         }
     }
-    let Some(kept) = load(connection, config, story)? else { return Ok(false) };
-    let mut without = story_edits::made_of(story, &kept.reports);
-    let ended = before.story.told_at().is_some() && without.items == 0;
-    (without.thread, without.previous) = (before.story.thread, before.story.previous);
-    write_story(connection, rule, &without)?;
-    Ok(ended)
+    let without = make_anew(connection, config, rule, story)?;
+    let ended = without.is_some_and(|without| without.items == 0);
+    Ok(ended && before.story.told_at().is_some())
+}
+
+/// Makes a story what it is of those of its reports that stand, unless they are no longer kept.
+fn make_anew(
+    connection: &Connection,
+    config: &Config,
+    rule: &str,
+    story: &str,
+) -> Result<Option<Story>, StoreError> {
+    let Some(kept) = load(connection, config, story)? else { return Ok(None) };
+    let mut anew = story_edits::made_of(story, &kept.reports);
+    (anew.thread, anew.previous) = (kept.story.thread, kept.story.previous);
+    write_story(connection, rule, &anew)?;
+    Ok(Some(anew))
 }
 
 /// A story with its reports, unless they are no longer kept or cannot be read.
@@ -147,4 +324,60 @@ fn set_fate(
         .prepare_cached("UPDATE reports SET draft = ?2 WHERE hit = ?1")?
         .execute(params![hit, draft])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::{Arrival, Ingested, KnownHit, KnownItem};
+    use crate::schedule::{Baseline, FeedState};
+    use crate::store::stories::tests::{config_with, database};
+
+    /// The poll that brings an item with this headline, of which that is known.
+    fn poll(config: &Config, title: &str, known: Option<KnownItem>, second: i64) -> Batch {
+        let (feed, now) = (&config.feeds[0], Timestamp::from_second(second).unwrap());
+        let item = Item::titled(ItemKey::of("guid", &["1"]), title);
+        let known = known.into_iter().map(|known| (item.key, known)).collect();
+        let arrival =
+            Arrival { feed, feed_title: None, baseline: Baseline::Nothing, outage: None, now };
+        let mut matcher = config.rules.matcher();
+        let earlier = || Ok::<_, ()>(Vec::new());
+        let Ingested { items, hits, revised, .. } =
+            pipeline::ingest(arrival, vec![item], &known, config, &mut matcher, earlier).unwrap();
+        let state = FeedState::new(now, now);
+        let nothing = Batch::of_state(feed.name.clone(), feed.url.clone(), state, None, now);
+        Batch { items, hits, revised, ..nothing }
+    }
+
+    #[test]
+    fn an_edit_that_two_processes_find_at_once_is_told_once() {
+        let config = config_with("on_update = true\n");
+        let connection = database(&config);
+        let commit = |batch: &Batch| {
+            write::batch(
+                &connection,
+                &mut Desk::default(),
+                &mut write::Feeds::new(),
+                batch,
+                &config,
+            )
+            .unwrap()
+            .len()
+        };
+        let first = poll(&config, "Delta treaty signed", None, 0);
+        assert_eq!(commit(&first), 1);
+        let hit = &first.hits[0];
+        let (rule, version) = (hit.rule.clone(), hit.rule_version.clone());
+        let hit = KnownHit { rule, version, revised: false, told: true };
+        let known = |revision, of: &Batch| KnownItem {
+            text: Some((of.items[0].fingerprint, revision)),
+            hits: vec![hit.clone()],
+        };
+        let edits = [1, 2].map(|second| {
+            poll(&config, "Delta treaty signed at last", Some(known(1, &first)), second)
+        });
+        assert_eq!(edits.each_ref().map(commit), [1, 0]);
+        let next = poll(&config, "Delta treaty fails", Some(known(2, &edits[0])), 3);
+        assert_eq!(commit(&next), 1);
+    }
 }

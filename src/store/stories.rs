@@ -503,12 +503,15 @@ pub(super) mod tests {
         "pipeline", "summit", "missile", "leaves", "arrives", "delays", "ferry",
     ];
 
-    pub(in crate::store) fn config() -> Config {
+    /// A configuration whose rule has these further lines.
+    pub(in crate::store) fn config_with(lines: &str) -> Config {
         let feeds = OUTLETS.map(|name| {
             format!("[[feed]]\nname = \"{name}\"\nurl = \"https://{name}.example/\"\n")
         });
         let rules = "[[rule]]\nid = \"delta\"\ntitle = \"Delta\"\nquery = 'delta'\n\
-                     throttle = { cooldown = \"3h\" }\n";
+                     throttle = { cooldown = \"3h\" }\n"
+            .to_owned()
+            + lines;
         let folder = PathBuf::new();
         let files = Files {
             main: SourceFile::new(
@@ -526,6 +529,10 @@ pub(super) mod tests {
             folder,
         };
         config::check(&files).config.expect("the configuration is right")
+    }
+
+    pub(in crate::store) fn config() -> Config {
+        config_with("")
     }
 
     /// A database with these feeds.

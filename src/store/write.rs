@@ -59,13 +59,14 @@ pub(crate) fn batch(
     config: &Config,
 ) -> Result<Vec<String>, StoreError> {
     let feed = feed_at(connection, feeds, &batch.feed, &batch.url)?;
+    let before = revised::before(connection, batch)?;
     if !batch.items.is_empty() || !batch.renamed.is_empty() {
         items(connection, feed, batch)?;
     }
     for event in &batch.events {
         self::event(connection, event)?;
     }
-    let mut told = revised::take(connection, desk, batch, config)?;
+    let mut told = revised::take(connection, desk, batch, &before, config)?;
     told.extend(stories::take(connection, desk, batch, config)?);
     if let Some((host, state)) = &batch.host {
         self::host(connection, host, state, batch.at)?;

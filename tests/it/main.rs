@@ -8,6 +8,7 @@ mod backfill;
 mod crash;
 mod daemon;
 mod delivery;
+mod edits;
 mod feeds_commands;
 mod gaps;
 mod kills;

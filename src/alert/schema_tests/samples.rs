@@ -11,8 +11,9 @@ use crate::alert::operator::tests::config;
 use crate::alert::operator::{self, Event, Look, Refusal, Summary};
 use crate::alert::record::tests::feed;
 use crate::alert::record::{AlertRecord, HitFacts, hit_alert};
+use crate::alert::revision::{Edit, Matches, revised};
 use crate::alert::silence::{Headline, Held, HeldRule, MOST_HEADLINES, Matcher, Silence, summary};
-use crate::alert::story::{SurgeInfo, revised, surge, tell};
+use crate::alert::story::{SurgeInfo, surge, tell};
 use crate::config::Feed;
 use crate::hit::{Match, Severity, Span};
 use crate::item::{Field, Item, ItemKey, ItemSource};
@@ -201,8 +202,22 @@ fn rule_alerts() -> Vec<AlertRecord> {
     let figures = SurgeInfo { lineages: 30, expected: 2.5, p: 0.000_123_4, since: now() };
     for draft in [hit("News"), last.clone()] {
         records.push(surge(draft.clone(), figures.clone(), "Example", now()));
-        records.push(revised(draft.clone(), None, "Example", "Other news", now()));
-        records.push(revised(draft, Some("story-1"), &name(&bad), &bad, now()));
+        let (matches, outlet) = (Matches::NoMore, name(&bad));
+        let edit = Edit {
+            matches,
+            revision: 2,
+            title: "Other news",
+            was: None,
+            text: None,
+            outlet: "Example",
+            story: None,
+        };
+        records.push(revised(draft.clone(), &edit, now()));
+        let (was, text, story) = (Some(bad.as_str()), Some(bad.as_str()), Some("story-1"));
+        for matches in [Matches::NoMore, Matches::Still, Matches::Again] {
+            let edit = Edit { matches, title: &bad, was, text, outlet: &outlet, story, ..edit };
+            records.push(revised(draft.clone(), &edit, now()));
+        }
     }
     let mut last = last;
     last.data.item.as_mut().unwrap().copy_of = Some("example/0f".to_owned());

@@ -1,0 +1,283 @@
+//! Rules that ask for every edit of what they have hit (`on_update`): what their readers are told.
+
+use jiff::SignedDuration;
+use newswatch::alert::silence::Matcher;
+use newswatch::pipeline::MOST_REVISIONS;
+use newswatch::store::{self, AlertFilter, ItemFilter, NewSilence};
+use serde_json::Value;
+
+use super::schema;
+use super::server::Answer;
+use super::world::{World, path};
+
+const RULE: &str = "[[rule]]\nid = \"kim\"\ntitle = \"Kim\"\nseverity = \"high\"\nquery = 'Kim'\n";
+const ARRIVES: &str = "Kim arrives at Vostochny";
+const SIGN: &str = "Kim and Putin sign arms deal";
+const OTHER: &str = "Clocks stop in the capital as parade of Kim is put off";
+const RAIN: &str = "Rain at Vostochny";
+const REVISED: &str = "newswatch.item.revised";
+
+/// A world with a feed, `ant`, whose rule asks for every edit.
+async fn world() -> World {
+    world_with(&format!("{RULE}on_update = true\n")).await
+}
+
+async fn world_with(rules: &str) -> World {
+    let mut world = World::new().await;
+    world.set_rules(rules);
+    world.add_feed("ant", "owner = \"ant\"\ninterval = \"5m\"\n");
+    world
+}
+
+/// The feed shows one item, which has this headline now.
+async fn show(world: &mut World, title: &str) {
+    world.show("ant", &[&format!("one|{title}")]);
+    pass(world, 5).await;
+}
+
+/// Minutes pass, and every feed is polled.
+async fn pass(world: &World, minutes: i64) {
+    world.advance(SignedDuration::from_mins(minutes));
+    world.tick().await;
+}
+
+fn text(record: &Value, pointer: &str) -> String {
+    record.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The records of the stored alerts, oldest first; each keeps to the schema.
+fn alerts(world: &World) -> Vec<Value> {
+    let mut alerts = Vec::new();
+    let each = |record| {
+        alerts.push(record);
+        Ok(())
+    };
+    world.reader().alerts(&AlertFilter::default(), each).unwrap();
+    schema::check(&alerts);
+    alerts.reverse();
+    alerts
+}
+
+/// What the alerts say after the name of the rule, oldest first.
+fn said(world: &World) -> Vec<String> {
+    let message = |record: &Value| text(record, "/data/message").replacen("[high] Kim: ", "", 1);
+    alerts(world).iter().map(message).collect()
+}
+
+/// What the rule made of the items whose edits were told, oldest first.
+fn matches(world: &World) -> Vec<String> {
+    let revised = alerts(world).into_iter().filter(|record| text(record, "/type") == REVISED);
+    revised.map(|record| text(&record, "/data/revised/matches")).collect()
+}
+
+#[tokio::test]
+async fn an_edit_of_what_was_told_is_told_once_with_both_headlines_and_what_matches_now() {
+    let mut world = world().await;
+    show(&mut world, ARRIVES).await;
+    show(&mut world, SIGN).await;
+    let [told, edit] = &alerts(&world)[..] else { panic!("{:#?}", alerts(&world)) };
+    assert_eq!(text(edit, "/type"), REVISED);
+    assert_eq!(
+        text(edit, "/data/message"),
+        format!("[high] Kim: edited, still matches: {SIGN} (ant), before: {ARRIVES}")
+    );
+    assert_eq!(text(edit, "/data/revised/matches"), "still");
+    assert_eq!(text(edit, "/data/revised/was"), ARRIVES);
+    assert_eq!(text(edit, "/data/revised/title"), SIGN);
+    assert_eq!(text(edit, "/data/item/title"), SIGN);
+    assert_eq!(text(edit, "/data/item/highlights/0/text"), "Kim");
+    assert_eq!(edit["data"]["item"]["revision"], 2);
+    assert_eq!(edit["correlationid"], told["correlationid"]);
+    assert_eq!(world.alerts().len(), 2, "the webhook has it too");
+    show(&mut world, SIGN).await;
+    assert_eq!(alerts(&world).len(), 2, "the text is the same");
+    show(&mut world, ARRIVES).await;
+    assert_eq!(said(&world)[2], format!("edited, still matches: {ARRIVES} (ant), before: {SIGN}"));
+    assert_ne!(alerts(&world)[2]["id"], edit["id"]);
+}
+
+#[tokio::test]
+async fn an_edit_that_still_matches_is_told_to_nobody_who_does_not_ask_for_it() {
+    for rule in [RULE.to_owned(), format!("{RULE}on_update = false\n")] {
+        let mut world = world_with(&rule).await;
+        show(&mut world, ARRIVES).await;
+        show(&mut world, SIGN).await;
+        assert_eq!(said(&world).len(), 1, "{rule}");
+        show(&mut world, RAIN).await;
+        assert_eq!(
+            said(&world)[1],
+            format!("edited, matches no more: {ARRIVES} (ant), now: {RAIN}")
+        );
+        let revised = &alerts(&world)[1]["data"]["revised"];
+        assert_eq!(revised["matches"], "no-more");
+        assert_eq!(revised.get("was"), None);
+        show(&mut world, SIGN).await;
+        assert_eq!(said(&world).len(), 2, "{rule}");
+    }
+}
+
+#[tokio::test]
+async fn an_edit_of_what_was_there_at_the_first_poll_is_told() {
+    let mut world = world().await;
+    world.edit_main("first_run = \"alert\"", "first_run = \"record\"");
+    show(&mut world, ARRIVES).await;
+    assert_eq!(said(&world), [""; 0]);
+    show(&mut world, SIGN).await;
+    show(&mut world, RAIN).await;
+    show(&mut world, ARRIVES).await;
+    show(&mut world, RAIN).await;
+    assert_eq!(
+        said(&world),
+        [
+            format!("edited, still matches: {SIGN} (ant), before: {ARRIVES}"),
+            format!("edited, matches no more: {SIGN} (ant), now: {RAIN}"),
+            format!("edited, matches again: {ARRIVES} (ant), before: {RAIN}"),
+            format!("edited, matches no more: {ARRIVES} (ant), now: {RAIN}"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_edit_of_what_joined_a_story_untold_is_told() {
+    let mut world = world().await;
+    world.add_feed("bee", "owner = \"ant\"\ninterval = \"5m\"\n");
+    show(&mut world, ARRIVES).await;
+    world.show("bee", &[&format!("b|{ARRIVES}")]);
+    pass(&world, 5).await;
+    assert_eq!(said(&world).len(), 1);
+    assert_eq!((&*world.hits()[0].reason, &world.hits()[0].alert), ("joined", &None));
+    world.show("bee", &[&format!("b|{SIGN}")]);
+    pass(&world, 5).await;
+    assert_eq!(said(&world)[1], format!("edited, still matches: {SIGN} (ant), before: {ARRIVES}"));
+    let all = alerts(&world);
+    assert_eq!(all[0]["correlationid"], all[1]["correlationid"]);
+}
+
+#[tokio::test]
+async fn what_was_told_and_taken_back_is_told_and_counted_when_it_matches_again() {
+    let mut world = world().await;
+    show(&mut world, ARRIVES).await;
+    let stories = |world: &World| {
+        let mut stories = Vec::new();
+        let each = |story: store::StoryRow| {
+            stories.push((story.label, story.lineages));
+            Ok(())
+        };
+        world.reader().stories(&ItemFilter::default(), world.clock.now(), each).unwrap();
+        stories
+    };
+    let open = stories(&world);
+    show(&mut world, RAIN).await;
+    assert_eq!(stories(&world)[0].0, "withdrawn");
+    show(&mut world, SIGN).await;
+    assert_eq!(stories(&world), open);
+    show(&mut world, ARRIVES).await;
+    show(&mut world, RAIN).await;
+    assert_eq!(matches(&world), ["no-more", "again", "still", "no-more"]);
+    assert_eq!(alerts(&world).len(), 5);
+}
+
+#[tokio::test]
+async fn what_waited_and_was_taken_back_waited_when_it_matches_again() {
+    let mut world = world().await;
+    show(&mut world, OTHER).await;
+    let show = async |world: &mut World, title: &str| {
+        world.show("ant", &[&format!("two|{title}"), &format!("one|{OTHER}")]);
+        pass(world, 5).await;
+    };
+    show(&mut world, ARRIVES).await;
+    assert_eq!(world.hits()[0].reason, "held");
+    show(&mut world, RAIN).await;
+    assert_eq!(world.hits()[0].reason, "withdrawn");
+    show(&mut world, SIGN).await;
+    assert_eq!(world.hits()[0].reason, "held");
+    assert_eq!(matches(&world), ["no-more", "again"]);
+}
+
+#[tokio::test]
+async fn an_edit_of_letters_case_and_space_is_told_to_nobody() {
+    let mut world = world().await;
+    show(&mut world, ARRIVES).await;
+    show(&mut world, "KIM arrives  at Vostochny").await;
+    assert_eq!((world.items()[0].revision, said(&world).len()), (2, 1));
+    show(&mut world, "KIM arrives at Vostochny?").await;
+    assert_eq!(said(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn a_text_that_changes_at_every_poll_is_told_until_it_is_read_no_more() {
+    let mut world = world().await;
+    for minute in 1..=MOST_REVISIONS + 3 {
+        show(&mut world, &format!("Kim, live, minute {minute}")).await;
+    }
+    let said = said(&world);
+    assert_eq!(said.len(), MOST_REVISIONS as usize);
+    let (last, others) = said.split_last().unwrap();
+    assert!(last.ends_with("minute 23; later edits of it are not read"), "{last}");
+    assert!(others.iter().all(|said| !said.contains("not read")));
+}
+
+#[tokio::test]
+async fn an_edit_of_what_is_too_old_for_the_rule_is_told_to_nobody() {
+    let mut world = world_with(&format!("{RULE}on_update = true\nmax_age = \"1h\"\n")).await;
+    show(&mut world, ARRIVES).await;
+    let old = world.document(&[&format!("one|{SIGN}")]);
+    world.server.set(&path("ant"), Answer::Feed { document: old, version: 9 });
+    pass(&world, 90).await;
+    assert_eq!((world.items()[0].revision, said(&world).len()), (2, 1));
+}
+
+#[tokio::test]
+async fn the_message_of_an_edit_under_the_same_headline_quotes_what_is_new() {
+    let mut world = world().await;
+    show(&mut world, ARRIVES).await;
+    let document = world.document(&[&format!("one|{ARRIVES}")]);
+    let summary = "<description>They sign a pact.</description></item>";
+    let document = document.replace("</item>", summary);
+    world.server.set(&path("ant"), Answer::Feed { document, version: 9 });
+    pass(&world, 5).await;
+    let edit = &alerts(&world)[1];
+    assert_eq!(
+        text(edit, "/data/message"),
+        format!("[high] Kim: edited, still matches: {ARRIVES} (ant), new: “They sign a pact.”")
+    );
+    assert_eq!(text(edit, "/data/revised/text"), "They sign a pact.");
+}
+
+#[tokio::test]
+async fn a_feed_that_shows_one_item_after_the_other_under_one_link_is_heard() {
+    let world = world().await;
+    for (version, title) in (5..).zip([ARRIVES, RAIN, SIGN, "Kim leaves"]) {
+        let link = "<link>https://news.example/now</link>";
+        let document = format!(
+            "<rss version=\"2.0\"><channel><title>Now</title>{link}<description/>\
+             <item><title>{title}</title>{link}</item></channel></rss>"
+        );
+        world.server.set(&path("ant"), Answer::Feed { document, version });
+        pass(&world, 5).await;
+    }
+    assert_eq!(world.items().len(), 1);
+    assert_eq!(matches(&world), ["no-more", "again", "still"]);
+}
+
+#[tokio::test]
+async fn a_silence_keeps_edits_from_people_and_a_digest_holds_them() {
+    let mut world = world().await;
+    world.edit_main(
+        "[poll]",
+        "[[route]]\nreceivers = [\"hook\"]\nmode = \"digest\"\ndigest_at = [\"12:00\"]\n[poll]",
+    );
+    show(&mut world, ARRIVES).await;
+    show(&mut world, SIGN).await;
+    let digest = Some("2023-09-18T12:00:00Z".parse().unwrap());
+    let digests = |world: &World| world.deliveries().iter().map(|row| row.digest).collect();
+    let all: Vec<_> = digests(&world);
+    assert_eq!(all, [digest, digest]);
+    let matcher = Matcher { rule: vec!["kim".to_owned()], ..Matcher::default() };
+    let until = world.clock.now() + SignedDuration::from_hours(1);
+    let silence = NewSilence { matcher, until, author: "anna".to_owned(), why: "known".to_owned() };
+    store::add_silence(&world.database(), &silence, world.clock.now()).unwrap();
+    show(&mut world, "Kim leaves").await;
+    assert_eq!(text(&alerts(&world)[2], "/data/silenced_by"), "1");
+    assert_eq!(world.deliveries().len(), 2);
+}
