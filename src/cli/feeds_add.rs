@@ -324,4 +324,7 @@ fn describe(parsed: &ParsedFeed) {
     if !parsed.repairs.is_empty() {
         say(&format!("its document has to be mended: {}", parsed.repairs));
     }
+    if let Some(one_page) = parsed.one_page() {
+        say(one_page);
+    }
 }

@@ -117,6 +117,7 @@ fn parse(arguments: &Arguments, name: &str) -> anyhow::Result<ParsedFeed> {
         utc_offset: None,
         now: Clock::System.now(),
     })?;
+    parsed.warnings.extend(parsed.one_page().map(str::to_owned));
     if !read.complete {
         parsed.warnings.push("the connection broke before the end of the document".to_owned());
     }

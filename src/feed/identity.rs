@@ -80,6 +80,15 @@ pub(super) fn is_by_id_alone(item: &Item) -> bool {
     identifying(item).is_some_and(|id| item.key == ItemKey::of("guid", &[id]))
 }
 
+/// Whether an item that a document shows alone is known by its link, and its link or that it has no date
+/// says that the next one may well come under the same: `site` is what the feed itself links to.
+pub(super) fn may_be_one_page(item: &Item, site: Option<&str>) -> bool {
+    let Some(link) = item.link.as_deref().filter(|_| identifying(item).is_none()) else {
+        return false;
+    };
+    item.published.is_none() || site.is_some_and(|site| canonical(site) == canonical(link))
+}
+
 /// How often each value is there.
 fn counts<'v>(values: impl Iterator<Item = &'v str>) -> HashMap<&'v str, usize> {
     let mut counts = HashMap::new();

@@ -64,6 +64,17 @@ pub struct ParsedFeed {
     pub cut: Option<ItemKey>,
 }
 
+impl ParsedFeed {
+    /// What a person should know who is about to watch a feed that shows one item after the other as
+    /// one, so that each is an edit of the one before.
+    pub fn one_page(&self) -> Option<&'static str> {
+        let [item] = self.items.as_slice() else { return None };
+        identity::may_be_one_page(item, self.feed.link.as_deref()).then_some(
+            "its one item is known by its link alone: when the next one has that link, it is an edit of this one, which only rules with on_update = true tell",
+        )
+    }
+}
+
 /// What a feed document says about the feed itself.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct FeedInfo {

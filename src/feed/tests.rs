@@ -57,6 +57,25 @@ fn many_items_are_as_each_of_them_alone() {
 }
 
 #[test]
+fn an_item_that_the_next_may_be_taken_for_an_edit_of_is_told_from_others() {
+    const LINK: &str = "<link>https://e.org/now</link>";
+    const SITE: &str = "<link>https://e.org/?utm_source=rss</link>";
+    const DATE: &str = "<pubDate>Tue, 19 Sep 2023 08:30:00 GMT</pubDate>";
+    for (item, one_page) in [
+        (LINK.to_owned(), true),
+        (format!("{SITE}{DATE}"), true),
+        (format!("<guid isPermaLink=\"false\">0</guid>{LINK}"), true),
+        (format!("{LINK}{DATE}"), false),
+        (format!("<guid>https://e.org/1</guid>{LINK}"), false),
+        (String::new(), false),
+        (format!("{LINK}</item><item><title>b</title>"), false),
+    ] {
+        let feed = read(&rss(&format!("<item><title>a</title>{item}</item>")));
+        assert_eq!(feed.one_page().is_some(), one_page, "{item}");
+    }
+}
+
+#[test]
 fn an_item_of_rss_is_read_in_full() {
     let feed = read(&rss(
         "<item><title>Wang Yi &amp; Lavrov</title><link>https://e.org/1</link><guid isPermaLink=\"false\"> g1 </guid>\

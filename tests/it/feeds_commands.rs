@@ -135,12 +135,24 @@ async fn a_feed_is_added_with_one_request_and_under_a_name_of_its_own() {
     assert!(shown.starts_with(&table), "{shown}");
     assert!(shown.contains("rss2, 1 item; newest: 2023-09-18 09:00 Wang Yi"), "{shown}");
     assert!(shown.contains("next: newswatch check, then systemctl reload newswatch"), "{shown}");
+    assert!(!shown.contains("on_update"), "{shown}");
     assert_eq!(server.requests("/desk.xml").len(), 1);
     assert_eq!(std::fs::read_to_string(demo.path("feeds/added.toml")).unwrap(), table);
     out(&demo, 0, &["check"]).await;
     let again = out(&demo, 1, &add(&url, &[])).await;
     assert!(again.contains(&format!("{url} is there already: feed desk-2")), "{again}");
     assert_eq!(server.requests("/desk.xml").len(), 1);
+}
+
+#[tokio::test]
+async fn a_feed_of_one_item_that_may_be_edited_for_ever_is_added_with_a_word_of_that() {
+    let server = Server::start().await;
+    let document = "<rss version='2.0'><channel><title>Now</title><item><title>Kim arrives</title>\
+                    <link>/now</link></item></channel></rss>";
+    server.set("/now.xml", Answer::Feed { document: document.to_owned(), version: 1 });
+    let demo = with_feed("url = \"https://news.example/\"");
+    let shown = out(&demo, 0, &add(&server.url("/now.xml"), &[])).await;
+    assert!(shown.contains("which only rules with on_update = true tell"), "{shown}");
 }
 
 #[tokio::test]

@@ -756,6 +756,8 @@ async fn what_an_address_serves_is_printed_as_json() {
     let parsed: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(parsed["items"][0]["title"], "Лавров");
     assert_eq!(parsed["items"][0]["link"], server.url("/one"));
+    let warning = parsed["warnings"][0].as_str().unwrap();
+    assert!(warning.starts_with("its one item is known by its link alone: "), "{warning}");
     demo.out(4, &["feeds", "parse", &server.url("/nothing.xml")]);
 }
 
