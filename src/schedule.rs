@@ -87,6 +87,8 @@ pub struct FeedState {
     pub fruitless: u32,
     /// The digest of the last body that was taken in whole.
     pub body_hash: Option<[u8; 32]>,
+    /// When the first request was started.
+    pub first_request: Option<Timestamp>,
     /// When the last request was started.
     pub last_request: Option<Timestamp>,
     /// When a poll last went well, 304 included.
@@ -175,6 +177,7 @@ impl FeedState {
             hints: Hints::default(),
             fruitless: 0,
             body_hash: None,
+            first_request: None,
             last_request: None,
             last_ok: None,
             last_new_item: None,
@@ -285,7 +288,7 @@ pub enum Baseline {
     /// All: it is the first.
     All,
     /// Those that were published before then, or do not say when: it is the first that brought something,
-    /// after others since then had failed, in one way or in one state.
+    /// and the first of all was then.
     Until(Timestamp),
     /// Those that were published before then: the first polls brought only a part.
     Before(Timestamp),
@@ -297,10 +300,10 @@ impl Baseline {
     /// What a poll of a feed in that state brings.
     pub fn of(feed: &FeedState) -> Self {
         match feed.baseline_at {
-            // Failures of another kind need not be of another state.
             None => feed
-                .failure_since
-                .map_or(Baseline::All, |since| Baseline::Until(since.min(feed.state_since))),
+                .first_request
+                .filter(|first| feed.last_request.is_some_and(|last| *first < last))
+                .map_or(Baseline::All, Baseline::Until),
             Some(at) if feed.state == State::Degraded && feed.last_body.is_none() => {
                 Baseline::Before(at)
             }
@@ -330,6 +333,7 @@ pub fn lease(before: &FeedState, pace: Pace, now: Timestamp) -> FeedState {
     if !pace.local {
         trust::start(&mut feed, now);
     }
+    feed.first_request = feed.first_request.or(Some(now));
     feed.last_request = Some(now);
     feed.next_due = now + SignedDuration::from_secs(pause);
     feed.interval = Some(interval);
@@ -344,9 +348,9 @@ fn correct_times(feed: &mut FeedState, now: Timestamp) {
     for time in [failure_since, moved_at, distrusted_at, last_body, last_ok] {
         *time = time.map(|time| time.min(now));
     }
-    let FeedState { last_new_item, baseline_at, gap_at, migrated_at, .. } = feed;
-    for time in [last_new_item, baseline_at, gap_at, migrated_at, &mut feed.troubles.failing_since]
-    {
+    let FeedState { first_request, last_new_item, baseline_at, gap_at, migrated_at, .. } = feed;
+    let failing_since = &mut feed.troubles.failing_since;
+    for time in [first_request, last_new_item, baseline_at, gap_at, migrated_at, failing_since] {
         *time = time.map(|time| time.min(now));
     }
     feed.state_since = feed.state_since.min(now);

@@ -285,11 +285,14 @@ fn a_kind_of_failure_is_known_with_its_beginning_until_all_is_well() {
 #[test]
 fn what_a_feed_shows_first_is_old_when_it_was_published_before_its_polls_failed() {
     let mut feed = FeedState::new(time(-100), time(-100));
-    assert_eq!(Baseline::of(&feed), Baseline::All);
-    for (now, kind) in [(0, FailureKind::Dns), (100, FailureKind::NotFound)] {
+    for (now, kind) in [(0, FailureKind::Dns), (100, FailureKind::Throttled)] {
+        feed = lease(&feed, PACE, time(now));
+        assert_eq!(Baseline::of(&feed) == Baseline::All, now == 0);
         feed = advance(&feed, Polled::Failed(&failure(kind, None)), PACE, time(now), 0).feed;
     }
-    let baseline = Baseline::of(&feed);
+    // Our own network was away.
+    feed = postpone(&lease(&feed, PACE, time(200)), time(200));
+    let baseline = Baseline::of(&lease(&feed, PACE, time(300)));
     assert_eq!(baseline, Baseline::Until(time(0)));
     let held = [Some(time(-1)), Some(time(0)), None].map(|published| baseline.holds(published));
     assert_eq!(held, [true, false, true]);

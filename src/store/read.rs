@@ -159,7 +159,7 @@ impl Reader {
                effective_url, moved_at, moving_url, moving_since, moving_polls, moving_proven,
                identity, trust,
                distrusted_at, checked_at, last_body, lifetime_s, migrated_at, troubles,
-               hint_pause_s, skip_hours, skip_days, fruitless
+               hint_pause_s, skip_hours, skip_days, fruitless, first_request
              FROM feeds JOIN schedule ON feed = id",
         )?;
         // By name each would be looked for among all of them, in each row.
@@ -393,6 +393,7 @@ fn feed_state(row: &Row<'_>, at: impl Fn(&str) -> usize) -> Result<FeedState, St
             last_modified: row.get(at("last_modified"))?,
         },
         body_hash,
+        first_request: maybe_time(row, at("first_request"))?,
         last_request: maybe_time(row, at("last_request"))?,
         last_ok: maybe_time(row, at("last_ok"))?,
         last_new_item: maybe_time(row, at("last_new_item"))?,

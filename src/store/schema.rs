@@ -9,8 +9,9 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// The steps, oldest first: step n takes a database from version n to n + 1.
-const STEPS: [&str; 20] =
-    [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15, V16, V17, V18, V19, V20];
+const STEPS: [&str; 21] = [
+    V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15, V16, V17, V18, V19, V20, V21,
+];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -428,6 +429,15 @@ CREATE TABLE polls (
 ) STRICT;
 INSERT INTO polls SELECT id, polls FROM feeds WHERE polls IS NOT NULL;
 ALTER TABLE feeds DROP COLUMN polls;
+";
+
+const V21: &str = "
+-- When a feed was first asked at its address.
+ALTER TABLE feeds ADD COLUMN first_request INTEGER;
+-- What is known of those that nothing was read of yet.
+UPDATE feeds SET first_request =
+  coalesce(min(failure_since, state_since), (SELECT last_request FROM schedule WHERE feed = id))
+WHERE baseline_at IS NULL;
 ";
 
 /// Brings a database to [`VERSION`], each step in a transaction of its own.

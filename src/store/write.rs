@@ -374,7 +374,8 @@ fn feed_state(
                moving_polls = ?22, trust = ?23, distrusted_at = ?24, checked_at = ?25,
                last_body = ?26, lifetime_s = ?27, migrated_at = ?28, troubles = ?29,
                hint_pause_s = ?30, skip_hours = ?31, skip_days = ?32, fruitless = ?33,
-               moving_proven = ?34, identity = ?35, item_count = item_count + ?36
+               moving_proven = ?34, identity = ?35, first_request = ?36,
+               item_count = item_count + ?37
              WHERE id = ?1",
         )?
         .execute(params![
@@ -413,6 +414,7 @@ fn feed_state(
             state.fruitless,
             state.moving.as_ref().map(|moving| moving.proven),
             state.identity,
+            state.first_request.map(millis),
             u32::try_from(new_items).unwrap_or(u32::MAX),
         ])?;
     Ok(())
