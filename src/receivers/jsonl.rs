@@ -3,15 +3,19 @@
 //! A crash between the write and the note of it in the outbox repeats the delivery. So the ids at
 //! the end of the file are read when it is opened, and what stands there already is not written
 //! again. A crash within a write leaves half a line; it is cut off, as its delivery comes again.
+//!
+//! A file that was moved away or deleted is made anew before the next line: nobody would see what is
+//! written into the old one.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::Context as _;
+use tracing::info;
 
 use super::{Delivery, Outgoing};
 
@@ -44,22 +48,33 @@ impl Jsonl {
     }
 
     pub(super) fn deliver(&self, alerts: &[Outgoing<'_>]) -> Delivery {
-        let mut open = self.open.lock().expect("no delivery panics while it writes");
-        let stands = |id: &String| open.found.contains(id) || open.last.contains(id);
-        let missing = alerts.iter().filter(|alert| !stands(&alert.record.id));
-        let lines: String = missing.map(|alert| format!("{}\n", alert.line)).collect();
-        if lines.is_empty() {
-            return Delivery::Delivered;
-        }
-        match append(&mut open.file, &lines) {
-            Ok(()) => {
-                open.last = alerts.iter().map(|alert| alert.record.id.clone()).collect();
-                Delivery::Delivered
-            }
+        match self.write(alerts) {
+            Ok(()) => Delivery::Delivered,
             Err(error) => {
                 Delivery::again(format!("writing {} failed: {error}", self.path.display()))
             }
         }
+    }
+
+    fn write(&self, alerts: &[Outgoing<'_>]) -> io::Result<()> {
+        let mut open = self.open.lock().expect("no delivery panics while it writes");
+        if !is_at(&open.file, &self.path)? {
+            *open = self::open(&self.path)?;
+            info!("{} was moved away or deleted, and is made anew", self.path.display());
+        }
+        let stands = |id: &String| open.found.contains(id) || open.last.contains(id);
+        let missing = alerts.iter().filter(|alert| !stands(&alert.record.id));
+        let lines: String = missing.map(|alert| format!("{}\n", alert.line)).collect();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        append(&mut open.file, &lines)?;
+        // One that was moved away meanwhile still has the lines.
+        if open.file.metadata()?.nlink() == 0 {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it was deleted meanwhile"));
+        }
+        open.last = alerts.iter().map(|alert| alert.record.id.clone()).collect();
+        Ok(())
     }
 
     pub(super) fn reopen(&self) -> io::Result<()> {
@@ -86,6 +101,16 @@ fn open(path: &Path) -> io::Result<Open> {
     }
     let found = tail[..whole].split(|byte| *byte == b'\n').filter_map(id).collect();
     Ok(Open { file, found, last: Vec::new() })
+}
+
+/// Whether that path leads to the file.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let place = |metadata: &std::fs::Metadata| (metadata.dev(), metadata.ino());
+    match std::fs::metadata(path) {
+        Ok(found) => Ok(place(&found) == place(&file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The id of a record, where the line is one.
@@ -176,6 +201,47 @@ mod tests {
         deliver(&jsonl, "1");
         std::fs::rename(&path, &old).unwrap();
         jsonl.reopen().unwrap();
+        deliver(&jsonl, "2");
+        assert_eq!((ids(&old), ids(&path)), (vec!["1".to_owned()], vec!["2".to_owned()]));
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_or_deleted_is_made_anew_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("logs/alerts.jsonl"), folder.path().join("old"));
+        let jsonl = Jsonl::open(&path).unwrap();
+        deliver(&jsonl, "1");
+        std::fs::rename(&path, &old).unwrap();
+        deliver(&jsonl, "2");
+        assert_eq!((ids(&old), ids(&path)), (vec!["1".to_owned()], vec!["2".to_owned()]));
+        std::fs::remove_dir_all(folder.path().join("logs")).unwrap();
+        // What the deleted file held of it is nothing to anybody.
+        deliver(&jsonl, "2");
+        deliver(&jsonl, "3");
+        assert_eq!(ids(&path), ["2", "3"]);
+    }
+
+    #[test]
+    fn another_file_in_its_place_is_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, restored) = (folder.path().join("alerts.jsonl"), folder.path().join("restored"));
+        let jsonl = Jsonl::open(&path).unwrap();
+        deliver(&jsonl, "1");
+        std::fs::copy(&path, &restored).unwrap();
+        std::fs::rename(&restored, &path).unwrap();
+        deliver(&jsonl, "1");
+        deliver(&jsonl, "2");
+        assert_eq!(ids(&path), ["1", "2"]);
+    }
+
+    #[test]
+    fn a_file_that_was_copied_and_emptied_is_written_from_its_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("alerts.jsonl"), folder.path().join("old"));
+        let jsonl = Jsonl::open(&path).unwrap();
+        deliver(&jsonl, "1");
+        std::fs::copy(&path, &old).unwrap();
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
         deliver(&jsonl, "2");
         assert_eq!((ids(&old), ids(&path)), (vec!["1".to_owned()], vec!["2".to_owned()]));
     }

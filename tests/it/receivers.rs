@@ -1,10 +1,11 @@
 //! Receivers on the machine and on the telephone: ntfy, a program, a feed of alerts.
 
+use jiff::SignedDuration;
 use newswatch::feed;
 use serde_json::Value;
 
 use super::server::Answer;
-use super::world::World;
+use super::world::{HOOK, World, path as path_of};
 
 const NEWS: &str = "Wang Yi meets Lavrov in Moscow";
 
@@ -64,6 +65,22 @@ async fn a_feed_of_alerts_is_there_for_readers() {
     let parsed = feed::parse(&document).unwrap();
     assert_eq!(parsed.items[0].title, format!("[high] Talks: {NEWS}"));
     assert_eq!(parsed.items[0].id, Some(format!("urn:uuid:{}", world.deliveries()[0].alert)));
+}
+
+#[tokio::test]
+async fn an_alert_log_that_was_deleted_under_the_daemon_has_every_later_alert() {
+    let mut world = world("type = \"jsonl\"\npath = \"alerts.jsonl\"").await;
+    let path = world.database().with_file_name("alerts.jsonl");
+    world.add_feed("alpha", "");
+    let daemon = world.start();
+    world.server.asked(&path_of("alpha"), 1).await;
+    std::fs::remove_file(&path).unwrap();
+    world.publish("alpha", NEWS);
+    world.advance(SignedDuration::from_hours(1));
+    world.server.asked(HOOK, 1).await;
+    daemon.stop().await;
+    let log = std::fs::read_to_string(&path).unwrap();
+    assert!(log.contains(NEWS), "{log}");
 }
 
 #[tokio::test]
