@@ -18,7 +18,7 @@ pub use self::moved::Move;
 use self::pace::Overlap;
 use self::pace::{
     BLOCKED, DAMAGED, DAY, GONE, LONG_NOT_FOUND, LONG_TRANSIENT, LONGEST_WISH, MINUTE, NOT_FOUND,
-    THROTTLED, TRANSIENT, jittered, pause, seconds, step,
+    THROTTLED, TRANSIENT, jittered, passing, pause, seconds, step,
 };
 pub use self::pace::{Heed, Pace, SMALLEST_WINDOW};
 use self::rate::Arrivals;
@@ -327,7 +327,7 @@ impl Baseline {
 /// waits as after a first failure and cannot hammer the server.
 pub fn lease(before: &FeedState, pace: Pace, now: Timestamp) -> FeedState {
     let interval = pace.interval(before);
-    let pause = TRANSIENT[0].min(seconds(interval).max(1));
+    let pause = passing(TRANSIENT, 1, interval);
     let mut feed = before.clone();
     correct_times(&mut feed, now);
     if !pace.local {
@@ -454,20 +454,15 @@ fn has_failed(
             step(THROTTLED, feed.failures).max(wish.max().unwrap_or(0).min(LONGEST_WISH))
         }
         FailureKind::Blocked => step(BLOCKED, feed.failures),
-        // It lies with a file of ours, and no server was asked.
-        FailureKind::Settings => MINUTE,
         FailureKind::Gone if state == State::Retry => GONE[0],
         FailureKind::Gone => step(GONE, feed.failures),
         FailureKind::NotFound if failing > LONG_NOT_FOUND => 7 * DAY,
         FailureKind::NotFound => step(NOT_FOUND, feed.failures),
+        // It lies with a file of ours, and no server was asked.
+        FailureKind::Settings => passing(&[MINUTE], feed.failures, pace.interval(&feed)),
         _ if failing > LONG_TRANSIENT => DAY,
-        _ => step(TRANSIENT, feed.failures),
+        _ => passing(TRANSIENT, feed.failures, pace.interval(&feed)),
     };
-    // A feed that is polled every minute is not left for hours after one slip of the network.
-    let interval = seconds(pace.interval(&feed));
-    let passing = !matches!(kind, FailureKind::NotFound | FailureKind::Gone);
-    let brief = state == State::Retry && feed.failures == 1 && passing;
-    let pause = if brief { pause.min(interval.max(1)) } else { pause };
     feed.next_due = now + jittered(pause, seed);
     let throttled = state == State::Throttled;
     let host_not_before = throttled.then(|| now + SignedDuration::from_secs(pause));
@@ -552,11 +547,10 @@ fn was_damaged(mut feed: FeedState, why: &str, pace: Pace, now: Timestamp, seed:
     feed.body_hash = None;
     feed.last_ok = Some(now);
     feed.baseline_at = feed.baseline_at.or(Some(now));
-    let (pause, interval) = (step(DAMAGED, feed.failures), seconds(pace.interval(&feed)).max(1));
-    let pause = match feed.failures {
-        _ if pace.local => interval,
-        1 => pause.min(interval),
-        _ => pause,
+    let interval = pace.interval(&feed);
+    let pause = match pace.local {
+        true => seconds(interval).max(1),
+        false => passing(DAMAGED, feed.failures, interval),
     };
     feed.next_due = now + jittered(pause, seed);
     Next { feed, host_not_before: None, due_by: DueBy::Backoff }

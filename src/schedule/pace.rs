@@ -135,6 +135,8 @@ const LONGEST_SKIP: i64 = 23;
 const FRUITLESS: u32 = 5;
 /// Items below which a feed that shows only new ones may just be small.
 pub const SMALLEST_WINDOW: usize = 5;
+/// An interval of a second is longer than any pause when it was doubled so often.
+const MOST_DOUBLINGS: u32 = 20;
 /// Jitter adds up to this part of a pause, in per mille. It only ever delays.
 const JITTER: i64 = 100;
 
@@ -173,6 +175,14 @@ pub(super) fn pause(
 pub(super) fn step(pauses: &[i64], failures: u32) -> i64 {
     let index = usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX);
     pauses[index.min(pauses.len() - 1)]
+}
+
+/// The same where it may pass by itself: no longer than the feed's interval the first time, twice that the
+/// second, and so on. So one that is asked every ten seconds is not left alone for hours after two slips
+/// of the network, and one that is asked hourly waits as the list says.
+pub(super) fn passing(pauses: &[i64], failures: u32, interval: Duration) -> i64 {
+    let doublings = failures.saturating_sub(1).min(MOST_DOUBLINGS);
+    step(pauses, failures).min(seconds(interval).max(1) << doublings)
 }
 
 pub(super) fn seconds(duration: Duration) -> i64 {

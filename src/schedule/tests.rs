@@ -25,11 +25,17 @@ const LEARNT: Pace = Pace { fixed: None, ..PACE };
 /// The pauses that follow failures of one kind, one right after the other.
 #[track_caller]
 fn check_ladder(kind: FailureKind, state: State, pauses: &[i64]) {
+    check_ladder_of(PACE, kind, state, pauses);
+}
+
+/// The same of a feed that is asked at that pace while all is well.
+#[track_caller]
+fn check_ladder_of(pace: Pace, kind: FailureKind, state: State, pauses: &[i64]) {
     let mut feed = FeedState::new(time(0), time(0));
     let mut now = time(0);
     for (count, pause) in pauses.iter().enumerate() {
-        feed = lease(&feed, PACE, now);
-        let next = advance(&feed, Polled::Failed(&failure(kind, None)), PACE, now, 0);
+        feed = lease(&feed, pace, now);
+        let next = advance(&feed, Polled::Failed(&failure(kind, None)), pace, now, 0);
         feed = next.feed;
         assert_eq!(feed.next_due.duration_since(now).as_secs(), *pause, "{kind:?} {count}");
         now = feed.next_due;
@@ -54,6 +60,33 @@ fn failures_are_tried_again_less_and_less_often_and_for_ever() {
     check_ladder(FailureKind::Blocked, State::Blocked, &[4 * h, 8 * h, 16 * h, d, d]);
     check_ladder(FailureKind::Gone, State::Gone, &[d, 7 * d, 7 * d, 7 * d, 7 * d, 30 * d, 30 * d]);
     check_ladder(FailureKind::Throttled, State::Throttled, &[h, 2 * h, 4 * h, 8 * h, 16 * h, d, d]);
+}
+
+/// The pace of a feed of that interval.
+fn every(seconds: u64) -> Pace {
+    Pace { fixed: Some(Duration::from_secs(seconds)), ..PACE }
+}
+
+#[test]
+fn a_feed_that_is_asked_often_is_tried_again_soon() {
+    let (m, h, d) = (MINUTE, HOUR, DAY);
+    let usual = [5 * m, 15 * m, 30 * m, h, 2 * h, 4 * h, 6 * h, 6 * h];
+    let ladder = |seconds, kind, pauses: &[i64]| {
+        check_ladder_of(every(seconds), kind, State::Retry, pauses);
+    };
+    ladder(
+        10,
+        FailureKind::Timeout,
+        &[10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5120, 10_240, 20_480, 6 * h, 6 * h],
+    );
+    ladder(300, FailureKind::Connect, &[5 * m, 10 * m, 20 * m, 40 * m, 80 * m, 160 * m, 320 * m]);
+    for seconds in [450, 900, 3600, 24 * 3600] {
+        ladder(seconds, FailureKind::Server, &usual);
+    }
+    ladder(10, FailureKind::NotFound, &[30 * m, h, 2 * h, 4 * h, 8 * h, 16 * h, d]);
+    ladder(10, FailureKind::Settings, &[10, 20, 40, m, m]);
+    check_ladder_of(every(10), FailureKind::Blocked, State::Blocked, &[4 * h, 8 * h]);
+    check_ladder_of(every(10), FailureKind::Throttled, State::Throttled, &[h, 2 * h]);
 }
 
 #[test]
@@ -134,7 +167,7 @@ fn a_feed_that_stays_damaged_is_asked_less_often_and_a_file_as_often_as_ever() {
     let (m, h) = (MINUTE, HOUR);
     check_damaged(PACE, &[5 * m, 15 * m, 30 * m, h, h]);
     let often = Pace { fixed: Some(Duration::from_secs(60)), ..PACE };
-    check_damaged(often, &[m, 15 * m, 30 * m, h, h]);
+    check_damaged(often, &[m, 2 * m, 4 * m, 8 * m, 16 * m, 32 * m, h, h]);
     check_damaged(Pace { local: true, ..often }, &[m, m, m]);
 }
 
