@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::list::{self, Column, Format, Output, short_time};
-use super::{Exit, Global, feeds_add, feeds_log, feeds_opml, feeds_parse, feeds_poll};
+use super::{Exit, Global, feeds_add, feeds_log, feeds_opml, feeds_parse, feeds_poll, feeds_retry};
 use crate::clock::Clock;
 use crate::config;
 use crate::poll::FailureKind;
@@ -22,6 +22,7 @@ Examples:
   newswatch feeds --trouble
   newswatch feeds add https://example.org/
   newswatch feeds poll bbc-world
+  newswatch feeds retry bbc-world
   newswatch feeds parse saved-feed.xml
   newswatch feeds import reader.opml > config/feeds/imported.toml"
 )]
@@ -42,6 +43,8 @@ enum Command {
     Parse(feeds_parse::Arguments),
     /// Ask for a feed now and show all that passes; nothing is stored
     Poll(feeds_poll::Arguments),
+    /// Have feeds that fail tried at once
+    Retry(feeds_retry::Arguments),
     /// List the last polls of a feed: what the server answered, what came, when and why next
     Log(feeds_log::Arguments),
     /// Add a feed to the configuration, by its address or by that of a web page
@@ -110,6 +113,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     match &arguments.command {
         Some(Command::Parse(arguments)) => return feeds_parse::run(arguments),
         Some(Command::Log(arguments)) => return feeds_log::run(global, arguments),
+        Some(Command::Retry(arguments)) => return feeds_retry::run(global, arguments),
         Some(Command::Add(arguments)) => return feeds_add::run(global, arguments),
         Some(Command::Poll(arguments)) => return feeds_poll::run(global, arguments),
         Some(Command::Import(arguments)) => return feeds_opml::import(global, arguments),

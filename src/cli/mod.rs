@@ -19,6 +19,7 @@ mod feeds_log;
 mod feeds_opml;
 mod feeds_parse;
 mod feeds_poll;
+mod feeds_retry;
 mod generate;
 mod hits;
 mod item_lines;

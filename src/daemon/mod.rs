@@ -41,7 +41,7 @@ use crate::receivers::Receiver;
 use crate::rules::{ITEMS_TO_LEARN_FROM, WORTH_LEARNING};
 use crate::schedule::offline::{Change, Network};
 use crate::schedule::{FeedState, HostState, State};
-use crate::store::{NETWORK, OFFLINE, Store, StoreError};
+use crate::store::{FailingFeed, NETWORK, OFFLINE, Store, StoreError};
 
 pub use self::signals::forward as forward_signals;
 
@@ -71,7 +71,8 @@ const AFTER_STORE_FAILURE: SignedDuration = SignedDuration::from_mins(1);
 const HEARTBEAT: Duration = Duration::from_secs(20);
 /// A clock that shows so much less than it did has been set back.
 const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
-/// How often it is seen whether events wait for a summary, or a heartbeat is to be told.
+/// How often it is seen whether events wait for a summary, a heartbeat is to be told, or somebody has made
+/// feeds due.
 const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// How often it is seen whether rules have far more news than usual.
 const SURGES_EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -204,6 +205,8 @@ struct Looked {
     events: bool,
     /// The rules of the alerts that were told.
     told: Vec<String>,
+    /// The feeds that fail, as they are stored.
+    failing: Vec<FailingFeed>,
 }
 
 struct Daemon {
@@ -533,13 +536,26 @@ impl Daemon {
                     }
                 }
             }
-            Looked { events, told }
+            let read = move || store.read(|reader| reader.failing_feeds());
+            let read = tokio::task::spawn_blocking(read).await;
+            let failing = read.unwrap_or(Err(StoreError::Stopped)).unwrap_or_else(|error| {
+                error!("failed to look feeds up: {:#}", anyhow::Error::from(error));
+                Vec::new()
+            });
+            Looked { events, told, failing }
         });
     }
 
     fn looked(&mut self, looked: Result<Looked, JoinError>) {
         match looked {
-            Ok(Looked { events, told }) => {
+            Ok(Looked { events, told, failing }) => {
+                let feeds = self.queue.hasten(&failing);
+                if feeds > 0 {
+                    info!(
+                        feeds,
+                        "{feeds} feeds were made due and are asked as soon as their hosts may be"
+                    );
+                }
                 self.metrics.alerted(&told);
                 if !told.is_empty() {
                     let alerts = told.len();

@@ -10,6 +10,7 @@ use url::Url;
 use crate::config::Feed;
 use crate::item::FeedName;
 use crate::schedule::{FeedState, HostPace, HostState, host};
+use crate::store::FailingFeed;
 
 /// The feeds to poll and when. Pure: it is told the time and does nothing itself.
 #[derive(Debug, Default)]
@@ -142,6 +143,34 @@ impl Queue {
                 self.due.insert((entry.state.next_due, name.clone()));
             }
         }
+    }
+
+    /// Moves feeds forward that somebody has made due sooner beside the daemon, as `stored` has it, and says
+    /// how many those are.
+    pub(crate) fn hasten(&mut self, stored: &[FailingFeed]) -> usize {
+        let mut hastened = 0;
+        for FailingFeed { name, last_request, next_due, .. } in stored {
+            let Some(entry) = self.feeds.get_mut(name) else { continue };
+            let held = &entry.state;
+            // What was stored before its last poll, or by a poll under way, is nothing to it.
+            let same = held.last_request.map(Timestamp::as_millisecond)
+                == last_request.map(Timestamp::as_millisecond);
+            if !same || next_due.as_millisecond() >= held.next_due.as_millisecond() {
+                continue;
+            }
+            // Where its host was to be asked first, it stands at another time; while it is polled, nowhere.
+            let queued = (held.next_due, name.clone());
+            let queued = match self.due.contains(&queued) {
+                true => Some(queued),
+                false => self.due.iter().find(|(_, queued)| queued == name).cloned(),
+            };
+            let Some(queued) = queued else { continue };
+            self.due.remove(&queued);
+            self.due.insert((*next_due, name.clone()));
+            entry.state.next_due = *next_due;
+            hastened += 1;
+        }
+        hastened
     }
 
     /// When [`Queue::take`] will next have something.
@@ -415,6 +444,41 @@ mod tests {
         let late = FeedState::new(at(0), at(9_000));
         old.finished(&poll.feed, &poll.host, late, HostState::default(), true);
         assert_eq!(old.take(at(2)).unwrap().host, "b.example:443");
+    }
+
+    #[test]
+    fn a_feed_that_was_made_due_beside_the_daemon_is_asked_then_unless_it_was_asked_since() {
+        let feed = queue(&["https://a.example/"]).take(at(0)).unwrap().feed;
+        let failing = FeedState {
+            failures: 3,
+            last_request: Some(at(0)),
+            ..FeedState::new(at(0), at(9_000))
+        };
+        let states = HashMap::from([(feed.name.clone(), failing)]);
+        for (last_request, count) in [(at(0), 1), (at(-600), 0)] {
+            let feeds = [Feed::clone(&feed)];
+            let mut queue = Queue::new(&feeds, &states, HashMap::new(), Duration::ZERO, at(10));
+            let stored = FailingFeed::of(&feed.name, last_request, at(60));
+            assert_eq!(queue.hasten(std::slice::from_ref(&stored)), count);
+            assert_eq!(queue.hasten(&[stored]), 0, "it is as it is stored");
+            assert_eq!(taken(&mut queue, at(59)).len(), 0);
+            assert_eq!(taken(&mut queue, at(60)).len(), count);
+        }
+    }
+
+    #[test]
+    fn a_feed_that_was_made_due_waits_for_its_host() {
+        let mut queue = queue(&["https://a.example/1", "https://a.example/2"]);
+        let first = queue.take(at(0)).unwrap();
+        assert_eq!(taken(&mut queue, at(0)), [""; 0], "its host is busy");
+        let rests = HostState { not_before: Some(at(600)), pace: HostPace::default() };
+        let state = FeedState { failures: 1, ..FeedState::new(at(0), at(9_000)) };
+        queue.finished(&first.feed, &first.host, state, rests, true);
+        let mut stored = FailingFeed::of(&first.feed.name, at(0), at(60));
+        stored.last_request = None;
+        assert_eq!(queue.hasten(&[stored]), 1);
+        assert_eq!(taken(&mut queue, at(599)), [""; 0]);
+        assert_eq!(taken(&mut queue, at(600)).len(), 1);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 mod acks;
 mod backfill;
+mod due;
 mod evidence;
 mod lists;
 mod outbox;
@@ -36,6 +37,8 @@ use tokio::sync::oneshot;
 
 pub use acks::Acked;
 pub(crate) use backfill::Step;
+pub(crate) use due::FailingFeed;
+pub use due::FeedRetried;
 pub use lists::{AlertFilter, DeliveryRow, FeedRow, HitRow, ItemFilter, ItemRow, Totals};
 pub(crate) use lists::{Census, NETWORK, OFFLINE};
 pub use outbox::{DueDelivery, ReceiverRow, Retried, Settled};
@@ -478,6 +481,24 @@ pub fn retry_failed_since(
         let failed = outbox::failed_since(connection, since)?;
         Ok(outbox::retry(connection, &failed, now)?.len())
     })
+}
+
+/// Makes those of these feeds due at once that fail, beside a daemon that may be running, and says what
+/// became of each. The daemon finds them at its next look.
+pub fn retry_feeds(
+    path: &Path,
+    names: &[String],
+    now: Timestamp,
+) -> Result<Vec<(String, FeedRetried)>, StoreError> {
+    beside(path, |connection| due::retry(connection, names, now))
+}
+
+/// The same of all feeds that fail.
+pub fn retry_failing_feeds(
+    path: &Path,
+    now: Timestamp,
+) -> Result<Vec<(String, FeedRetried)>, StoreError> {
+    beside(path, |connection| due::retry_all(connection, now))
 }
 
 /// Makes a silence, beside a daemon that may be running, and gives its number; nothing when

@@ -6,7 +6,7 @@ use newswatch::daemon::Control;
 use newswatch::item::FeedName;
 use newswatch::pipeline::Batch;
 use newswatch::schedule::FeedState;
-use newswatch::store::{Store, StoreError};
+use newswatch::store::{FeedRetried, Store, StoreError, retry_feeds};
 
 use super::server::{Answer, Server};
 use super::world::{HOOK, World, path};
@@ -131,6 +131,47 @@ async fn a_restart_polls_no_feed_before_its_time() {
     world.server.asked(&path("beta"), 1).await;
     daemon.stop().await;
     assert_eq!(world.server.requests(&path("alpha")).len(), 1);
+}
+
+#[tokio::test]
+async fn a_feed_that_fails_is_tried_by_the_running_daemon_when_somebody_asks_for_it() {
+    let mut world = World::new().await;
+    world.add_feed("alpha", "");
+    let alpha = path("alpha");
+    world.server.set(&alpha, Answer::status("404 Not Found", "", ""));
+    let daemon = world.start();
+    world.server.asked(&alpha, 1).await;
+    while world.feed("alpha").failures == 0 {
+        tokio::task::yield_now().await;
+    }
+    world.advance(SignedDuration::from_secs(90));
+    let names = ["alpha".to_owned()];
+    let retried = retry_feeds(&world.database(), &names, world.clock.now()).unwrap();
+    assert_eq!(retried[0].1, FeedRetried::Due(world.clock.now()));
+    world.publish("alpha", NEWS);
+    world.advance(SignedDuration::from_mins(1));
+    world.server.asked(HOOK, 1).await;
+    daemon.stop().await;
+    assert_eq!(
+        world.server.requests(&alpha).len(),
+        2,
+        "it would have been asked after half an hour"
+    );
+}
+
+#[tokio::test]
+async fn a_feed_that_fails_is_tried_at_the_next_start_when_somebody_asked_for_it() {
+    let mut world = World::new().await;
+    world.add_feed("alpha", "");
+    world.server.set(&path("alpha"), Answer::status("404 Not Found", "", ""));
+    world.tick().await;
+    world.advance(SignedDuration::from_secs(10));
+    let names = ["alpha".to_owned()];
+    retry_feeds(&world.database(), &names, world.clock.now()).unwrap();
+    assert_eq!(world.due_in("alpha"), 50, "not within a minute of the last request");
+    world.publish("alpha", NEWS);
+    world.live(SignedDuration::from_secs(50)).await;
+    assert_eq!(world.alerted(), [NEWS]);
 }
 
 #[tokio::test]

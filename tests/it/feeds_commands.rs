@@ -118,6 +118,48 @@ async fn a_poll_on_demand_that_fails_says_so_by_its_exit_code() {
     assert!(unknown.contains("there is no feed \"desc\"; did you mean \"desk\"?"), "{unknown}");
 }
 
+#[tokio::test]
+async fn a_feed_that_fails_is_made_due_and_what_is_not_is_said() {
+    let server = Server::start().await;
+    let url = server.url("/desk.xml");
+    let demo = with_feed(&format!(
+        "url = \"{url}\"\nallow_private = true\n[[feed]]\nname = \"off\"\nurl = \"{url}\"\nenabled = false"
+    ));
+    out(&demo, 0, &["run", "--once"]).await;
+    let early = out(&demo, 0, &["feeds", "retry", "desk"]).await;
+    assert!(
+        early.contains("feed desk was asked less than a minute ago; it is due again at"),
+        "{early}"
+    );
+    assert!(early.contains("1 of 1 feed made due; no daemon runs: the next start asks"), "{early}");
+    let all = out(&demo, 0, &["feeds", "retry", "--all-failing"]).await;
+    // The demonstration has one of its own that is damaged.
+    assert!(all.contains("2 of 2 feeds made due"), "{all}");
+    let others = out(&demo, 1, &["feeds", "retry", "harbour-post", "off", "desk"]).await;
+    for part in
+        ["feed harbour-post does not fail", "feed off is not polled", "1 of 3 feeds made due;"]
+    {
+        assert!(others.contains(part), "no {part:?} in {others}");
+    }
+    let unknown = out(&demo, 2, &["feeds", "retry", "disk"]).await;
+    assert!(unknown.contains("there is no feed \"disk\"; did you mean \"desk\"?"), "{unknown}");
+    server.set("/desk.xml", Answer::status("429 Too Many Requests", "retry-after: 7200\r\n", ""));
+    out(&demo, 0, &["run", "--once"]).await;
+    let rests = out(&demo, 1, &["feeds", "retry", "desk"]).await;
+    assert!(rests.contains("not before: its host asked to be left alone"), "{rests}");
+    assert!(rests.contains("0 of 1 feed made due\n"), "{rests}");
+}
+
+#[tokio::test]
+async fn where_no_feed_fails_there_is_none_to_try() {
+    let demo = Demo::new();
+    let documents = ["harbour-post", "broken-wire"];
+    let [sound, broken] = documents.map(|name| demo.path(&format!("documents/{name}.xml")));
+    std::fs::copy(sound, broken).unwrap();
+    out(&demo, 0, &["run", "--once"]).await;
+    assert_eq!(out(&demo, 1, &["feeds", "retry", "--all-failing"]).await, "no feed fails\n");
+}
+
 /// The arguments of `feeds add` for an address on loopback.
 fn add<'a>(url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["feeds", "add", url, "--allow-private"], more].concat()

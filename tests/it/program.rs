@@ -1022,6 +1022,7 @@ fn the_help_of_no_command_breaks_its_lines_twice() {
         &["feeds"],
         &["feeds", "parse"],
         &["feeds", "poll"],
+        &["feeds", "retry"],
         &["feeds", "add"],
         &["feeds", "import"],
         &["deliveries"],
