@@ -282,6 +282,9 @@ const LONG_AWAY: SignedDuration = SignedDuration::from_hours(24);
 /// For how long a server must say 410 before it is believed.
 const SURELY_GONE: SignedDuration = SignedDuration::from_hours(24);
 
+/// No feed is asked sooner after its last request, whoever wants it.
+pub(crate) const LEAST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
+
 /// Which items of a poll were there before the feed was watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Baseline {
@@ -500,6 +503,23 @@ pub fn outage(feed: &FeedState, now: Timestamp) -> Option<Timestamp> {
     let usual = feed.interval.max(feed.lifetime).map_or(0, seconds);
     let long = LONG_AWAY + SignedDuration::from_secs(usual);
     feed.last_ok.filter(|last| now.duration_since(*last) >= long)
+}
+
+/// When a feed is due as the configuration is now. One that is well is asked sooner where that has made its
+/// interval shorter since its last poll, but not while its last answer is fresh.
+pub(crate) fn due(feed: &FeedState, pace: Pace) -> Timestamp {
+    let (State::Active, Some(start), Some(at)) = (feed.state, feed.last_request, feed.last_ok)
+    else {
+        return feed.next_due;
+    };
+    // Of the same moment as then, so that nothing but the configuration can have changed it.
+    let (pause, _) = pause(feed, Overlap::Usual, pace, at);
+    if feed.interval.is_none_or(|before| seconds(pause) >= seconds(before)) {
+        return feed.next_due;
+    }
+    let least = if pace.fixed.is_some() { 0 } else { LEAST_PAUSE.as_secs() };
+    let wait = seconds(pause).max(pace.floor(feed).0).max(least);
+    feed.next_due.min(pace.skip(feed, start + SignedDuration::from_secs(wait)))
 }
 
 /// The state after a poll that failed because of our own network: as before it, and still due.

@@ -269,7 +269,8 @@ impl Daemon {
         let receivers = open_receivers(&config)?;
         let teller = Teller::new(&config, &store, now)?;
         let deliverer = Deliverer::start(receivers, &store, &clock, &teller);
-        let queue = load_queue(&store, &config, now)?;
+        let mut queue = load_queue(&store, &config, now)?;
+        follow_intervals(&store, &mut queue).await;
         let metrics = Arc::<Metrics>::default();
         let exporter = match config.metrics.filter(|_| mode == Mode::Forever) {
             Some(settings) => {
@@ -720,6 +721,7 @@ impl Daemon {
         self.backfill.want(new_rules, self.polling.keys().copied());
         warn_of_impatience(&config);
         queue.try_changed(&self.config.feeds, now);
+        follow_intervals(&self.store, &mut queue).await;
         let polling = self.polling.values().map(|poll| poll.feed.name.clone()).collect();
         self.queue.replace(queue, &polling);
         self.teller = self.teller.with(&config);
@@ -934,5 +936,19 @@ fn warn_of_impatience(config: &Config) {
 
 fn load_queue(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<Queue> {
     let (states, hosts) = store.read(|reader| Ok((reader.feed_states()?, reader.hosts(now)?)))?;
-    Ok(Queue::new(&config.feeds, &states, hosts, config.poll.host_gap, now))
+    Ok(Queue::new(&config.feeds, &states, hosts, &config.poll, now))
+}
+
+/// Has intervals count that have become shorter, and writes down when those feeds are asked.
+async fn follow_intervals(store: &Store, queue: &mut Queue) {
+    let moved = queue.follow_intervals();
+    if moved.is_empty() {
+        return;
+    }
+    let feeds = moved.len();
+    info!(feeds, "{feeds} feeds are asked sooner, as their intervals are shorter now");
+    // What is not written down is only what lists say of it.
+    if let Err(error) = store.bring_forward(moved).await {
+        error!("failed to note when feeds are due: {:#}", anyhow::Error::from(error));
+    }
 }

@@ -16,7 +16,7 @@ use super::queue::{self, Poll};
 use super::teller::Teller;
 use crate::alert::operator::{self, Look};
 use crate::clock::Clock;
-use crate::config::{Config, Feed};
+use crate::config::{Config, Feed, PollSettings};
 use crate::feed::{self, Document, ParseError, ParsedFeed, Repairs};
 use crate::fetch::{Body, Failure, FailureKind, Fetcher, Freshness, Outcome, Request, Validators};
 use crate::item::{Item, ItemKey};
@@ -162,7 +162,7 @@ impl Poller {
     /// was taken in, and the same poll must be made again.
     pub(crate) async fn poll(&self, poll: Poll) -> anyhow::Result<Report> {
         let feed = poll.feed;
-        let before = schedule::lease(&poll.state, self.pace(&feed), self.clock.now());
+        let before = schedule::lease(&poll.state, pace(&feed, &self.config.poll), self.clock.now());
         self.store.lease(&feed, &before).await.context("failed to note the poll")?;
         let started = Instant::now();
         let (mut batch, mut report) = self.ask(&feed, &before, poll.pace).await?;
@@ -195,7 +195,8 @@ impl Poller {
 
     /// Polls a feed and commits nothing: what would have been committed, and what came of it.
     pub(super) async fn rehearse(&self, poll: Poll) -> anyhow::Result<(Batch, Report)> {
-        let before = schedule::lease(&poll.state, self.pace(&poll.feed), self.clock.now());
+        let before =
+            schedule::lease(&poll.state, pace(&poll.feed, &self.config.poll), self.clock.now());
         self.ask(&poll.feed, &before, poll.pace).await
     }
 
@@ -376,23 +377,6 @@ impl Poller {
         Ok(Ingested { renamed, migrated, ..ingested })
     }
 
-    fn pace(&self, feed: &Feed) -> Pace {
-        let poll = &self.config.poll;
-        let usual =
-            if feed.wire { WIRE_INTERVAL.min(poll.min_interval) } else { poll.min_interval };
-        let min = feed.min_interval.unwrap_or(usual);
-        let max = feed.max_interval.unwrap_or(poll.max_interval).max(min);
-        // A look at a file costs nothing and annoys nobody.
-        let local = feed.url.scheme() == "file";
-        let fixed = feed.interval.or(poll.interval).or(local.then_some(FILE_INTERVAL));
-        let heed = match feed {
-            Feed { ignore_cache_lifetime: true, .. } => Heed::Nobody,
-            Feed { wire: true, .. } => Heed::Server,
-            _ => Heed::All,
-        };
-        Pace { fixed, limits: Limits { min, max }, local, heed }
-    }
-
     /// How far apart requests to a host lie after a poll of one of its feeds.
     fn pace_of_host(&self, before: HostPace, report: &Report) -> HostPace {
         let usual = self.config.poll.host_gap;
@@ -424,7 +408,7 @@ impl Poller {
             let feed = schedule::postpone(before, now);
             Next { feed, host_not_before: None, due_by: DueBy::Offline }
         } else {
-            schedule::advance(before, polled, self.pace(feed), now, seed(feed, now))
+            schedule::advance(before, polled, pace(feed, &self.config.poll), now, seed(feed, now))
         };
         let failed = matches!(polled, Polled::Failed(_));
         let mut batch = Batch {
@@ -485,6 +469,22 @@ impl Poller {
         batch.events = events.iter().filter_map(|event| self.teller.tell(event, now)).collect();
         Ok(())
     }
+}
+
+/// What the configuration says about a feed's schedule.
+pub(super) fn pace(feed: &Feed, poll: &PollSettings) -> Pace {
+    let usual = if feed.wire { WIRE_INTERVAL.min(poll.min_interval) } else { poll.min_interval };
+    let min = feed.min_interval.unwrap_or(usual);
+    let max = feed.max_interval.unwrap_or(poll.max_interval).max(min);
+    // A look at a file costs nothing and annoys nobody.
+    let local = feed.url.scheme() == "file";
+    let fixed = feed.interval.or(poll.interval).or(local.then_some(FILE_INTERVAL));
+    let heed = match feed {
+        Feed { ignore_cache_lifetime: true, .. } => Heed::Nobody,
+        Feed { wire: true, .. } => Heed::Server,
+        _ => Heed::All,
+    };
+    Pace { fixed, limits: Limits { min, max }, local, heed }
 }
 
 /// What is asked for a feed.

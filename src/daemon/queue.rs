@@ -7,9 +7,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
-use crate::config::Feed;
+use super::poller::pace;
+use crate::config::{Feed, PollSettings};
 use crate::item::FeedName;
-use crate::schedule::{FeedState, HostPace, HostState, host};
+use crate::schedule::{self, FeedState, HostPace, HostState, Pace, host};
 use crate::store::FailingFeed;
 
 /// The feeds to poll and when. Pure: it is told the time and does nothing itself.
@@ -28,13 +29,15 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 struct Entry {
     feed: Arc<Feed>,
+    /// What the configuration says about its schedule.
+    pace: Pace,
     state: FeedState,
     host: String,
 }
 
 impl Entry {
     fn poll(&self, pace: HostPace) -> Poll {
-        let Entry { feed, state, host } = self;
+        let Entry { feed, state, host, .. } = self;
         Poll { feed: feed.clone(), state: state.clone(), host: host.clone(), pace }
     }
 }
@@ -90,9 +93,10 @@ impl Queue {
         feeds: &[Feed],
         states: &HashMap<FeedName, FeedState>,
         hosts: HashMap<String, HostState>,
-        gap: Duration,
+        poll: &PollSettings,
         now: Timestamp,
     ) -> Self {
+        let gap = poll.host_gap;
         let mut queue = Self { gap, ..Self::default() };
         for (name, HostState { not_before, pace }) in hosts {
             let host = queue.hosts.entry(name).or_default();
@@ -107,7 +111,8 @@ impl Queue {
                 // So that a restart keeps the gap, too.
                 queue.hosts.entry(host.clone()).or_default().asked(gap, last.min(now));
             }
-            let entry = Entry { feed: Arc::new(feed.clone()), state, host };
+            let pace = pace(feed, poll);
+            let entry = Entry { feed: Arc::new(feed.clone()), pace, state, host };
             queue.feeds.insert(feed.name.clone(), Box::new(entry));
         }
         queue
@@ -131,18 +136,36 @@ impl Queue {
     }
 
     /// Has the feeds tried at once that fail and whose settings were others `before`: somebody has
-    /// seen to them.
+    /// seen to them. None is asked twice within a minute.
     pub(crate) fn try_changed(&mut self, before: &[Feed], now: Timestamp) {
         let before: HashMap<&FeedName, &Feed> =
             before.iter().map(|feed| (&feed.name, feed)).collect();
         for (name, entry) in &mut self.feeds {
             let changed = before.get(name).is_some_and(|before| **before != *entry.feed);
             if changed && entry.state.failures > 0 {
+                let last = entry.state.last_request.map(|last| last.min(now));
+                let at = last.map_or(now, |last| now.max(last + schedule::LEAST_PAUSE));
                 self.due.remove(&(entry.state.next_due, name.clone()));
-                entry.state.next_due = entry.state.next_due.min(now);
+                entry.state.next_due = entry.state.next_due.min(at);
                 self.due.insert((entry.state.next_due, name.clone()));
             }
         }
+    }
+
+    /// Moves the feeds forward whose intervals the configuration has made shorter since they were last asked,
+    /// and says when those are due now.
+    pub(crate) fn follow_intervals(&mut self) -> Vec<(FeedName, Timestamp)> {
+        let mut moved = Vec::new();
+        for (name, entry) in &mut self.feeds {
+            let due = schedule::due(&entry.state, entry.pace);
+            if due < entry.state.next_due && self.due.remove(&(entry.state.next_due, name.clone()))
+            {
+                entry.state.next_due = due;
+                self.due.insert((due, name.clone()));
+                moved.push((name.clone(), due));
+            }
+        }
+        moved
     }
 
     /// Moves feeds forward that somebody has made due sooner beside the daemon, as `stored` has it, and says
@@ -302,6 +325,10 @@ impl Queue {
             if entry.feed.url == feed.url {
                 entry.state = state;
                 entry.host = host_of(&entry.feed, &entry.state);
+                // A reload has come in between.
+                if !std::ptr::eq(feed, &*entry.feed) {
+                    entry.state.next_due = schedule::due(&entry.state, entry.pace);
+                }
             }
             if again {
                 self.due.insert((entry.state.next_due, feed.name.clone()));
@@ -369,7 +396,13 @@ mod tests {
                 ..crate::alert::record::tests::feed()
             })
             .collect();
-        Queue::new(&feeds, &HashMap::new(), HashMap::new(), Duration::from_secs(2), at(0))
+        Queue::new(&feeds, &HashMap::new(), HashMap::new(), &PollSettings::default(), at(0))
+    }
+
+    /// A queue of one feed that is stored so, at 10 s.
+    fn queue_of(feed: Feed, state: FeedState, poll: &PollSettings) -> Queue {
+        let states = HashMap::from([(feed.name.clone(), state)]);
+        Queue::new(&[feed], &states, HashMap::new(), poll, at(10))
     }
 
     fn taken(queue: &mut Queue, now: Timestamp) -> Vec<String> {
@@ -438,7 +471,8 @@ mod tests {
         let poll = old.take(at(0)).unwrap();
         let mut moved = Feed::clone(&poll.feed);
         moved.url = "https://b.example/".parse().unwrap();
-        let fresh = Queue::new(&[moved], &HashMap::new(), HashMap::new(), Duration::ZERO, at(1));
+        let settings = PollSettings::default();
+        let fresh = Queue::new(&[moved], &HashMap::new(), HashMap::new(), &settings, at(1));
         old.replace(fresh, &HashSet::from([poll.feed.name.clone()]));
         assert_eq!(taken(&mut old, at(2)), [""; 0]);
         let late = FeedState::new(at(0), at(9_000));
@@ -454,10 +488,8 @@ mod tests {
             last_request: Some(at(0)),
             ..FeedState::new(at(0), at(9_000))
         };
-        let states = HashMap::from([(feed.name.clone(), failing)]);
         for (last_request, count) in [(at(0), 1), (at(-600), 0)] {
-            let feeds = [Feed::clone(&feed)];
-            let mut queue = Queue::new(&feeds, &states, HashMap::new(), Duration::ZERO, at(10));
+            let mut queue = queue_of(Feed::clone(&feed), failing.clone(), &PollSettings::default());
             let stored = FailingFeed::of(&feed.name, last_request, at(60));
             assert_eq!(queue.hasten(std::slice::from_ref(&stored)), count);
             assert_eq!(queue.hasten(&[stored]), 0, "it is as it is stored");
@@ -485,13 +517,49 @@ mod tests {
     fn a_feed_that_fails_is_tried_at_once_when_its_settings_are_changed() {
         let feed = queue(&["https://a.example/"]).take(at(0)).unwrap().feed;
         let failing = FeedState { failures: 3, ..FeedState::new(at(0), at(9_000)) };
-        let states = HashMap::from([(feed.name.clone(), failing)]);
         let mut changed = Feed::clone(&feed);
         changed.encoding = Some("koi8-r".to_owned());
         for (now, count) in [(changed, 1), (Feed::clone(&feed), 0)] {
-            let mut queue = Queue::new(&[now], &states, HashMap::new(), Duration::ZERO, at(10));
+            let mut queue = queue_of(now, failing.clone(), &PollSettings::default());
             queue.try_changed(std::slice::from_ref(&*feed), at(10));
             assert_eq!(taken(&mut queue, at(10)).len(), count);
         }
+    }
+
+    #[test]
+    fn a_feed_whose_settings_are_changed_is_not_asked_twice_within_a_minute() {
+        let feed = queue(&["https://a.example/"]).take(at(0)).unwrap().feed;
+        let failing = FeedState {
+            failures: 3,
+            last_request: Some(at(0)),
+            ..FeedState::new(at(0), at(9_000))
+        };
+        let changed = Feed { encoding: Some("koi8-r".to_owned()), ..Feed::clone(&feed) };
+        let mut queue = queue_of(changed, failing, &PollSettings::default());
+        queue.try_changed(std::slice::from_ref(&*feed), at(10));
+        assert_eq!(queue.next_due(), Some(at(60)));
+    }
+
+    #[test]
+    fn a_shorter_interval_counts_from_the_last_poll_on_also_of_a_poll_under_way() {
+        let feed = queue(&["https://a.example/"]).take(at(0)).unwrap().feed;
+        let well = FeedState {
+            state: schedule::State::Active,
+            last_request: Some(at(0)),
+            last_ok: Some(at(1)),
+            interval: Some(Duration::from_secs(3600)),
+            ..FeedState::new(at(0), at(3_700))
+        };
+        let shorter =
+            PollSettings { interval: Some(Duration::from_secs(600)), ..PollSettings::default() };
+        let mut queue = queue_of(Feed::clone(&feed), well.clone(), &shorter);
+        assert_eq!(queue.follow_intervals(), [(feed.name.clone(), at(600))]);
+        assert_eq!(queue.follow_intervals(), []);
+        assert_eq!(queue.next_due(), Some(at(600)));
+        let poll = queue.take(at(600)).unwrap();
+        // The poll began before the reload, and went by the old interval.
+        let old = Feed::clone(&poll.feed);
+        queue.finished(&old, &poll.host, well, HostState::default(), true);
+        assert_eq!(queue.next_due(), Some(at(600)));
     }
 }

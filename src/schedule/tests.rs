@@ -142,6 +142,48 @@ fn success_forgets_failures_and_keeps_the_validators_it_is_given() {
     assert_eq!(feed.next_due, time(10 + 900));
 }
 
+/// Seconds after its last request at which a feed is due that was asked at the pace `before`, once it has
+/// the pace `after`.
+fn due_after(before: Pace, after: Pace, lifetime: Option<u64>) -> i64 {
+    let mut feed = poll(&FeedState::new(time(0), time(0)), 30, 30, time(0));
+    let given = validators();
+    let freshness = Freshness { lifetime: lifetime.map(Duration::from_secs), retry_after: None };
+    let polled = Polled::NotModified(Answer { freshness, ..answer(&given) });
+    feed = advance(&lease(&feed, before, time(DAY)), polled, before, time(DAY + 2), 900).feed;
+    due(&feed, after).duration_since(time(DAY)).as_secs()
+}
+
+#[test]
+fn a_shorter_interval_counts_at_once_and_a_longer_one_from_the_next_poll_on() {
+    let jittered = 3600 + 324;
+    assert_eq!(due_after(every(3600), every(3600), None), jittered);
+    assert_eq!(due_after(every(3600), every(7200), None), jittered);
+    assert_eq!(due_after(every(3600), every(600), None), 600);
+    assert_eq!(due_after(every(3600), every(10), None), 10);
+    assert_eq!(due_after(every(3600), every(600), Some(1800)), 1800, "it stays fresh for so long");
+    assert_eq!(due_after(every(3600), every(600), Some(7200)), 7200);
+}
+
+#[test]
+fn a_longest_interval_that_is_shorter_counts_at_once() {
+    let (quiet, max) = (due_after(LEARNT, LEARNT, None), LIMITS.max.as_secs() as i64);
+    assert_eq!(quiet, max + max * 9 / 100);
+    let at_most = |seconds| Pace {
+        limits: Limits { min: Duration::from_secs(1), max: Duration::from_secs(seconds) },
+        ..LEARNT
+    };
+    assert_eq!(due_after(LEARNT, at_most(1800), None), 1800);
+    assert_eq!(due_after(LEARNT, at_most(20), None), MINUTE, "nobody wants it that often");
+}
+
+#[test]
+fn a_feed_that_fails_keeps_its_pause_whatever_its_interval() {
+    let feed = lease(&FeedState::new(time(0), time(0)), PACE, time(0));
+    let server = failure(FailureKind::Server, None);
+    let feed = advance(&feed, Polled::Failed(&server), PACE, time(0), 0).feed;
+    assert_eq!(due(&feed, every(10)), feed.next_due);
+}
+
 /// The pauses that follow damaged documents, one right after the other.
 #[track_caller]
 fn check_damaged(pace: Pace, pauses: &[i64]) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use url::Url;
 
@@ -10,10 +10,8 @@ use super::read::{maybe_time, time};
 use super::write::millis;
 use super::{Reader, StoreError};
 use crate::item::FeedName;
+use crate::schedule::LEAST_PAUSE;
 use crate::schedule::host::host_of;
-
-/// No feed is asked sooner after its last request, whoever wants it.
-const LEAST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What became of a feed that was to be tried at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -309,6 +309,14 @@ impl Store {
         self.ask(|reply| Command::AdoptFeeds { config, now, reply }).await
     }
 
+    /// Has feeds asked at those times, where they were to be asked later.
+    pub(crate) async fn bring_forward(
+        &self,
+        due: Vec<(FeedName, Timestamp)>,
+    ) -> Result<(), StoreError> {
+        self.ask(|reply| Command::BringForward { due, reply }).await
+    }
+
     /// Makes the list of rules the configuration's, and says how many there are that stored items
     /// have not all been matched against.
     pub async fn adopt_rules(

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::outbox::{self, Settled};
 use super::write::Feeds;
-use super::{StoreError, backfill, silences, stories, surges, write};
+use super::{StoreError, backfill, due, silences, stories, surges, write};
 use crate::alert::operator::OutgoingEvent;
 use crate::backfill::PastHit;
 use crate::config::Config;
@@ -63,6 +63,10 @@ pub(crate) enum Command {
     AdoptFeeds {
         config: Arc<Config>,
         now: Timestamp,
+        reply: Reply<()>,
+    },
+    BringForward {
+        due: Vec<(FeedName, Timestamp)>,
         reply: Reply<()>,
     },
     AdoptRules {
@@ -338,6 +342,9 @@ fn obey(
             write::adopt_feeds(transaction, &config.feeds, *now)?;
             transaction.pragma_update(None, "cache_size", -cache_kib(config.feeds.len()))?;
         }
+        Command::BringForward { due, .. } => {
+            due.iter().try_for_each(|(feed, due)| due::bring_forward(transaction, feed, *due))?;
+        }
         Command::AdoptRules { rules, now, .. } => {
             done.count = backfill::adopt_rules(transaction, rules, *now)?;
         }
@@ -380,6 +387,7 @@ fn answer(command: Command, result: Result<Done, StoreError>) {
         | Command::LookForSurges { reply, .. } => send(reply, result.map(|done| done.rules)),
         Command::Lease { reply, .. }
         | Command::AdoptFeeds { reply, .. }
+        | Command::BringForward { reply, .. }
         | Command::Settle { reply, .. }
         | Command::Raise { reply, .. }
         | Command::Note { reply, .. }

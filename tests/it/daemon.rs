@@ -134,6 +134,43 @@ async fn a_restart_polls_no_feed_before_its_time() {
 }
 
 #[tokio::test]
+async fn a_shorter_interval_counts_from_the_last_poll_on_after_a_reload() {
+    let mut world = World::new().await;
+    world.add_feed("alpha", "");
+    let daemon = world.start();
+    world.server.asked(&path("alpha"), 1).await;
+    while world.feed("alpha").last_ok.is_none() {
+        tokio::task::yield_now().await;
+    }
+    world.edit_main("interval = \"10m\"", "interval = \"2m\"");
+    world.publish("beta", "Lavrov rings Wang Yi");
+    world.publish("alpha", NEWS);
+    daemon.tell(Control::Reload).await;
+    world.server.asked(&path("beta"), 1).await;
+    assert_eq!(world.due_in("alpha"), 120);
+    world.advance(SignedDuration::from_mins(2));
+    world.server.asked(HOOK, 2).await;
+    daemon.stop().await;
+    assert_eq!(world.server.requests(&path("alpha")).len(), 2);
+}
+
+#[tokio::test]
+async fn a_shorter_interval_counts_from_the_last_poll_on_after_a_start() {
+    let mut world = World::new().await;
+    world.add_feed("alpha", "");
+    world.add_feed("fresh", "");
+    let fresh = "cache-control: max-age=300\r\netag: \"1\"\r\n";
+    world.server.set(&path("fresh"), Answer::status("200 OK", fresh, &world.document(&[])));
+    world.tick().await;
+    world.edit_main("interval = \"10m\"", "interval = \"2m\"");
+    world.live(SignedDuration::from_mins(2)).await;
+    let asked = ["alpha", "fresh"].map(|feed| world.server.requests(&path(feed)).len());
+    assert_eq!(asked, [2, 1], "nobody is asked while the answer stays fresh");
+    world.live(SignedDuration::from_mins(3)).await;
+    assert_eq!(world.server.requests(&path("fresh")).len(), 2);
+}
+
+#[tokio::test]
 async fn a_feed_that_fails_is_tried_by_the_running_daemon_when_somebody_asks_for_it() {
     let mut world = World::new().await;
     world.add_feed("alpha", "");
