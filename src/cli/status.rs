@@ -17,7 +17,8 @@ use crate::text::count;
 
 /// A daemon that has not shown itself for so long does not run, or cannot write: three heartbeats.
 const HEARTBEAT_LIMIT: SignedDuration = SignedDuration::from_mins(1);
-/// Somebody who calls `run --once` again and again does so at least this often.
+/// Somebody who calls `run --once` again and again does so at least this often, and has done so for as
+/// long once it counts in place of a daemon that ran before.
 const ONCE_LIMIT: SignedDuration = SignedDuration::from_hours(24);
 /// A delivery that has waited for so long is a problem.
 const OUTBOX_LIMIT: SignedDuration = SignedDuration::from_mins(30);
@@ -54,6 +55,8 @@ struct Status {
     healthy: bool,
     problems: Vec<String>,
     running: bool,
+    /// When `run --once` was last called, where no daemon has run since.
+    last_round: Option<Timestamp>,
     last_heartbeat: Option<Timestamp>,
     last_poll: Option<Timestamp>,
     /// By state, and by health.
@@ -116,16 +119,34 @@ fn gather(
         started && !gone && heartbeat.as_ref().is_some_and(|fact| within(fact.at, HEARTBEAT_LIMIT));
     let running =
         writes || started && !gone && heartbeat.as_ref().is_some_and(|fact| is_daemon(&fact.value));
-    let once = event == Some("once") && configuration_at.is_some_and(|at| within(at, ONCE_LIMIT));
+    let round = configuration_at.filter(|_| event == Some("once"));
+    let recent = round.is_some_and(|at| within(at, ONCE_LIMIT));
+    // A single round does not make good that a daemon ran here and runs no more.
+    let rounds_since = configuration.as_ref().and_then(|config| config["rounds_since"].as_str());
+    let rounds_since: Option<Timestamp> = rounds_since.and_then(|since| since.parse().ok());
+    let usual = heartbeat.is_none()
+        || rounds_since.is_none_or(|since| now.duration_since(since) >= ONCE_LIMIT);
+    // One that works now is a round, or a daemon that starts.
+    let polled = recent && (usual || writer == Some(true));
 
     let mut problems = Vec::new();
-    if !writes && !once {
+    if !writes && !polled {
         problems.push(match (&heartbeat, configuration_at) {
+            (Some(fact), Some(at)) if recent => format!(
+                "no daemon runs: the last one showed itself at {}, and the last `run --once` was at \
+                 {}; start the daemon (systemctl start newswatch), or have a timer call \
+                 `run --once`: after a day of that this is no problem any more",
+                short_time(Some(fact.at)),
+                short_time(Some(at))
+            ),
             (_, Some(at)) if event == Some("stopped") => {
                 format!("the daemon was stopped at {}", short_time(Some(at)))
             }
             (_, Some(at)) if event == Some("once") => {
-                format!("the last `run --once` was at {}", short_time(Some(at)))
+                format!(
+                    "no daemon runs, and the last `run --once` was at {}",
+                    short_time(Some(at))
+                )
             }
             (Some(fact), _) if running => format!(
                 "the daemon (process {}) has written nothing since {}: is the disk full, the \
@@ -182,6 +203,7 @@ fn gather(
         healthy: problems.is_empty(),
         problems,
         running,
+        last_round: round,
         last_heartbeat: heartbeat.map(|fact| fact.at),
         last_poll: feeds.iter().filter_map(|feed| feed.last_ok).max(),
         feeds: by_state,
@@ -260,7 +282,14 @@ fn text(status: &Status) -> String {
     let feeds: Vec<String> =
         status.health.iter().map(|(health, count)| format!("{count} {health}")).collect();
     let totals = &status.totals;
-    lines.push(format!("running        {}", if status.running { "yes" } else { "no" }));
+    lines.push(match (status.running, status.last_round) {
+        (true, _) => "running        yes".to_owned(),
+        (false, None) => "running        no".to_owned(),
+        (false, Some(at)) => format!(
+            "running        no daemon; the last `run --once` was at {}",
+            short_time(Some(at))
+        ),
+    });
     lines.push(format!("last good poll {}", short_time(status.last_poll)));
     lines.push(format!("feeds          {}", feeds.join(", ")));
     if let Some(config) = &status.configuration {
@@ -343,6 +372,49 @@ mod tests {
         let why = gone.problems.join("");
         assert!(why.contains("has not shown itself since"), "{why}");
         assert!(!gone.running);
+    }
+
+    /// What `status` finds at 0 s when a daemon ran until `daemon`, if one did, and rounds were made since,
+    /// the first and the last at these times.
+    async fn after_rounds(daemon: Option<i64>, first: i64, last: i64, writer: bool) -> Status {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("newswatch.db");
+        let store = Store::open(&path).unwrap();
+        if let Some(daemon) = daemon {
+            store.note("heartbeat", "7", time(daemon)).await.unwrap();
+        }
+        let config = serde_json::json!({ "event": "once", "rounds_since": time(first) });
+        store.note("config", &config.to_string(), time(last)).await.unwrap();
+        let reader = Reader::open(&path).unwrap();
+        gather(&reader, time(0), Some(writer), |_| false).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_round_by_hand_does_not_stand_for_a_daemon_that_was_stopped() {
+        let by_hand = after_rounds(Some(-7200), -60, -60, false).await;
+        let why = by_hand.problems.join("");
+        assert!(why.starts_with("no daemon runs: the last one showed itself at"), "{why}");
+        assert!(why.contains("systemctl start newswatch"), "{why}");
+        let several = after_rounds(Some(-7200), -3600, -60, false).await;
+        assert!(!several.healthy && !several.running);
+    }
+
+    #[tokio::test]
+    async fn rounds_of_a_timer_are_healthy_while_they_come_and_say_that_no_daemon_runs() {
+        let day = 24 * 3600;
+        for (daemon, first) in [(None, -60), (Some(-3 * day), -2 * day)] {
+            let timer = after_rounds(daemon, first, -60, false).await;
+            assert_eq!((timer.running, timer.problems.as_slice()), (false, &[][..]));
+            let text = text(&timer);
+            assert!(
+                text.contains("no daemon; the last `run --once` was at 2023-11-14 22:12"),
+                "{text}"
+            );
+        }
+        let now = after_rounds(Some(-3 * day), -60, -60, true).await;
+        assert!(now.healthy, "a round is under way, or the daemon starts: {:?}", now.problems);
+        let ended = after_rounds(None, -3 * day, -2 * day, false).await.problems.join("");
+        assert!(ended.starts_with("no daemon runs, and the last `run --once` was at"), "{ended}");
     }
 
     #[tokio::test]

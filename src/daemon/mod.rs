@@ -41,7 +41,7 @@ use crate::receivers::Receiver;
 use crate::rules::{ITEMS_TO_LEARN_FROM, WORTH_LEARNING};
 use crate::schedule::offline::{Change, Network};
 use crate::schedule::{FeedState, HostState, State};
-use crate::store::{FailingFeed, NETWORK, OFFLINE, Store, StoreError};
+use crate::store::{Fact, FailingFeed, NETWORK, OFFLINE, Store, StoreError};
 
 pub use self::signals::forward as forward_signals;
 
@@ -78,6 +78,9 @@ const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
 const SURGES_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// How often old items are emptied.
 const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// What is written down of a round of `run --once`.
+const ONCE: &str = "once";
 
 /// What the daemon is told from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +167,7 @@ pub async fn run_once(setup: Setup) -> anyhow::Result<Summary> {
     }
     daemon.tell_due(now).await;
     let summary = daemon.summary;
-    daemon.announce("once").await;
+    daemon.announce(ONCE).await;
     daemon.stop(ONCE_DELIVERIES).await;
     Ok(summary)
 }
@@ -752,6 +755,7 @@ impl Daemon {
 
     /// Writes down what has just happened, for `status`.
     async fn announce(&self, event: &str) {
+        let rounds_since = (event == ONCE).then(|| self.rounds_since());
         let value = serde_json::json!({
             "event": event,
             "version": env!("CARGO_PKG_VERSION"),
@@ -761,10 +765,17 @@ impl Daemon {
             "receivers": self.config.receivers.iter().map(|it| &it.name).collect::<Vec<_>>(),
             "problems": self.refused,
             "metrics": self.exporter.as_ref().map(Exporter::listening),
+            "rounds_since": rounds_since,
         });
         if let Err(error) = self.store.note("config", &value.to_string(), self.clock.now()).await {
             error!("failed to note {event}: {:#}", anyhow::Error::from(error));
         }
+    }
+
+    /// Since when rounds of `run --once` have been made and no daemon has run between.
+    fn rounds_since(&self) -> Timestamp {
+        let before = self.store.read(|reader| reader.fact("config")).ok().flatten();
+        before.and_then(|fact| rounds_since(&fact)).unwrap_or_else(|| self.clock.now())
     }
 
     /// Writes down that the daemon is alive; systemd hears of it when the writer has answered.
@@ -932,6 +943,13 @@ fn warn_of_impatience(config: &Config) {
         let feed = &feed.name;
         warn!(%feed, "{feed} is asked however long its answers stay fresh: its operator may mind");
     }
+}
+
+/// Since when rounds have been made, as the last of them wrote it down; nothing after a daemon.
+fn rounds_since(fact: &Fact) -> Option<Timestamp> {
+    let value: serde_json::Value = serde_json::from_str(&fact.value).ok()?;
+    let since = value["rounds_since"].as_str().and_then(|since| since.parse().ok());
+    (value["event"] == ONCE).then(|| since.unwrap_or(fact.at))
 }
 
 fn load_queue(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<Queue> {

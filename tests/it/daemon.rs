@@ -134,6 +134,26 @@ async fn a_restart_polls_no_feed_before_its_time() {
 }
 
 #[tokio::test]
+async fn rounds_are_counted_from_the_first_after_the_daemon() {
+    let mut world = World::new().await;
+    world.add_feed("alpha", "");
+    let since = || {
+        let fact = world.reader().fact("config").unwrap().unwrap();
+        let value: serde_json::Value = serde_json::from_str(&fact.value).unwrap();
+        value["rounds_since"].as_str().map(|since| since.parse::<jiff::Timestamp>().unwrap())
+    };
+    let start = world.clock.now();
+    world.tick().await;
+    world.advance(SignedDuration::from_hours(1));
+    world.tick().await;
+    assert_eq!(since(), Some(start));
+    world.live(SignedDuration::ZERO).await;
+    assert_eq!(since(), None);
+    world.tick().await;
+    assert_eq!(since(), Some(world.clock.now()));
+}
+
+#[tokio::test]
 async fn a_shorter_interval_counts_from_the_last_poll_on_after_a_reload() {
     let mut world = World::new().await;
     world.add_feed("alpha", "");
