@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::list::{self, short_time};
 use super::{Exit, Global, config_files};
 use crate::clock::Clock;
+use crate::config::FilesPrint;
 use crate::store::{self, FeedRow, NETWORK, OFFLINE, Reader, ReceiverRow, Totals};
 use crate::text::clean::clean;
 use crate::text::count;
@@ -68,6 +69,8 @@ struct Status {
     receivers: Vec<ReceiverRow>,
     configuration: Option<Value>,
     configuration_at: Option<Timestamp>,
+    /// Whether its files say something else than when the daemon that runs last read them.
+    configuration_changed: Option<bool>,
     totals: Totals,
 }
 
@@ -75,7 +78,9 @@ struct Status {
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
     let reader = list::reader(global)?;
     let writer = store::has_writer(&config_files::database_path(global)?);
-    let status = gather(&reader, Clock::System.now(), writer, is_daemon)?;
+    // Whoever may not read the configuration may still ask how its daemon is.
+    let files = config_files::read(global).ok().map(|files| files.print());
+    let status = gather(&reader, Clock::System.now(), writer, files.as_ref(), is_daemon)?;
     let mut out = std::io::stdout().lock();
     match arguments.format {
         Format::Json => writeln!(out, "{}", serde_json::to_string(&status)?)?,
@@ -90,11 +95,13 @@ fn is_daemon(pid: &str) -> bool {
         .is_ok_and(|name| name.trim_end() == env!("CARGO_PKG_NAME"))
 }
 
-/// `writer` is whether a process has the database open to write, where that can be seen.
+/// `writer` is whether a process has the database open to write, where that can be seen; `files` are those
+/// of the configuration as they are now, where they can be read.
 fn gather(
     reader: &Reader,
     now: Timestamp,
     writer: Option<bool>,
+    files: Option<&FilesPrint>,
     is_daemon: impl Fn(&str) -> bool,
 ) -> anyhow::Result<Status> {
     let feeds = reader.feeds(now)?;
@@ -210,10 +217,20 @@ fn gather(
         health: by_health,
         offline_since,
         receivers,
+        configuration_changed: files
+            .filter(|_| running)
+            .and_then(|files| have_changed(configuration.as_ref()?, files)),
         configuration,
         configuration_at,
         totals,
     })
+}
+
+/// Whether the files of a configuration are others than the daemon last read; nothing where it reads those
+/// of another.
+fn have_changed(configuration: &Value, files: &FilesPrint) -> Option<bool> {
+    let read: FilesPrint = serde_json::from_value(configuration["files"].clone()).ok()?;
+    (read.main == files.main).then(|| read.digest != files.digest)
 }
 
 fn wait(deliveries: u64) -> String {
@@ -301,6 +318,13 @@ fn text(status: &Status) -> String {
             short_time(status.configuration_at)
         ));
     }
+    if status.configuration_changed == Some(true) {
+        lines.push(
+            "               its files have changed since: `newswatch check`, then \
+             `systemctl reload newswatch`"
+                .to_owned(),
+        );
+    }
     lines.push(format!(
         "stored         {}, {}, {}, {:.1} MB",
         count(totals.items, "item"),
@@ -355,7 +379,7 @@ mod tests {
         store.note("config", r#"{"event":"started"}"#, time(-1000)).await.unwrap();
         store.note("heartbeat", "7", time(heartbeat)).await.unwrap();
         let reader = Reader::open(&path).unwrap();
-        gather(&reader, time(0), None, |pid| alive && pid == "7").unwrap()
+        gather(&reader, time(0), None, None, |pid| alive && pid == "7").unwrap()
     }
 
     #[tokio::test]
@@ -386,7 +410,7 @@ mod tests {
         let config = serde_json::json!({ "event": "once", "rounds_since": time(first) });
         store.note("config", &config.to_string(), time(last)).await.unwrap();
         let reader = Reader::open(&path).unwrap();
-        gather(&reader, time(0), Some(writer), |_| false).unwrap()
+        gather(&reader, time(0), Some(writer), None, |_| false).unwrap()
     }
 
     #[tokio::test]
@@ -418,6 +442,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn files_that_have_changed_since_the_daemon_read_them_are_told_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("newswatch.db");
+        let store = Store::open(&path).unwrap();
+        let print =
+            |main: &str, digest: &str| FilesPrint { main: main.into(), digest: digest.to_owned() };
+        let read = print("/etc/newswatch/newswatch.toml", "1");
+        let config = serde_json::json!({ "event": "started", "files": read });
+        store.note("config", &config.to_string(), time(-1000)).await.unwrap();
+        store.note("heartbeat", "7", time(0)).await.unwrap();
+        let reader = Reader::open(&path).unwrap();
+        let check = |files: FilesPrint, runs: bool, changed: Option<bool>| {
+            let writer = Some(runs);
+            let status = gather(&reader, time(0), writer, Some(&files), |_| runs).unwrap();
+            assert_eq!(status.configuration_changed, changed);
+            let told = text(&status).contains("`newswatch check`, then `systemctl reload");
+            assert_eq!((told, status.healthy), (changed == Some(true), runs));
+        };
+        check(read.clone(), true, Some(false));
+        check(print("/etc/./newswatch/newswatch.toml", "2"), true, Some(true));
+        check(print("/home/anna/config/newswatch.toml", "2"), true, None);
+        check(print("/etc/newswatch/newswatch.toml", "2"), false, None);
+    }
+
+    #[tokio::test]
     async fn a_receiver_that_takes_nothing_is_named_and_counts_after_half_an_hour() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("newswatch.db");
@@ -432,7 +481,7 @@ mod tests {
             waiting,
         };
         let reader = Reader::open(&path).unwrap();
-        let mut status = gather(&reader, time(0), None, |_| true).unwrap();
+        let mut status = gather(&reader, time(0), None, None, |_| true).unwrap();
         status.receivers = vec![row("hook", 29, 2)];
         let text = text(&status);
         let line =

@@ -111,6 +111,7 @@ pub fn check(files: &Files) -> Checked {
         routes: main.routes.into_iter().map(|route| route.route).collect(),
         feeds: feeds.into_iter().map(|(_, feed)| feed).collect(),
         rules: Arc::new(rules),
+        files: files.print(),
     });
     Checked { config, problems, sources, tests, counts, named_files: named_files.take() }
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use self::access::{Access, Defaults};
@@ -50,6 +51,33 @@ pub struct Files {
     pub strays: Vec<PathBuf>,
     /// Where relative paths lead.
     pub directories: Directories,
+}
+
+impl Files {
+    /// What tells these files from others.
+    pub fn print(&self) -> FilesPrint {
+        let mut hasher = blake3::Hasher::new();
+        for file in std::iter::once(&self.main).chain(&self.feeds).chain(&self.rules) {
+            let name = file.path.file_name().unwrap_or_default().as_encoded_bytes();
+            for part in [name, file.text.as_bytes()] {
+                hasher.update(&(part.len() as u64).to_le_bytes());
+                hasher.update(part);
+            }
+        }
+        FilesPrint {
+            main: self.directories.current.join(&self.main.path),
+            digest: hasher.finalize().to_hex()[..32].to_owned(),
+        }
+    }
+}
+
+/// The files that a configuration was read from, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesPrint {
+    /// Where newswatch.toml is.
+    pub main: PathBuf,
+    /// A digest of what all of them say.
+    pub digest: String,
 }
 
 /// Where relative paths of the configuration lead.
@@ -98,6 +126,8 @@ pub struct Config {
     pub feeds: Vec<Feed>,
     /// What is looked for.
     pub rules: Arc<RuleSet>,
+    /// The files that say so.
+    pub files: FilesPrint,
 }
 
 impl Config {

@@ -765,6 +765,7 @@ impl Daemon {
             "receivers": self.config.receivers.iter().map(|it| &it.name).collect::<Vec<_>>(),
             "problems": self.refused,
             "metrics": self.exporter.as_ref().map(Exporter::listening),
+            "files": self.config.files,
             "rounds_since": rounds_since,
         });
         if let Err(error) = self.store.note("config", &value.to_string(), self.clock.now()).await {

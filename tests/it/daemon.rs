@@ -19,12 +19,20 @@ fn next_round(world: &World) {
     world.advance(SignedDuration::from_hours(1));
 }
 
+/// The digest of the files of the configuration in force, as the daemon wrote it down.
+fn files_of(world: &World) -> String {
+    let fact = world.reader().fact("config").unwrap().unwrap();
+    let value: serde_json::Value = serde_json::from_str(&fact.value).unwrap();
+    value["files"]["digest"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn a_bad_reload_changes_nothing_and_says_where_the_mistake_is() {
     let mut world = World::new().await;
     world.add_feed("alpha", "");
     let daemon = world.start();
     world.server.asked(&path("alpha"), 1).await;
+    let good = world.config().files.digest;
     world.set_rules("[[rule]]\nid = \"talks\"\ntitle = \"Talks\"\nquery = '\"Wang Yi'\n");
     daemon.tell(Control::Reload).await;
     world.publish("alpha", NEWS);
@@ -34,6 +42,7 @@ async fn a_bad_reload_changes_nothing_and_says_where_the_mistake_is() {
     let fact = world.reader().fact("config").unwrap().unwrap();
     assert!(fact.value.contains("reload-refused"), "{}", fact.value);
     assert!(fact.value.contains("rules/test.toml:4:10"), "{}", fact.value);
+    assert_eq!(files_of(&world), good, "the files that were refused are not those in force");
     daemon.stop().await;
 }
 
@@ -62,8 +71,14 @@ async fn a_good_reload_takes_effect_and_loses_no_poll() {
     world.set_rules("[[rule]]\nid = \"oil\"\ntitle = \"Oil\"\nquery = 'oil'\nstory = \"off\"\n");
     world.add_feed("beta", "");
     world.publish("beta", "Oil from the north");
+    let before = files_of(&world);
     daemon.tell(Control::Reload).await;
     world.server.asked(&path("beta"), 1).await;
+    assert_ne!(before, world.config().files.digest);
+    while files_of(&world) == before {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(files_of(&world), world.config().files.digest);
     world.publish("alpha", "Oil from the south");
     world.publish("alpha", NEWS);
     next_round(&world);
