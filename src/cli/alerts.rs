@@ -87,10 +87,14 @@ fn first(value: &Value, paths: [&str; 2]) -> String {
     there.map(|path| text(value, path)).unwrap_or_default()
 }
 
-/// The rule, or the type of what happened to the service.
-fn origin(record: &Value) -> String {
-    let kind = || text(record, "/type").trim_start_matches("newswatch.").to_owned();
-    record.pointer("/data/rule/id").and_then(Value::as_str).map_or_else(kind, str::to_owned)
+/// What it tells: a hit, that a story has begun, that an item was edited, what happened to the service …
+fn kind(record: &Value) -> String {
+    text(record, "/type").trim_start_matches("newswatch.").to_owned()
+}
+
+/// The rule; an event of the service has none.
+fn rule(record: &Value) -> String {
+    Some(text(record, "/data/rule/id")).filter(|rule| !rule.is_empty()).unwrap_or("-".to_owned())
 }
 
 fn feed(record: &Value) -> String {
@@ -115,7 +119,13 @@ fn text(value: &Value, path: &str) -> String {
 
 /// What tells alerts apart whose ids begin alike.
 fn candidate(record: &Value) -> String {
-    let cells = [text(record, "/id"), text(record, "/recordedtime"), origin(record), title(record)];
+    let cells = [
+        text(record, "/id"),
+        text(record, "/recordedtime"),
+        kind(record),
+        rule(record),
+        title(record),
+    ];
     clean(&cells.join("  ")).into_owned()
 }
 
@@ -126,7 +136,8 @@ const FIELDS: &str = "specversion id source type subject time recordedtime seque
 const COLUMNS: &[Column<Value>] = &[
     Column { heading: "TIME", cell: |row| short_time(text(row, "/recordedtime").parse().ok()) },
     Column { heading: "SEVERITY", cell: |row| text(row, "/severitytext").to_lowercase() },
-    Column { heading: "RULE", cell: origin },
+    Column { heading: "KIND", cell: kind },
+    Column { heading: "RULE", cell: rule },
     Column { heading: "FEED", cell: feed },
     Column { heading: "TITLE", cell: title },
     Column { heading: "STATE", cell: state },
@@ -155,7 +166,8 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     if arguments.follow {
         return follow(&reader, arguments, &filter);
     }
-    let mut output = Output::new(arguments.filter.format, COLUMNS).with_fields(FIELDS);
+    let mut output =
+        Output::new(arguments.filter.format, COLUMNS).with_fields(FIELDS).with_minor(&["FEED"]);
     reader.alerts(&filter, |record| output.row(&record))?;
     output.finish()?;
     Ok(Exit::Done)

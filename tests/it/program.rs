@@ -241,6 +241,34 @@ fn alerts_are_listed_with_their_minute_and_followed_in_formats_without_an_end() 
 }
 
 #[test]
+fn the_list_of_alerts_says_of_which_kind_each_is() {
+    let demo = Demo::new();
+    demo.out(0, &["run", "--once"]);
+    let alert = demo.list(&["alerts"]).remove(0);
+    let kind = alert["type"].as_str().unwrap().strip_prefix("newswatch.").unwrap().to_owned();
+    for other in ["item.revised", "story.surge", "feed.broken"] {
+        let mut other_alert = alert.clone();
+        other_alert["type"] = format!("newswatch.{other}").into();
+        if other == "feed.broken" {
+            other_alert["data"]["rule"] = Value::Null;
+        }
+        demo.raise(&other_alert, other);
+    }
+    let rule = alert["data"]["rule"]["id"].as_str().unwrap();
+    let table = demo.out(0, &["alerts", "--format", "table", "--limit", "4"]);
+    let cells: Vec<Vec<&str>> =
+        table.lines().map(|line| line.split("  ").map(str::trim).collect()).collect();
+    let column = |heading: &str| {
+        let cells = cells.iter().map(|line| line.iter().filter(|cell| !cell.is_empty()));
+        let mut cells = cells.map(|line| line.copied().collect::<Vec<&str>>());
+        let at = cells.next().unwrap().iter().position(|cell| *cell == heading).unwrap();
+        cells.map(|line| line[at]).collect::<Vec<&str>>()
+    };
+    assert_eq!(column("KIND"), ["feed.broken", "story.surge", "item.revised", &kind]);
+    assert_eq!(column("RULE"), ["-", rule, rule, rule]);
+}
+
+#[test]
 fn an_alert_is_shown_by_any_part_of_its_id_that_is_its_own() {
     let demo = Demo::new();
     demo.out(0, &["run", "--once"]);
