@@ -1,4 +1,9 @@
 //! OPML 2.0 (<http://opml.org/spec2.opml>): the lists of feeds that readers exchange.
+//!
+//! What OPML has no attribute for stands in attributes of a namespace of ours, as its specification
+//! wants it: other readers pass over them.
+
+use std::collections::BTreeMap;
 
 use quick_xml::escape::escape;
 use quick_xml::events::{BytesStart, Event};
@@ -8,6 +13,11 @@ use quick_xml::{Reader, XmlVersion};
 const MOST_OUTLINES: usize = 100_000;
 /// The longest attribute that is kept, in characters.
 const LONGEST: usize = 2_000;
+
+/// The namespace of the attributes that only newswatch reads.
+const NAMESPACE: &str = "urn:newswatch:schema:opml:1";
+/// What it is called in the documents that newswatch writes.
+const PREFIX: &str = "newswatch";
 
 /// A feed as an OPML document lists it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +32,10 @@ pub struct Outline {
     pub lang: Option<String>,
     /// The folders that it stands in, outermost first.
     pub folders: Vec<String>,
+    /// Its categories.
+    pub categories: Vec<String>,
+    /// What else newswatch knows of it, by the keys of the configuration.
+    pub keys: BTreeMap<String, String>,
 }
 
 /// Why a document is no list of feeds.
@@ -47,7 +61,9 @@ pub enum OpmlError {
 pub fn parse(text: &str) -> Result<Vec<Outline>, OpmlError> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().check_end_names = false;
-    let (mut feeds, mut folders, mut is_opml, mut outlines) = (Vec::new(), Vec::new(), false, 0);
+    let (mut feeds, mut folders, mut outlines) = (Vec::new(), Vec::new(), 0);
+    // The prefix of our own attributes, once it is known that this is a list.
+    let mut ours: Option<Option<String>> = None;
     loop {
         let event = reader.read_event().map_err(|error| {
             let end = usize::try_from(reader.error_position()).unwrap_or(text.len());
@@ -58,20 +74,20 @@ pub fn parse(text: &str) -> Result<Vec<Outline>, OpmlError> {
             Event::Eof => break,
             Event::Start(tag) if is_outline(&tag) => {
                 outlines += 1;
-                let outline = read(&tag, &folders);
+                let outline = read(&tag, &folders, ours.as_ref().and_then(Option::as_deref));
                 folders.push(outline.title.clone());
                 feeds.extend(Some(outline).filter(|outline| !outline.url.is_empty()));
             }
             Event::Empty(tag) if is_outline(&tag) => {
                 outlines += 1;
-                let outline = read(&tag, &folders);
+                let outline = read(&tag, &folders, ours.as_ref().and_then(Option::as_deref));
                 feeds.extend(Some(outline).filter(|outline| !outline.url.is_empty()));
             }
             Event::End(tag) if tag.local_name().as_ref().eq_ignore_ascii_case("outline") => {
                 folders.pop();
             }
             Event::Start(tag) if tag.local_name().as_ref().eq_ignore_ascii_case("opml") => {
-                is_opml = true;
+                ours = Some(prefix(&tag));
             }
             _ => {}
         }
@@ -79,14 +95,23 @@ pub fn parse(text: &str) -> Result<Vec<Outline>, OpmlError> {
             return Err(OpmlError::TooLarge);
         }
     }
-    if is_opml { Ok(feeds) } else { Err(OpmlError::NotOpml) }
+    if ours.is_some() { Ok(feeds) } else { Err(OpmlError::NotOpml) }
+}
+
+/// The prefix that an element declares for our namespace.
+fn prefix(tag: &BytesStart<'_>) -> Option<String> {
+    let mut attributes = tag.attributes();
+    let mut attributes = attributes.with_checks(false).flatten();
+    let ours = attributes.find(|attribute| *attribute.value == *NAMESPACE)?;
+    let prefix = ours.key.as_ref().strip_prefix("xmlns:")?;
+    Some(prefix.to_owned())
 }
 
 fn is_outline(tag: &BytesStart<'_>) -> bool {
     tag.local_name().as_ref().eq_ignore_ascii_case("outline")
 }
 
-fn read(tag: &BytesStart<'_>, folders: &[String]) -> Outline {
+fn read(tag: &BytesStart<'_>, folders: &[String], ours: Option<&str>) -> Outline {
     let mut outline = Outline { folders: folders.to_vec(), ..Outline::default() };
     let mut text = String::new();
     for attribute in tag.attributes().with_checks(false).flatten() {
@@ -94,11 +119,23 @@ fn read(tag: &BytesStart<'_>, folders: &[String]) -> Outline {
         let normalized = attribute.normalized_value(XmlVersion::Implicit1_0);
         let value = normalized.unwrap_or_else(|_| attribute.value.clone());
         let value: String = value.trim().chars().take(LONGEST).collect();
+        let own =
+            attribute.key.as_ref().split_once(':').filter(|(prefix, _)| Some(*prefix) == ours);
+        if let Some((_, key)) = own {
+            outline.keys.insert(key.to_owned(), value);
+            continue;
+        }
         match attribute.key.local_name().as_ref().to_ascii_lowercase().as_str() {
             "text" => text = value,
             "title" => outline.title = value,
             "xmlurl" => outline.url = value,
             "htmlurl" => outline.site = Some(value).filter(|site| !site.is_empty()),
+            // Paths of categories, as `/Boston/Weather`, or simple words.
+            "category" => {
+                let categories = value.split(',').map(|path| path.trim().trim_start_matches('/'));
+                let categories = categories.filter(|category| !category.is_empty());
+                outline.categories = categories.map(str::to_owned).collect();
+            }
             "language" => outline.lang = Some(value).filter(|lang| !lang.is_empty()),
             _ => {}
         }
@@ -112,7 +149,8 @@ fn read(tag: &BytesStart<'_>, folders: &[String]) -> Outline {
 /// Writes a list of feeds; those of one first folder stand together.
 pub fn write(title: &str, feeds: &[Outline]) -> String {
     let mut out = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<opml version=\"2.0\">\n<head><title>{}</title></head>\n<body>\n",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<opml version=\"2.0\" xmlns:{PREFIX}=\"{NAMESPACE}\">\n\
+         <head><title>{}</title></head>\n<body>\n",
         escape(title)
     );
     let mut folders: Vec<Option<&String>> = Vec::new();
@@ -136,6 +174,12 @@ pub fn write(title: &str, feeds: &[Outline]) -> String {
             }
             if let Some(lang) = &feed.lang {
                 out += &format!(" language=\"{}\"", escape(lang.as_str()));
+            }
+            if !feed.categories.is_empty() {
+                out += &format!(" category=\"{}\"", escape(feed.categories.join(",")));
+            }
+            for (key, value) in &feed.keys {
+                out += &format!(" {PREFIX}:{key}=\"{}\"", escape(value.as_str()));
             }
             out += "/>\n";
         }
@@ -170,13 +214,13 @@ mod tests {
                     site: Some("https://a.example".to_owned()),
                     lang: None,
                     folders: vec!["Asia".to_owned(), "Korea & Japan".to_owned()],
+                    ..Outline::default()
                 },
                 Outline {
                     title: "B".to_owned(),
                     url: "https://b.example/?a=1&b=2".to_owned(),
-                    site: None,
                     lang: Some("ru".to_owned()),
-                    folders: vec![],
+                    ..Outline::default()
                 },
             ]
         );
@@ -190,9 +234,27 @@ mod tests {
             site: None,
             lang: Some("zh".to_owned()),
             folders: folder.map(str::to_owned).into_iter().collect(),
+            categories: vec!["x".to_owned(), "world/asia".to_owned()],
+            keys: BTreeMap::from([("owner".to_owned(), "A & \"B\"".to_owned())]),
         };
         let feeds = [feed("<A> & 'B'", Some("x")), feed("王", Some("x")), feed("C", None)];
         assert_eq!(parse(&write("Feeds", &feeds)).unwrap(), feeds);
+    }
+
+    #[test]
+    fn what_is_ours_is_known_by_its_namespace_whatever_its_prefix() {
+        let owner = |declared: &str| {
+            let feeds = parse(&format!(
+                "<opml {declared}><outline xmlUrl='https://a.example/' x:owner='A' \
+                 category='/Boston/Weather, news'/></opml>"
+            ))
+            .unwrap();
+            assert_eq!(feeds[0].categories, ["Boston/Weather", "news"]);
+            feeds[0].keys.get("owner").cloned()
+        };
+        assert_eq!(owner("xmlns:x='urn:newswatch:schema:opml:1'"), Some("A".to_owned()));
+        assert_eq!(owner("xmlns:x='https://other.example/'"), None);
+        assert_eq!(owner(""), None);
     }
 
     #[test]

@@ -244,6 +244,16 @@ fn offset(seconds: i32) -> String {
 }
 
 fn feed(feed: &Feed, config: &Config) -> Table {
+    let mut table = feed_keys(feed);
+    if let Some(interval) = feed.interval.or(config.poll.interval) {
+        set(&mut table, "interval", write_duration(interval));
+    }
+    set_access(&mut table, &feed.access);
+    table
+}
+
+/// What the configuration says of a feed by itself, but for how its server is reached.
+pub(super) fn feed_keys(feed: &Feed) -> Table {
     let mut table = Table::new();
     set(&mut table, "name", feed.name.as_str());
     set(&mut table, "url", &feed.url);
@@ -261,7 +271,7 @@ fn feed(feed: &Feed, config: &Config) -> Table {
     }
     set_list(&mut table, "tags", &feed.tags);
     for (key, value) in [
-        ("interval", feed.interval.or(config.poll.interval)),
+        ("interval", feed.interval),
         ("min_interval", feed.min_interval),
         ("max_interval", feed.max_interval),
     ] {
@@ -286,7 +296,6 @@ fn feed(feed: &Feed, config: &Config) -> Table {
     }
     table.insert("allow_private".to_owned(), Value::Boolean(feed.allow_private));
     table.insert("enabled".to_owned(), Value::Boolean(feed.enabled));
-    set_access(&mut table, &feed.access);
     table
 }
 

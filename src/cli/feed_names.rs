@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use url::{Host, Url};
 
+use crate::config::is_name;
+
 /// The longest name that is made of a title, in bytes.
 const LONGEST: usize = 48;
 /// Of a title of which less than this can be written in Latin letters no name is made.
@@ -23,6 +25,11 @@ pub(super) fn name_of(title: &str, url: &Url, names: &mut HashSet<String>) -> St
         unique = format!("{name}-{number}");
     }
     unique
+}
+
+/// A name that a feed comes with, if it is one that the configuration takes and nobody has.
+pub(super) fn of_its_own(name: &str, names: &mut HashSet<String>) -> Option<String> {
+    (is_name(name) && names.insert(name.to_owned())).then(|| name.to_owned())
 }
 
 /// The host's name; none where it is a number.

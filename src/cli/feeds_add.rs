@@ -233,9 +233,8 @@ fn table(config: &Config, found: &Found, asker: &Asker, arguments: &Arguments) -
     let outline = Outline {
         title: about.title.as_deref().map(clean).unwrap_or_default().into_owned(),
         url: found.url.to_string(),
-        site: None,
         lang: about.lang.as_ref().map(|lang| lang.to_lowercase()),
-        folders: Vec::new(),
+        ..Outline::default()
     };
     let mut names: HashSet<String> =
         config.feeds.iter().map(|feed| feed.name.to_string()).collect();

@@ -1,6 +1,6 @@
 //! `newswatch feeds import` and `feeds export`: OPML in, as a file to review, and out.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 
@@ -8,19 +8,40 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use url::Url;
 
-use super::feed_names::name_of;
+use super::config_show::feed_keys;
+use super::feed_names::{name_of, of_its_own};
 use super::{Exit, Global, config_files, say};
+use crate::config::access::Access;
+use crate::config::{Config, Feed};
 use crate::opml::{self, Outline};
 use crate::text::count;
 
 /// The largest OPML document, in bytes.
 const LARGEST: u64 = 16 << 20;
 
+/// Keys of a feed that OPML has attributes for.
+const STANDARD: [&str; 4] = ["url", "title", "lang", "tags"];
+/// Keys of a feed that are true or false, and those that are text, in the order in which they are written.
+const SWITCHES: [&str; 4] = ["allow_private", "enabled", "fill_gaps", "ignore_cache_lifetime"];
+const TEXTS: [&str; 10] = [
+    "owner",
+    "alignment",
+    "region",
+    "interval",
+    "min_interval",
+    "max_interval",
+    "priority",
+    "expected_every",
+    "encoding",
+    "timezone",
+];
+
 /// The arguments of `feeds import`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The feeds are written as TOML to standard output, for you to review; nothing is changed. Feeds that the \
-configuration has already are left out.
+configuration has already are left out. Folders and categories become tags; what `feeds export` wrote comes \
+back with all its keys.
 Example:
   newswatch feeds import reader.opml > config/feeds/imported.toml")]
 pub(crate) struct Import {
@@ -32,6 +53,8 @@ pub(crate) struct Import {
 /// The arguments of `feeds export`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Any reader can import the list. What OPML has no attribute for, as owner and interval, stands in attributes of its \
+own, which `feeds import` reads; headers, passwords, proxies and certificates are left out.
 Example:
   newswatch feeds export > newswatch.opml")]
 pub(crate) struct Export {
@@ -66,7 +89,7 @@ pub(crate) fn import(global: &Global, arguments: &Import) -> anyhow::Result<Exit
     let (mut names, mut urls): (HashSet<String>, HashSet<Url>) =
         known.map(|feed| (feed.name.as_str().to_owned(), feed.url.clone())).unzip();
     let mut out = std::io::stdout().lock();
-    let (mut written, mut had) = (0, 0);
+    let (mut written, mut had, mut private) = (0, 0, Vec::new());
     for outline in outlines {
         match Url::parse(&outline.url) {
             Ok(url) if !matches!(url.scheme(), "http" | "https") => {
@@ -77,7 +100,11 @@ pub(crate) fn import(global: &Global, arguments: &Import) -> anyhow::Result<Exit
             }
             Ok(url) if !urls.insert(url.clone()) => had += 1,
             Ok(url) => {
-                let name = name_of(&outline.title, &url, &mut names);
+                let own = outline.keys.get("name").and_then(|name| of_its_own(name, &mut names));
+                let name = own.unwrap_or_else(|| name_of(&outline.title, &url, &mut names));
+                if outline.keys.get("allow_private").is_some_and(|value| value == "true") {
+                    private.push(name.clone());
+                }
                 out.write_all(feed_table(&name, &outline, &url).as_bytes())?;
                 written += 1;
             }
@@ -87,6 +114,10 @@ pub(crate) fn import(global: &Global, arguments: &Import) -> anyhow::Result<Exit
             )),
         }
     }
+    if !private.is_empty() {
+        let private = private.join(", ");
+        say(&format!("allowed to be at private addresses, if you leave that in: {private}"));
+    }
     say(&format!("{}; {had} there already", count(written, "feed")));
     Ok(if written > 0 { Exit::Done } else { Exit::No })
 }
@@ -95,20 +126,36 @@ pub(crate) fn import(global: &Global, arguments: &Import) -> anyhow::Result<Exit
 pub(super) fn feed_table(name: &str, outline: &Outline, url: &Url) -> String {
     let text = |value: &str| toml::Value::String(value.to_owned()).to_string();
     let mut out = format!("[[feed]]\nname = {}\nurl = {}\n", text(name), text(url.as_str()));
-    if !outline.title.is_empty() {
+    // Without a title of its own, a feed that we wrote has its name there.
+    if !outline.title.is_empty() && outline.keys.get("name") != Some(&outline.title) {
         out += &format!("title = {}\n", text(&outline.title));
     }
     if let Some(lang) = &outline.lang {
         out += &format!("lang = {}\n", text(lang));
     }
-    let tags: Vec<String> = outline
-        .folders
-        .iter()
-        .filter(|folder| !folder.is_empty())
-        .map(|folder| text(folder))
-        .collect();
+    let region = outline.keys.get("region");
+    let whole = outline.keys.get("tags").and_then(|tags| serde_json::from_str(tags).ok());
+    let categories: Vec<String> = whole.unwrap_or_else(|| outline.categories.clone());
+    let mut tags: Vec<&String> = Vec::new();
+    for tag in categories.iter().chain(&outline.folders) {
+        if !tag.is_empty() && Some(tag) != region && !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
     if !tags.is_empty() {
+        let tags: Vec<String> = tags.into_iter().map(|tag| text(tag)).collect();
         out += &format!("tags = [{}]\n", tags.join(", "));
+    }
+    // The document may be anybody's: nothing else of it becomes a key.
+    for key in TEXTS {
+        if let Some(value) = outline.keys.get(key) {
+            out += &format!("{key} = {}\n", text(value));
+        }
+    }
+    for key in SWITCHES {
+        if let Some(value @ ("true" | "false")) = outline.keys.get(key).map(String::as_str) {
+            out += &format!("{key} = {value}\n");
+        }
     }
     out + "\n"
 }
@@ -116,16 +163,48 @@ pub(super) fn feed_table(name: &str, outline: &Outline, url: &Url) -> String {
 /// Writes the configuration's feeds as OPML.
 pub(crate) fn export(global: &Global, arguments: &Export) -> anyhow::Result<Exit> {
     let Some(config) = config_files::usable(global)? else { return Ok(Exit::Config) };
-    let feeds = config.feeds.iter().filter(|feed| arguments.all || feed.enabled);
-    let outlines: Vec<Outline> = feeds
-        .map(|feed| Outline {
-            title: feed.title.clone().unwrap_or_else(|| feed.name.to_string()),
-            url: feed.url.to_string(),
-            site: None,
-            lang: feed.lang.clone(),
-            folders: feed.region.iter().chain(&feed.tags).take(1).cloned().collect(),
-        })
-        .collect();
+    let feeds = || config.feeds.iter().filter(|feed| arguments.all || feed.enabled);
+    let outlines: Vec<Outline> = feeds().map(outline).collect();
     write!(std::io::stdout(), "{}", opml::write("newswatch", &outlines))?;
+    let reached = feeds().filter(|feed| is_reached_its_own_way(feed, &config));
+    let reached: Vec<&str> = reached.map(|feed| feed.name.as_str()).collect();
+    if !reached.is_empty() {
+        let reached = reached.join(", ");
+        say(&format!("headers, passwords, proxies and certificates are left out, of {reached}"));
+    }
     Ok(Exit::Done)
+}
+
+/// A feed as a list has it.
+fn outline(feed: &Feed) -> Outline {
+    let key = |(key, value): (String, toml::Value)| match value {
+        toml::Value::String(text) => Some((key, text)),
+        // What is usual need not be said.
+        toml::Value::Boolean(value) if value != (key == "enabled") => {
+            Some((key, value.to_string()))
+        }
+        _ => None,
+    };
+    let keys = feed_keys(feed).into_iter().filter(|(key, _)| !STANDARD.contains(&key.as_str()));
+    let mut keys: BTreeMap<String, String> = keys.filter_map(key).collect();
+    // Commas separate categories.
+    if feed.tags.iter().any(|tag| tag.contains(',')) {
+        keys.insert("tags".to_owned(), serde_json::Value::from(feed.tags.clone()).to_string());
+    }
+    Outline {
+        title: feed.title.clone().unwrap_or_else(|| feed.name.to_string()),
+        url: feed.url.to_string(),
+        site: None,
+        lang: feed.lang.clone(),
+        folders: feed.region.iter().chain(&feed.tags).take(1).cloned().collect(),
+        categories: feed.tags.clone(),
+        keys,
+    }
+}
+
+/// Whether something is said of how a feed's server is reached that does not hold for all.
+fn is_reached_its_own_way(feed: &Feed, config: &Config) -> bool {
+    let proxy = config.poll.access.proxy.clone();
+    let ca_file = config.poll.access.ca_file.clone();
+    feed.access != Access { proxy, ca_file, ..Access::default() }
 }

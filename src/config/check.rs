@@ -767,11 +767,16 @@ fn utc_offset(text: &str) -> Option<i32> {
         .then_some(sign * (hours * 3600 + minutes * 60))
 }
 
-pub(super) fn check_name(section: &Section<'_>, name: &Located, what: &str) {
+/// Whether a feed or receiver can be called so.
+pub(crate) fn is_name(name: &str) -> bool {
     let good =
         |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
-    let starts = name.text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-    if !starts || !name.text.chars().all(good) || name.text.len() > LONGEST_NAME {
+    let starts = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    starts && name.chars().all(good) && name.len() <= LONGEST_NAME
+}
+
+pub(super) fn check_name(section: &Section<'_>, name: &Located, what: &str) {
+    if !is_name(&name.text) {
         section.report(
             Problem::error(section.file(), name.span.clone(), format!("{:?} is no name for a {what}", name.text))
                 .with_hint(format!(

@@ -27,6 +27,7 @@ use crate::hit::Severity;
 use crate::item::FeedName;
 use crate::rules::RuleSet;
 
+pub(crate) use self::check::is_name;
 pub use self::check::{Checked, Counts, TestCounts, check, store_path};
 pub(crate) use self::duration::{duration, write as write_duration};
 pub(crate) use self::private::is_public;

@@ -983,6 +983,54 @@ fn a_list_of_feeds_is_imported_for_review_and_exported() {
 }
 
 #[test]
+fn what_is_exported_comes_back_with_all_its_keys() {
+    let desk = "[[feed]]\nname = \"the-desk\"\nurl = \"https://desk.example/rss?a=1&b=2\"\n\
+                title = \"Desk & <Co>\"\nowner = \"desk-media\"\nalignment = \"private:xx\"\nlang = \"ru\"\n\
+                region = \"east\"\ntags = [\"wire\", \"world/asia\"]\ninterval = \"10m\"\nencoding = \"koi8-r\"\n\
+                timezone = \"+03:30\"\nallow_private = true\nenabled = false\nfill_gaps = true\n\
+                ignore_cache_lifetime = true\npriority = \"wire\"\nexpected_every = \"2d\"\n\n\
+                [[feed]]\nname = \"plain\"\nurl = \"https://plain.example/\"\nmin_interval = \"20m\"\n\
+                max_interval = \"3h\"\ntags = [\"Seoul, Busan\", \"only\"]\n\
+                [[feed]]\nname = \"bare\"\nurl = \"https://bare.example/\"\n";
+    let (from, to) = (Demo::new(), Demo::new());
+    std::fs::write(from.path("feeds/desk.toml"), desk).unwrap();
+    let exported = from.out(0, &["feeds", "export", "--all"]);
+    let output = to.run_with(&exported, &["feeds", "import", "-"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("private addresses, if you leave that in: the-desk"), "{said}");
+    std::fs::write(to.path("feeds/desk.toml"), output.stdout).unwrap();
+    let feeds = |demo: &Demo| {
+        let shown: toml::Table = toml::from_str(&demo.out(0, &["config", "show"])).unwrap();
+        let mut feeds = shown["feed"].as_array().unwrap().clone();
+        feeds.retain(|feed| feed["url"].as_str().unwrap().starts_with("https:"));
+        // Those of one folder stand together.
+        feeds.sort_by_key(|feed| feed["name"].as_str().unwrap().to_owned());
+        feeds
+    };
+    assert_eq!(feeds(&from).len(), 3);
+    assert_eq!(feeds(&to), feeds(&from));
+}
+
+#[test]
+fn how_a_server_is_reached_is_exported_to_nobody_and_a_stranger_sets_no_such_key() {
+    let demo = Demo::new();
+    let feed = "[[feed]]\nname = \"wire\"\nurl = \"https://wire.example/\"\nheaders = { X-Key = \"k1\" }\n";
+    std::fs::write(demo.path("feeds/wire.toml"), feed).unwrap();
+    let output = demo.run(&["feeds", "export"]);
+    let (exported, said) = (output.stdout, String::from_utf8(output.stderr).unwrap());
+    assert!(!String::from_utf8(exported).unwrap().contains("k1"));
+    assert!(said.contains("are left out, of wire\n"), "{said}");
+    let opml = "<opml xmlns:n='urn:newswatch:schema:opml:1'><outline text='A' n:name='Not a name' \
+                n:token_file='/etc/shadow' n:fill_gaps='true\nproxy = \"x\"' n:owner='a\"\nproxy = \"b' \
+                xmlUrl='https://a.example/'/></opml>";
+    let output = demo.run_with(opml, &["feeds", "import", "-"]);
+    let toml = String::from_utf8(output.stdout).unwrap();
+    let table: toml::Table = toml::from_str(&toml).unwrap();
+    let keys: Vec<&String> = table["feed"][0].as_table().unwrap().keys().collect();
+    assert_eq!(keys, ["name", "owner", "title", "url"], "{toml}");
+}
+
+#[test]
 fn an_empty_list_has_the_same_header_as_a_full_one() {
     let demo = Demo::new();
     demo.out(0, &["run", "--once"]);
@@ -1053,6 +1101,7 @@ fn the_help_of_no_command_breaks_its_lines_twice() {
         &["feeds", "retry"],
         &["feeds", "add"],
         &["feeds", "import"],
+        &["feeds", "export"],
         &["deliveries"],
         &["route"],
         &["route", "test"],
