@@ -78,9 +78,11 @@ impl Jsonl {
     }
 
     pub(super) fn reopen(&self) -> io::Result<()> {
-        // What a delivery under way has written of a line must not be taken for half a one.
-        let mut now = self.open.lock().expect("no delivery panics while it writes");
-        *now = open(&self.path)?;
+        // What a delivery under way has written of a line must not be taken for half a one; the next
+        // will see by itself whether the file was moved away.
+        if let Ok(mut now) = self.open.try_lock() {
+            *now = open(&self.path)?;
+        }
         Ok(())
     }
 }

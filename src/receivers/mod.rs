@@ -6,6 +6,7 @@ mod command;
 mod http;
 mod journald;
 mod jsonl;
+mod local;
 mod ntfy;
 mod signature;
 mod smtp;
@@ -15,9 +16,11 @@ mod tests;
 mod webhook;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use self::local::Local;
 use crate::alert::id;
 use crate::alert::record::AlertRecord;
 pub use crate::alert::retry::Delivery;
@@ -42,31 +45,29 @@ pub struct Receiver {
 
 #[derive(Debug)]
 enum Kind {
-    Stdout(stdout::Stdout),
-    Jsonl(jsonl::Jsonl),
-    Journald(journald::Journald),
+    Local(Arc<Local>),
     Webhook(Box<webhook::Webhook>),
     Smtp(Box<smtp::Smtp>),
     Ntfy(Box<ntfy::Ntfy>),
     Command(command::Command),
-    Atom(atom::Atom),
 }
 
 impl Receiver {
     /// Opens a receiver. What cannot work from the start, as a file that cannot be opened, is an
     /// error; what may come later, as a server that is down, is not.
     pub fn open(settings: &config::Receiver) -> anyhow::Result<Self> {
+        let local = |local| Kind::Local(Arc::new(local));
         let kind = match &settings.kind {
-            ReceiverKind::Stdout => Kind::Stdout(stdout::Stdout::new()),
-            ReceiverKind::Jsonl { path } => Kind::Jsonl(jsonl::Jsonl::open(path)?),
-            ReceiverKind::Journald => Kind::Journald(journald::Journald::new()?),
+            ReceiverKind::Stdout => local(Local::Stdout(stdout::Stdout::new())),
+            ReceiverKind::Jsonl { path } => local(Local::Jsonl(jsonl::Jsonl::open(path)?)),
+            ReceiverKind::Journald => local(Local::Journald(journald::Journald::new()?)),
             ReceiverKind::Webhook(settings) => {
                 Kind::Webhook(Box::new(webhook::Webhook::new(settings)?))
             }
             ReceiverKind::Smtp(settings) => Kind::Smtp(Box::new(smtp::Smtp::new(settings)?)),
             ReceiverKind::Ntfy(settings) => Kind::Ntfy(Box::new(ntfy::Ntfy::new(settings)?)),
             ReceiverKind::Command(settings) => Kind::Command(command::Command::new(settings)),
-            ReceiverKind::Atom(atom) => Kind::Atom(atom::Atom::open(&settings.name, atom)?),
+            ReceiverKind::Atom(atom) => local(Local::Atom(atom::Atom::open(&settings.name, atom)?)),
         };
         Ok(Self { name: settings.name.clone(), max_per_minute: settings.max_per_minute, kind })
     }
@@ -85,21 +86,18 @@ impl Receiver {
     /// together or not at all, as far as a receiver can tell.
     pub async fn deliver(&self, alerts: &[Outgoing<'_>], now: Timestamp) -> Delivery {
         match &self.kind {
-            Kind::Stdout(stdout) => stdout.deliver(alerts),
-            Kind::Jsonl(jsonl) => jsonl.deliver(alerts),
-            Kind::Journald(journald) => journald.deliver(alerts),
+            Kind::Local(local) => local.deliver(alerts, now).await,
             Kind::Webhook(webhook) => webhook.deliver(alerts, now).await,
             Kind::Smtp(smtp) => smtp.deliver(alerts, now).await,
             Kind::Ntfy(ntfy) => ntfy.deliver(alerts, now).await,
             Kind::Command(command) => command.deliver(alerts).await,
-            Kind::Atom(atom) => atom.deliver(alerts, now),
         }
     }
 
     /// Opens a file again that was moved away; false for receivers without one.
     pub fn reopen(&self) -> std::io::Result<bool> {
         match &self.kind {
-            Kind::Jsonl(jsonl) => jsonl.reopen().map(|()| true),
+            Kind::Local(local) => local.reopen(),
             _ => Ok(false),
         }
     }
