@@ -36,11 +36,13 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         }
     };
     let again = global.clone();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // What takes long has threads of its own. More for what only waits would cost a poll more, as they
+    // have to wake each other, than the poll itself.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("failed to start the runtime")?;
-    let summary = runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let setup = Setup {
             config,
             read_config: Arc::new(move || {
@@ -55,8 +57,10 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
         } else {
             daemon::run(setup).await.map(|()| None)
         }
-    })?;
-    let Some(summary) = summary else { return Ok(Exit::Done) };
+    });
+    // What a disk or a terminal still holds up is not waited for.
+    runtime.shutdown_background();
+    let Some(summary) = ended? else { return Ok(Exit::Done) };
     writeln!(std::io::stdout(), "{}", line(&summary))?;
     let blind = summary.polled == 0 && summary.failed > 0;
     if summary.failed > 0 {
