@@ -28,9 +28,9 @@ use crate::story::Reading;
 use crate::story::desk::{Publisher, Report};
 use crate::story::lineage::{FEED_ITEMS, Standing};
 
-/// The most times that an edited item is taken in again. A page that shows the time of day in its
-/// summary changes at every poll, for ever.
-pub const MOST_REVISIONS: u32 = 24;
+/// The texts of an edited item that are kept; beyond so many its edits are told less often. A page that
+/// shows the time of day in its summary changes at every poll, for ever.
+pub const MOST_TEXTS: u32 = 24;
 
 /// Hits of one poll that may be told, at most: their items are taken in, what is more comes with the
 /// next poll. Each waits for its story on the one thread that writes.
@@ -317,7 +317,7 @@ pub fn ingest<E>(
         let before = known.get(&item.key);
         let revision = match before.and_then(|before| before.text) {
             None => 1,
-            Some((text, revision)) if text == fingerprint || revision >= MOST_REVISIONS => continue,
+            Some((text, _)) if text == fingerprint => continue,
             Some((_, revision)) => revision + 1,
         };
         if item.lang.is_none() {

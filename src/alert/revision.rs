@@ -12,6 +12,10 @@ use crate::text;
 /// Characters of what is new in a text.
 const LONGEST_NEW: usize = 200;
 
+/// Edits of an item that has had very many texts that are told in a day, and one that takes the last of
+/// them back.
+pub const MOST_IN_A_DAY: usize = 24;
+
 /// What a rule that had hit an item makes of it when it was edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -123,6 +127,27 @@ pub fn revised(draft: AlertRecord, edit: &Edit<'_>, now: Timestamp) -> AlertReco
     data.message = format!("[{severity}] {name}: {}: {change}", edit.matches.describe());
     data.revised = Some(RevisedInfo { matches: edit.matches, title, was, text, at: now });
     record
+}
+
+/// Whether an edit of an item that has had very many texts is told to those who hear of a rule. `lately`
+/// is what they were told of its edits in the last day, newest first.
+pub fn is_told(edit: &Edit<'_>, lately: &[Matches]) -> bool {
+    match edit.matches {
+        // A page that shows the time of day.
+        Matches::Still if !has_another_headline(edit) => lately.is_empty(),
+        // It may be another item under the same link.
+        Matches::Still | Matches::Again => lately.len() < MOST_IN_A_DAY,
+        // Their last word must not be that it matches.
+        Matches::NoMore => lately.first() != Some(&Matches::NoMore),
+    }
+}
+
+/// Whether the headline before is known and reads otherwise now, not only by its figures.
+fn has_another_headline(edit: &Edit<'_>) -> bool {
+    let words = |title: &str| text::fold(title).replace(char::is_numeric, " ");
+    let is_another =
+        |was: &str| !words(was).split_whitespace().eq(words(edit.title).split_whitespace());
+    edit.was.is_some_and(is_another)
 }
 
 /// Whether an edit changed nothing that a reader would call other news: letters' case, accents, white
@@ -239,6 +264,31 @@ pub(super) mod tests {
         let old = r#"{"title": "Rain", "at": "2023-11-14T22:13:20Z"}"#;
         let revised: RevisedInfo = serde_json::from_str(old).unwrap();
         assert_eq!((revised.matches, revised.was), (Matches::NoMore, None));
+    }
+
+    #[test]
+    fn of_very_many_edits_those_are_told_that_may_make_another_item() {
+        use Matches::{Again, NoMore, Still};
+        let told = |matches, lately: &[Matches]| is_told(&edit(matches, TOLD, Some(TOLD)), lately);
+        for matches in [Still, Again, NoMore] {
+            assert!(told(matches, &[]), "{matches:?}");
+            assert!(!told(Still, &[matches]), "{matches:?}");
+            assert!(told(Again, &[matches; MOST_IN_A_DAY - 1]), "{matches:?}");
+            assert!(!told(Again, &[matches; MOST_IN_A_DAY]), "{matches:?}");
+        }
+        assert!(told(NoMore, &[Again; MOST_IN_A_DAY]));
+        assert!(told(NoMore, &[Still, NoMore]));
+        assert!(!told(NoMore, &[NoMore, Still]));
+        for (was, now, another) in [
+            (Some(TOLD), "Kim leaves", true),
+            (Some("Live: Kim, 9:55"), "LIVE:  Kim, 10:05", false),
+            (Some("Ким прибыл в 9"), "Ким отбыл в 9", true),
+            (None, "Kim leaves", false),
+        ] {
+            let edit = edit(Still, now, was);
+            assert_eq!(is_told(&edit, &[Still; MOST_IN_A_DAY - 1]), another, "{was:?} {now}");
+            assert!(!is_told(&edit, &[Still; MOST_IN_A_DAY]), "{was:?} {now}");
+        }
     }
 
     #[test]

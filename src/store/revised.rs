@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::stories::{json_text, write_story};
@@ -15,11 +15,14 @@ use crate::alert::revision::{self, Edit, Matches};
 use crate::config::Config;
 use crate::hit::Severity;
 use crate::item::{Item, ItemKey};
-use crate::pipeline::{self, Batch, MOST_REVISIONS, OutgoingAlert, Rematch, Revised};
+use crate::pipeline::{self, Batch, MOST_TEXTS, OutgoingAlert, Rematch, Revised};
 use crate::story::Desk;
 use crate::story::desk::Story;
 use crate::story::edit::Member;
 use crate::story::message::headline;
+
+/// How long what was told of an item's edits keeps others back, once it has had very many texts.
+const LATELY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What items said before their publisher edited them.
 pub(super) type Before = HashMap<ItemKey, Item>;
@@ -59,7 +62,8 @@ pub(super) fn take(
     if batch.revised.is_empty() {
         return Ok(Vec::new());
     }
-    let mut told = take_back(connection, desk, batch, before, config)?;
+    let lately = ToldLately::of(connection, batch)?;
+    let mut told = take_back(connection, desk, batch, before, &lately, config)?;
     let items = batch.items.iter().map(|stored| (stored.item.key, &stored.item));
     let items: HashMap<ItemKey, &Item> = items.collect();
     for revised in &batch.revised {
@@ -68,7 +72,7 @@ pub(super) fn take(
         else {
             continue;
         };
-        if tell_edit(connection, desk, batch, config, (revised, now), (before, item))? {
+        if tell_edit(connection, desk, batch, &lately, config, (revised, now), (before, item))? {
             told.push(revised.rule.clone());
         }
     }
@@ -87,6 +91,7 @@ fn take_back(
     desk: &mut Desk,
     batch: &Batch,
     before: &Before,
+    lately: &ToldLately,
     config: &Config,
 ) -> Result<Vec<String>, StoreError> {
     let mut gone = Vec::new();
@@ -144,12 +149,15 @@ fn take_back(
             outlet: &outlet,
             story: hit.story.as_deref(),
         };
+        if !lately.lets(rule, &hit.record.causationid, &edit) {
+            continue;
+        }
         let mut record = revision::revised(hit.record, &edit, batch.at);
         if last {
             record.data.message += "; no report of its story stands any more";
         }
         if every {
-            say_if_last(&mut record, *revision);
+            say_if_not_all_follow(&mut record, *revision);
         }
         tell(connection, config, record, hit.severity, batch.at)?;
         told.push(rule.clone());
@@ -163,6 +171,7 @@ fn tell_edit(
     connection: &Connection,
     desk: &mut Desk,
     batch: &Batch,
+    lately: &ToldLately,
     config: &Config,
     (revised, rematch): (&Revised, &Rematch),
     (before, now): (&Item, &Item),
@@ -199,8 +208,11 @@ fn tell_edit(
         outlet: &outlet,
         story: story.as_deref(),
     };
+    if !lately.lets(rule, &draft.causationid, &edit) {
+        return Ok(false);
+    }
     let mut record = revision::revised(draft.clone(), &edit, batch.at);
-    say_if_last(&mut record, revised.revision);
+    say_if_not_all_follow(&mut record, revised.revision);
     tell(connection, config, record, *severity, batch.at)?;
     Ok(true)
 }
@@ -215,10 +227,49 @@ fn outlet(outlet: Option<String>, record: &AlertRecord) -> String {
     outlet.or_else(named).unwrap_or_default()
 }
 
-/// Whoever hears of every edit of an item is told when no other will be read.
-fn say_if_last(record: &mut AlertRecord, revision: u32) {
-    if revision == MOST_REVISIONS {
-        record.data.message += "; later edits of it are not read";
+/// What was told of edits in the last day, newest first, by rule and item.
+#[derive(Default)]
+struct ToldLately(HashMap<(String, String), Vec<Matches>>);
+
+impl ToldLately {
+    /// Of the edits of the items of a batch's feed, where one of them has had so many texts that it counts.
+    fn of(connection: &Connection, batch: &Batch) -> Result<Self, StoreError> {
+        let mut told = Self::default();
+        if batch.revised.iter().all(|revised| revised.revision <= MOST_TEXTS) {
+            return Ok(told);
+        }
+        let since = batch.at.checked_sub(LATELY).unwrap_or(batch.at);
+        // Before some said otherwise, each said that a rule matches no more.
+        let mut statement = connection.prepare_cached(
+            "SELECT rule, record ->> '$.causationid',
+               coalesce(record ->> '$.data.revised.matches', '')
+             FROM alerts INDEXED BY alerts_by_time
+             WHERE created > ?1 AND created <= ?2 AND feed = ?3 AND rule IS NOT NULL
+               AND record ->> '$.data.revised.title' IS NOT NULL
+             ORDER BY created DESC, seq DESC",
+        )?;
+        let mut rows =
+            statement.query(params![millis(since), millis(batch.at), batch.feed.as_str()])?;
+        while let Some(row) = rows.next()? {
+            let matches: String = row.get(2)?;
+            let matches = serde_json::from_value(matches.into()).unwrap_or_default();
+            told.0.entry((row.get(0)?, row.get(1)?)).or_default().push(matches);
+        }
+        Ok(told)
+    }
+
+    /// Whether an edit of an item is told, however often the item was edited before.
+    fn lets(&self, rule: &str, item: &str, edit: &Edit<'_>) -> bool {
+        let lately = || self.0.get(&(rule.to_owned(), item.to_owned()));
+        edit.revision <= MOST_TEXTS
+            || revision::is_told(edit, lately().map_or(&[][..], Vec::as_slice))
+    }
+}
+
+/// Whoever hears of every edit of an item is told when no longer each of them will be told.
+fn say_if_not_all_follow(record: &mut AlertRecord, revision: u32) {
+    if revision >= MOST_TEXTS {
+        record.data.message += "; edited so often that not every later edit is told";
     }
 }
 

@@ -13,7 +13,7 @@ use crate::alert::operator::OutgoingEvent;
 use crate::alert::route::LONGEST_HOLD;
 use crate::config::{Config, Feed};
 use crate::item::FeedName;
-use crate::pipeline::{Batch, OutgoingAlert, OutgoingDelivery, StoredItem};
+use crate::pipeline::{Batch, MOST_TEXTS, OutgoingAlert, OutgoingDelivery, StoredItem};
 use crate::poll::FailureKind;
 use crate::recognition::Renamed;
 use crate::schedule::rate::Arrivals;
@@ -173,6 +173,14 @@ fn item(
                  WHERE feed = ?1 AND key = ?2",
             )?
             .execute(params![feed, item.key.as_bytes(), millis(now)])?;
+    }
+    if let Some(dropped) = stored.revision.checked_sub(MOST_TEXTS) {
+        connection
+            .prepare_cached(
+                "DELETE FROM revisions
+                 WHERE item = (SELECT id FROM items WHERE feed = ?1 AND key = ?2) AND revision <= ?3",
+            )?
+            .execute(params![feed, item.key.as_bytes(), dropped])?;
     }
     let values = params![
         feed,

@@ -1,8 +1,9 @@
 //! Rules that ask for every edit of what they have hit (`on_update`): what their readers are told.
 
 use jiff::SignedDuration;
+use newswatch::alert::revision::MOST_IN_A_DAY;
 use newswatch::alert::silence::Matcher;
-use newswatch::pipeline::MOST_REVISIONS;
+use newswatch::pipeline::MOST_TEXTS;
 use newswatch::store::{self, AlertFilter, ItemFilter, NewSilence};
 use serde_json::Value;
 
@@ -204,17 +205,98 @@ async fn an_edit_of_letters_case_and_space_is_told_to_nobody() {
     assert_eq!(said(&world).len(), 2);
 }
 
+const OFTEN: &str = "; edited so often that not every later edit is told";
+
+/// The feed shows more texts of one item than are kept, none of which the rule matches.
+async fn show_many_texts(world: &mut World) {
+    for minute in 1..=MOST_TEXTS + 3 {
+        show(world, &format!("Rain, live, minute {minute}")).await;
+    }
+}
+
 #[tokio::test]
-async fn a_text_that_changes_at_every_poll_is_told_until_it_is_read_no_more() {
+async fn a_text_that_changes_at_every_poll_is_told_24_times_and_then_once_a_day() {
     let mut world = world().await;
-    for minute in 1..=MOST_REVISIONS + 3 {
+    for minute in 1..=MOST_TEXTS + 3 {
         show(&mut world, &format!("Kim, live, minute {minute}")).await;
     }
-    let said = said(&world);
-    assert_eq!(said.len(), MOST_REVISIONS as usize);
-    let (last, others) = said.split_last().unwrap();
-    assert!(last.ends_with("minute 23; later edits of it are not read"), "{last}");
-    assert!(others.iter().all(|said| !said.contains("not read")));
+    let all = said(&world);
+    assert_eq!(all.len(), MOST_TEXTS as usize);
+    let (last, others) = all.split_last().unwrap();
+    assert!(last.ends_with(&format!("before: Kim, live, minute 23{OFTEN}")), "{last}");
+    assert!(others.iter().all(|said| !said.contains(OFTEN)));
+    pass(&world, 24 * 60).await;
+    for minute in 28..32 {
+        show(&mut world, &format!("Kim, live, minute {minute}")).await;
+    }
+    let all = said(&world);
+    assert_eq!(all.len(), MOST_TEXTS as usize + 1);
+    assert!(all[24].ends_with(&format!("minute 28 (ant), before: Kim, live, minute 27{OFTEN}")));
+    assert_eq!((&*world.items()[0].title, world.items()[0].revision), ("Kim, live, minute 31", 31));
+}
+
+#[tokio::test]
+async fn an_item_is_read_and_told_to_a_rule_that_never_hit_it_however_many_texts_it_has_had() {
+    for rule in [RULE.to_owned(), format!("{RULE}on_update = true\n")] {
+        let mut world = world_with(&rule).await;
+        show_many_texts(&mut world).await;
+        show(&mut world, ARRIVES).await;
+        assert!(said(&world)[0].starts_with(ARRIVES), "{:?}", said(&world));
+        show(&mut world, RAIN).await;
+        assert_eq!(matches(&world), ["no-more"], "{rule}");
+    }
+}
+
+#[tokio::test]
+async fn the_newest_24_texts_of_an_item_are_kept() {
+    let mut world = world().await;
+    show_many_texts(&mut world).await;
+    let database = rusqlite::Connection::open(world.database()).unwrap();
+    let kept = "SELECT min(title), count(*), max(revision) FROM revisions";
+    let kept: (String, u32, u32) =
+        database.query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    // One more is the item's text now.
+    assert_eq!(kept, ("Rain, live, minute 10".to_owned(), MOST_TEXTS - 1, MOST_TEXTS + 2));
+    assert_eq!(world.items()[0].title, "Rain, live, minute 27");
+}
+
+#[tokio::test]
+async fn after_many_texts_another_headline_is_told_as_it_may_be_another_item() {
+    let mut world = world().await;
+    show_many_texts(&mut world).await;
+    const KIMS: [&str; 4] = ["Kim 1", "Kim two", "Kim 3", "Kim 4"];
+    for title in KIMS {
+        show(&mut world, title).await;
+    }
+    let told: Vec<String> = said(&world)[1..].to_vec();
+    let still =
+        |now: &str, was: &str| format!("edited, still matches: {now} (ant), before: {was}{OFTEN}");
+    // Another figure makes no other headline.
+    assert_eq!(told, [still("Kim two", "Kim 1"), still("Kim 3", "Kim two")]);
+    for name in ('a'..='z').chain('A'..='Z') {
+        show(&mut world, &format!("Kim x{name}")).await;
+        show(&mut world, &format!("Kim y{name}")).await;
+    }
+    assert_eq!(said(&world).len(), 1 + MOST_IN_A_DAY);
+}
+
+#[tokio::test]
+async fn after_many_texts_it_is_told_that_a_rule_matches_no_more_and_again() {
+    let mut world = world().await;
+    show_many_texts(&mut world).await;
+    for title in [ARRIVES, SIGN, OTHER, RAIN, SIGN, ARRIVES, RAIN] {
+        show(&mut world, title).await;
+    }
+    assert_eq!(matches(&world), ["still", "still", "no-more", "again", "still", "no-more"]);
+    for _ in 0..30 {
+        show(&mut world, ARRIVES).await;
+        show(&mut world, RAIN).await;
+    }
+    assert_eq!(matches(&world).len(), MOST_IN_A_DAY);
+    assert_eq!(matches(&world).last().unwrap(), "no-more");
+    pass(&world, 24 * 60).await;
+    show(&mut world, ARRIVES).await;
+    assert_eq!(matches(&world).last().unwrap(), "again");
 }
 
 #[tokio::test]
