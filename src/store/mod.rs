@@ -388,7 +388,7 @@ impl Store {
         self.ask(|reply| Command::SumUpSilences { config, now, reply }).await
     }
 
-    /// Drops the texts of items first seen before `before`, a limited number at a time so that polls
+    /// Drops the texts of items first seen and last edited before `before`, a limited number at a time so that polls
     /// are committed in between, and returns how many. Their keys stay, and so do hits and alerts. Of their other names it drops those that
     /// have been kept for very long, a part of the feeds at a time: it is to be called every hour.
     pub async fn prune(&self, before: Timestamp, now: Timestamp) -> Result<usize, StoreError> {

@@ -431,4 +431,40 @@ mod tests {
         let next = poll(&config, "Delta treaty fails", Some(known(2, &edits[0])), 3);
         assert_eq!(commit(&next), 1);
     }
+
+    #[test]
+    fn an_item_that_is_edited_is_emptied_in_its_time_also_when_it_was_emptied_before() {
+        let config = config_with("");
+        let connection = database(&config);
+        let commit = |batch: &Batch| {
+            let (mut desk, mut feeds) = (Desk::default(), write::Feeds::new());
+            write::batch(&connection, &mut desk, &mut feeds, batch, &config).unwrap();
+        };
+        let prune = |second| {
+            let before = Timestamp::from_second(second).unwrap();
+            write::prune(&connection, before, before).unwrap()
+        };
+        let stored = || {
+            let sql = "SELECT title, pruned, (SELECT count(*) FROM revisions) FROM items";
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            connection.query_row::<(String, bool, u32), _, _>(sql, [], row).unwrap()
+        };
+        let known = |revision, of: &Batch| {
+            let text = Some((of.items[0].fingerprint, revision));
+            Some(KnownItem { text, hits: Vec::new() })
+        };
+        let first = poll(&config, "Rain", None, 10);
+        commit(&first);
+        assert_eq!(prune(11), 1);
+        assert_eq!(stored(), (String::new(), true, 0));
+        let second = poll(&config, "Snow", known(1, &first), 20);
+        commit(&second);
+        assert_eq!(prune(20), 0);
+        assert_eq!(stored(), ("Snow".to_owned(), false, 1));
+        commit(&poll(&config, "Sun", known(2, &second), 30));
+        assert_eq!(prune(21), 0);
+        assert_eq!(stored(), ("Sun".to_owned(), false, 2));
+        assert_eq!(prune(31), 1);
+        assert_eq!(stored(), (String::new(), true, 0));
+    }
 }

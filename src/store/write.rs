@@ -213,7 +213,7 @@ fn item(
             "DO UPDATE SET title = excluded.title,
                summary = excluded.summary, content = excluded.content, link = excluded.link,
                authors = excluded.authors, tags = excluded.tags, updated = excluded.updated,
-               fingerprint = excluded.fingerprint, revision = excluded.revision
+               fingerprint = excluded.fingerprint, revision = excluded.revision, pruned = 0
              RETURNING id"
         ))?
         .query_row(values, |row| row.get(0))?)
@@ -541,6 +541,12 @@ pub(crate) fn set_back(
     Ok(())
 }
 
+/// The ids of the oldest items whose texts came before ?1, at most ?2. What an item says now came when
+/// it was last edited.
+const TO_EMPTY: &str = "SELECT id FROM items WHERE pruned = 0 AND first_seen < ?1
+   AND NOT EXISTS (SELECT 1 FROM revisions WHERE item = items.id AND until >= ?1)
+ ORDER BY first_seen LIMIT ?2";
+
 /// See [`super::Store::prune`].
 pub(crate) fn prune(
     connection: &Connection,
@@ -556,16 +562,15 @@ pub(crate) fn prune(
     )?;
     stories::prune(connection, now)?;
     connection.execute(
-        "DELETE FROM revisions WHERE item IN
-           (SELECT id FROM items WHERE pruned = 0 AND first_seen < ?1
-            ORDER BY first_seen LIMIT ?2)",
+        &format!("DELETE FROM revisions WHERE item IN ({TO_EMPTY})"),
         params![millis(before), most],
     )?;
     Ok(connection.execute(
-        "UPDATE items SET pruned = 1, title = '', summary = '', content = '', authors = '[]',
-           tags = '[]'
-         WHERE id IN (SELECT id FROM items WHERE pruned = 0 AND first_seen < ?1
-                      ORDER BY first_seen LIMIT ?2)",
+        &format!(
+            "UPDATE items SET pruned = 1, title = '', summary = '', content = '', authors = '[]',
+               tags = '[]'
+             WHERE id IN ({TO_EMPTY})"
+        ),
         params![millis(before), most],
     )?)
 }
