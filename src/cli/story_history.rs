@@ -169,6 +169,10 @@ fn quoted(
 
 fn report_lines(lines: &mut Vec<String>, history: &StoryHistory, report: &ReportRow) {
     lines.push(format!("  {}", heading(report)));
+    for before in &report.titles_before {
+        let (until, title) = (minute(before.until), clean(&before.title));
+        lines.push(format!("    its headline until {until}: {title}"));
+    }
     lines.extend(headline_now(report).map(|now| format!("    {now}")));
     lines.push(format!("    {}", joined(history, report)));
     lines.push(format!("    {}", clean(&report.why)));

@@ -84,6 +84,17 @@ pub struct ItemRow {
     pub flags: Vec<&'static str>,
 }
 
+/// What an item said before its publisher edited it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EarlierText {
+    /// When it was found edited.
+    pub until: Timestamp,
+    /// The headline until then.
+    pub title: String,
+    /// The short text until then.
+    pub summary: String,
+}
+
 impl From<ItemRow> for Item {
     fn from(row: ItemRow) -> Self {
         let key = row.key.rsplit('/').next().and_then(ItemKey::from_hex);
@@ -350,6 +361,25 @@ impl Reader {
             each(item_row(row)?)?;
         }
         Ok(())
+    }
+
+    /// What an item, `feed/key`, said before each of its edits, oldest first; as far as it is kept.
+    pub fn earlier_texts(&self, item: &str) -> Result<Vec<EarlierText>, StoreError> {
+        let Some((feed, key)) = item.rsplit_once('/') else { return Ok(Vec::new()) };
+        let Some(key) = ItemKey::from_hex(key) else { return Ok(Vec::new()) };
+        // What was emptied before it was edited said nothing.
+        let mut statement = self.connection.prepare_cached(
+            "SELECT until, title, summary FROM revisions
+             WHERE item = (SELECT id FROM items
+                           WHERE feed = (SELECT id FROM feeds WHERE name = ?1) AND key = ?2)
+               AND (title <> '' OR summary <> '' OR content <> '')
+             ORDER BY revision",
+        )?;
+        let texts = statement.query_and_then(rusqlite::params![feed, key.as_bytes()], |row| {
+            let (title, summary) = (row.get(1)?, row.get(2)?);
+            Ok::<_, StoreError>(EarlierText { until: time(row, 0)?, title, summary })
+        })?;
+        texts.collect()
     }
 
     /// The newest items, at most so many, each with its feed.

@@ -39,7 +39,9 @@ pub use acks::Acked;
 pub(crate) use backfill::Step;
 pub(crate) use due::FailingFeed;
 pub use due::FeedRetried;
-pub use lists::{AlertFilter, DeliveryRow, FeedRow, HitRow, ItemFilter, ItemRow, Totals};
+pub use lists::{
+    AlertFilter, DeliveryRow, EarlierText, FeedRow, HitRow, ItemFilter, ItemRow, Totals,
+};
 pub(crate) use lists::{Census, NETWORK, OFFLINE};
 pub use outbox::{DueDelivery, ReceiverRow, Retried, Settled};
 pub use polls::PollRow;
@@ -48,7 +50,8 @@ pub use schema::VERSION;
 pub use silences::{Ended, MOST_SILENCES, NewSilence, SilenceRow};
 pub use story_edits::{StoryEdited, StoryEditor, StoryRefusal, merge_stories, split_story};
 pub use story_lists::{
-    AlertOfStory, DeliveryOfAlert, EditRow, Headline, ReportRow, StoryHistory, StoryRow,
+    AlertOfStory, DeliveryOfAlert, EarlierTitle, EditRow, Headline, ReportRow, StoryHistory,
+    StoryRow,
 };
 pub(crate) use writer::Command;
 

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension as _, Row, params, params_from_iter};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::lists::{Conditions, TITLE_NOW, alert_record, containing, item_name};
+use super::lists::{Conditions, EarlierText, TITLE_NOW, alert_record, containing, item_name};
 use super::read::{maybe_time, time};
 use super::{ItemFilter, Reader, StoreError, acks};
 use crate::alert::decide::Reason;
@@ -157,6 +157,8 @@ pub struct ReportRow {
     pub title: String,
     /// The headline that its item has now, where its publisher has changed it.
     pub title_now: Option<String>,
+    /// The headlines that its item had before that, oldest first, as far as they are kept.
+    pub titles_before: Vec<EarlierTitle>,
     /// Where to read it.
     pub link: Option<String>,
     /// How much the hit matters.
@@ -172,6 +174,15 @@ pub struct ReportRow {
     pub revised_at: Option<Timestamp>,
     /// The alert that told it.
     pub alert: Option<AlertOfStory>,
+}
+
+/// A headline that an item had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EarlierTitle {
+    /// When it was found edited.
+    pub until: Timestamp,
+    /// The headline.
+    pub title: String,
 }
 
 /// An alert of a story.
@@ -387,18 +398,23 @@ impl Reader {
             let reason: String = row.get("reason")?;
             let alert: Option<String> = row.get("alert")?;
             let item = item_name(&feed, row.get("item_key")?);
+            let (title, title_now): (String, Option<String>) =
+                (row.get("title")?, row.get("title_now")?);
+            let texts = self.earlier_texts(&item)?;
+            let titles_before = titles_before(texts, title_now.as_ref().unwrap_or(&title));
             reports.push(ReportRow {
                 item_id: row.get("item_id")?,
                 hit: row.get("id")?,
                 at: time(row, "matched_at")?,
                 outlet: row.get("outlet")?,
                 origin: row.get("origin")?,
-                title: row.get("title")?,
-                title_now: row.get("title_now")?,
+                joined: joined_by(joined.as_deref(), [&title, &summary]),
+                title,
+                title_now,
+                titles_before,
                 link: row.get("link")?,
                 severity: row.get("severity")?,
                 revised_at: maybe_time(row, "revised_at")?,
-                joined: joined_by(joined.as_deref(), [&row.get::<_, String>("title")?, &summary]),
                 why: why(&reason, &item, story),
                 alert: alert.map(|id| self.alert_of(&id)).transpose()?.flatten(),
                 reason,
@@ -444,6 +460,16 @@ impl Reader {
             deliveries: deliveries.collect::<Result<_, _>>()?,
         }))
     }
+}
+
+/// The headlines among the earlier texts of an item that is called `now`, each with the end of the time
+/// that it stood.
+fn titles_before(texts: Vec<EarlierText>, now: &str) -> Vec<EarlierTitle> {
+    let after = texts.iter().skip(1).map(|text| &*text.title).chain([now]);
+    let stood_longer: Vec<bool> =
+        texts.iter().zip(after).map(|(text, after)| text.title == after).collect();
+    let ends = texts.into_iter().zip(stood_longer).filter(|(_, longer)| !longer);
+    ends.map(|(EarlierText { until, title, .. }, _)| EarlierTitle { until, title }).collect()
 }
 
 /// How a report came to its story, with the terms that it shares as its texts have them. Those that

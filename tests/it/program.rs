@@ -133,7 +133,8 @@ fn every_list_has_the_fields_that_scripts_rely_on() {
     let items = demo.list(&["items"]);
     has_fields(
         &items[0],
-        "key feed id title summary link lang author tags published first_seen revision flags",
+        "key feed id title summary link lang author tags published first_seen revision flags \
+         revisions",
     );
     let hits = demo.list(&["hits"]);
     has_fields(

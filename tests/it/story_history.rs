@@ -251,6 +251,22 @@ async fn a_headline_that_was_corrected_and_still_matches_is_shown_with_the_old_o
     pass(&world, 5).await;
     let report = &history(&world, &story(&world, CLOCKS)).reports[0];
     assert_eq!((&*report.title, report.title_now.as_deref()), (CLOCKS, Some(corrected)));
+    let before = |report: &store::ReportRow| {
+        let titles = report.titles_before.iter();
+        titles.map(|before| (before.title.clone(), before.until)).collect::<Vec<_>>()
+    };
+    let edited_at = world.clock.now();
+    assert_eq!(before(report), [(CLOCKS.to_owned(), edited_at)]);
+    assert_eq!(before(&history(&world, &story(&world, SHIPS)).reports[0]), []);
+    world.show("ant", &[&format!("{CLOCKS}|{corrected}!"), SHIPS]);
+    pass(&world, 5).await;
+    world.show("ant", &[&format!("{CLOCKS}|{CLOCKS}"), SHIPS]);
+    pass(&world, 5).await;
+    let report = &history(&world, &story(&world, CLOCKS)).reports[0];
+    let titles: Vec<String> = before(report).into_iter().map(|(title, _)| title).collect();
+    assert_eq!(titles, [CLOCKS, corrected, &format!("{corrected}!")]);
+    world.show("ant", &[&format!("{CLOCKS}|{corrected}"), SHIPS]);
+    pass(&world, 5).await;
     assert_eq!(hit(&world, "museum", CLOCKS).title_now.as_deref(), Some(corrected));
     assert_eq!(hit(&world, "museum", SHIPS).title_now, None);
 }
@@ -282,6 +298,8 @@ fn lists_say_what_was_corrected_and_what_was_taken_back() {
     let id = list(&demo, &["stories"])[1]["id"].as_str().unwrap().to_owned();
     let shown = demo.out(0, &["stories", "show", &id]);
     assert!(shown.contains(&format!("\n    its headline now: {corrected}\n")), "{shown}");
+    let before = shown.lines().find(|line| line.starts_with("    its headline until "));
+    assert!(before.is_some_and(|line| line.ends_with(&format!(" UTC: {CLOCKS}"))), "{shown}");
     let alert = list(&demo, &["alerts"]).pop().unwrap()["id"].as_str().unwrap().to_owned();
     let shown = demo.out(0, &["alerts", "show", &alert]);
     assert!(shown.contains(&format!("\n      its headline now: {corrected}\n")), "{shown}");
@@ -293,6 +311,27 @@ fn lists_say_what_was_corrected_and_what_was_taken_back() {
     let table = demo.out(0, &["stories", "--format", "table"]);
     let row = table.lines().find(|line| line.contains(&id)).unwrap();
     assert!(row.contains(", withdrawn") && row.contains(&format!("{CLOCKS} (withdrawn)")), "{row}");
+}
+
+#[test]
+fn items_have_the_texts_that_they_had_before() {
+    let demo = museums();
+    assert!(list(&demo, &["items"]).iter().all(|item| item["revisions"] == json!([])));
+    show(&demo, "ant", &[("a2", SHIPS), ("a1", "Museum of clocks NOT robbed")]);
+    demo.out(0, &["run", "--once"]);
+    show(&demo, "ant", &[("a2", SHIPS), ("a1", "Bank robbed")]);
+    demo.out(0, &["run", "--once"]);
+    let items = list(&demo, &["items", "--search", "Bank robbed"]);
+    let [item] = &items[..] else { panic!("{items:?}") };
+    let before = item["revisions"].as_array().unwrap();
+    let titles: Vec<_> = before.iter().map(|before| before["title"].as_str().unwrap()).collect();
+    assert_eq!(titles, [CLOCKS, "Museum of clocks NOT robbed"]);
+    let until: Vec<_> = before.iter().map(|before| before["until"].as_str().unwrap()).collect();
+    assert!(item["first_seen"].as_str().unwrap() < until[0] && until[0] < until[1], "{item}");
+    assert_eq!(before[0]["summary"], "");
+    let csv = demo.out(0, &["items", "--search", "Bank robbed", "--format", "csv"]);
+    assert!(csv.lines().next().unwrap().ends_with(",flags,revisions"), "{csv}");
+    assert!(csv.contains("NOT robbed"), "{csv}");
 }
 
 #[test]
