@@ -18,6 +18,7 @@ use crate::config::toml_file::nearest;
 use crate::config::{self, Config, Feed};
 use crate::daemon::rehearsal::{Rehearsal, Rehearsed};
 use crate::fetch::transcript::Exchange;
+use crate::pipeline::Revised;
 use crate::schedule::FeedState;
 use crate::text::clean::clean;
 use crate::text::count;
@@ -42,7 +43,8 @@ enum Format {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Works beside a running daemon and keeps nothing: the next poll brings the same items again. To poll \
-and keep, wait for the daemon, or stop it and use `newswatch run --once`.
+and keep, wait for the daemon, or stop it and use `newswatch run --once`. Under each new or edited item \
+stand its new hits, and what rules that had hit it make of the edit (`hits`, `edits` in JSON).
 Examples:
   newswatch feeds poll bbc-world
   newswatch feeds poll bbc-world --whole --force
@@ -190,6 +192,9 @@ fn write_text(
             let why = hit.silent.map_or("its story decides whether it is told", Reason::as_str);
             writeln!(out, "    hit {} ({}): {why}", hit.rule, hit.severity)?;
         }
+        for edit in batch.revised.iter().filter(|edit| edit.item == stored.item.key) {
+            writeln!(out, "    edit {}", edit_line(edit))?;
+        }
     }
     let words = |feed: &FeedState| feed.state.in_words(feed.failure);
     let (old, new) = (words(before), words(after));
@@ -200,6 +205,22 @@ fn write_text(
     let wait = config::write_duration(Duration::from_secs(wait.as_secs()));
     writeln!(out, "next poll after this one: in {wait}, {}", short_time(Some(after.next_due)))?;
     writeln!(out, "nothing of this was stored")
+}
+
+/// What a rule that had hit an item makes of its edit. Whether that is told, the store decides.
+fn edit_line(edit: &Revised) -> String {
+    let rule = &edit.rule;
+    match &edit.now {
+        Some(now) => {
+            let severity = now.severity;
+            format!(
+                "{rule} ({severity}): matches; told unless too little has changed, or too often"
+            )
+        }
+        None => {
+            format!("{rule}: matches no more; told if the hit was, or its rule has on_update")
+        }
+    }
 }
 
 fn write_exchange(out: &mut String, feed: &Feed, exchange: &Exchange) -> std::fmt::Result {
@@ -217,6 +238,11 @@ fn write_exchange(out: &mut String, feed: &Feed, exchange: &Exchange) -> std::fm
         writeln!(out, "< {name}: {value}")?;
     }
     writeln!(out)
+}
+
+fn edit_value(edit: &Revised) -> Value {
+    let severity = edit.now.as_ref().map(|now| now.severity);
+    json!({ "rule": edit.rule, "matches": edit.now.is_some(), "severity": severity })
 }
 
 fn value(feed: &Feed, before: &FeedState, polled: &Rehearsed) -> Value {
@@ -263,6 +289,8 @@ fn value(feed: &Feed, before: &FeedState, polled: &Rehearsed) -> Value {
             fields.insert("revision".to_owned(), json!(stored.revision));
             let hits = batch.hits.iter().filter(|hit| hit.item == stored.item.key);
             fields.insert("hits".to_owned(), hits.map(|hit| json!(hit)).collect());
+            let edits = batch.revised.iter().filter(|edit| edit.item == stored.item.key);
+            fields.insert("edits".to_owned(), edits.map(edit_value).collect());
             Value::Object(fields)
         })
         .collect();

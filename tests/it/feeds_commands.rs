@@ -1,6 +1,6 @@
 //! `feeds poll`, `feeds log` and `feeds add`: what they show, write, and leave alone.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::program::Demo;
 use super::server::{Answer, Request, Server, response};
@@ -65,6 +65,41 @@ async fn a_poll_on_demand_shows_all_that_passed_and_keeps_nothing() {
     assert_eq!(again["exchanges"][0]["status"], 302);
     assert_eq!(again["items"][0]["hits"][0]["rule"], "wang-yi-lavrov");
     assert!(!again.to_string().contains("s3cret"), "{again}");
+}
+
+#[tokio::test]
+async fn a_poll_on_demand_shows_edits_that_would_be_told_or_take_a_hit_back() {
+    let server = Server::start().await;
+    let show = |title: &str, version| {
+        let document = DOCUMENT.replace("Wang Yi & Lavrov meet in Moscow", title);
+        server.set("/desk.xml", Answer::Feed { document, version });
+    };
+    show("Wang Yi & Lavrov meet in Moscow", 1);
+    let url = server.url("/desk.xml");
+    let demo = with_feed(&format!("url = \"{url}\"\nallow_private = true"));
+    let rule = "[[rule]]\nid = \"wang\"\ntitle = \"Wang\"\nquery = 'Wang'\non_update = true\n";
+    std::fs::write(demo.path("rules/wang.toml"), rule).unwrap();
+    out(&demo, 0, &["run", "--once"]).await;
+    show("Wang Yi goes home", 2);
+    let shown = out(&demo, 0, &["feeds", "poll", "desk", "--force"]).await;
+    for expected in [
+        "items: 0 new, 1 edited\n",
+        "\n    edit wang (medium): matches; told unless too little has changed, or too often\n",
+        "\n    edit wang-yi-lavrov: matches no more; told if the hit was, or its rule has on_update\n",
+    ] {
+        assert!(shown.contains(expected), "no {expected:?} in {shown}");
+    }
+    let shown = out(&demo, 0, &["feeds", "poll", "desk", "--force", "--format", "json"]).await;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let mut edits = shown["items"][0]["edits"].as_array().unwrap().clone();
+    edits.retain(|edit| ["wang", "wang-yi-lavrov"].contains(&edit["rule"].as_str().unwrap()));
+    assert_eq!(
+        edits,
+        [
+            json!({"rule": "wang-yi-lavrov", "matches": false, "severity": null}),
+            json!({"rule": "wang", "matches": true, "severity": "medium"}),
+        ]
+    );
 }
 
 #[tokio::test]
