@@ -296,7 +296,8 @@ pub struct Ingested {
 
 /// Takes the items of one poll in: leaves out what `known` already has, matches the rest, and gets
 /// their hits ready for their stories. What it leaves for the next poll, it says. `earlier` is asked
-/// for what the feed brought before, newest first, at most [`FEED_ITEMS`], where that is needed.
+/// for what the feed brought before, newest first, at most [`FEED_ITEMS`], where that is needed;
+/// `text_of` for what an item says that is known, unless it was emptied.
 pub fn ingest<E>(
     arrival: Arrival<'_>,
     items: Vec<Item>,
@@ -304,6 +305,7 @@ pub fn ingest<E>(
     config: &Config,
     matcher: &mut Matcher<'_>,
     earlier: impl FnOnce() -> Result<Vec<Item>, E>,
+    text_of: impl Fn(ItemKey) -> Result<Option<Item>, E>,
 ) -> Result<Ingested, E> {
     let mut out = Ingested::default();
     let mut matches: Vec<(usize, Match, Option<Reason>)> = Vec::new();
@@ -374,9 +376,24 @@ pub fn ingest<E>(
         news += to_tell;
         matches.extend(fresh);
         let gone = hits.iter().zip(standing).filter(|(hit, stands)| !stands && !hit.revised);
-        let gone = gone.filter(|(hit, _)| says_the_same(config, hit));
-        let gone =
-            gone.map(|(hit, _)| Revised { rule: hit.rule.clone(), item: key, revision, now: None });
+        let (mut gone, changed): (Vec<_>, Vec<_>) =
+            gone.map(|(hit, _)| hit).partition(|hit| says_the_same(config, hit));
+        // Where a rule that was changed since matched the text before, too, it is the item that has
+        // changed.
+        if !changed.is_empty()
+            && let Some(before) = text_of(key)?
+        {
+            let matched = matcher.matches(&before, origin);
+            let rule = |found: &Match| &config.rules.rules()[found.rule].id;
+            let matched = |hit: &&KnownHit| matched.iter().any(|found| **rule(found) == *hit.rule);
+            gone.extend(changed.into_iter().filter(matched));
+        }
+        let gone = gone.into_iter().map(|hit| Revised {
+            rule: hit.rule.clone(),
+            item: key,
+            revision,
+            now: None,
+        });
         out.revised.extend(gone.chain(edits));
         out.items.push(stored);
     }

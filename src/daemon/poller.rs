@@ -371,8 +371,9 @@ impl Poller {
         let (renamed, migrated) = recognition::recognise(&mut items, &mut known, &namesakes);
         let mut matcher = self.config.rules.matcher();
         let earlier = || self.store.read(|reader| reader.items_of(&feed.name, FEED_ITEMS));
+        let text_of = |key| self.store.read(|reader| reader.item_of(&feed.name, key));
         let ingested =
-            pipeline::ingest(arrival, items, &known, &self.config, &mut matcher, earlier)
+            pipeline::ingest(arrival, items, &known, &self.config, &mut matcher, earlier, text_of)
                 .context("failed to look items up")?;
         Ok(Ingested { renamed, migrated, ..ingested })
     }

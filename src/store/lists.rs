@@ -414,6 +414,16 @@ impl Reader {
         Ok(items)
     }
 
+    /// What an item of a feed says, unless it was emptied.
+    pub fn item_of(&self, feed: &FeedName, key: ItemKey) -> Result<Option<Item>, StoreError> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {ITEM_COLUMNS} FROM items JOIN feeds ON feeds.id = items.feed
+             WHERE items.feed = (SELECT id FROM feeds WHERE name = ?1) AND key = ?2 AND pruned = 0",
+        ))?;
+        let mut rows = statement.query(rusqlite::params![feed.as_str(), key.as_bytes()])?;
+        Ok(rows.next()?.map(item_row).transpose()?.map(Item::from))
+    }
+
     /// Stored hits, newest first.
     pub fn hits(
         &self,

@@ -394,7 +394,10 @@ mod tests {
         let mut matcher = config.rules.matcher();
         let earlier = || Ok::<_, ()>(Vec::new());
         let Ingested { items, hits, revised, .. } =
-            pipeline::ingest(arrival, vec![item], &known, config, &mut matcher, earlier).unwrap();
+            pipeline::ingest(arrival, vec![item], &known, config, &mut matcher, earlier, |_| {
+                Ok(None)
+            })
+            .unwrap();
         let state = FeedState::new(now, now);
         let nothing = Batch::of_state(feed.name.clone(), feed.url.clone(), state, None, now);
         Batch { items, hits, revised, ..nothing }

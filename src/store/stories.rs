@@ -581,7 +581,8 @@ pub(super) mod tests {
         let known = Default::default();
         let earlier = || Ok::<_, ()>(Vec::new());
         let Ingested { items, hits, .. } =
-            pipeline::ingest(arrival, items, &known, config, &mut matcher, earlier).unwrap();
+            pipeline::ingest(arrival, items, &known, config, &mut matcher, earlier, |_| Ok(None))
+                .unwrap();
         let state = FeedState::new(now, now);
         let nothing = Batch::of_state(feed.name.clone(), feed.url.clone(), state, None, now);
         Batch { items, hits, ..nothing }

@@ -300,6 +300,32 @@ async fn after_many_texts_it_is_told_that_a_rule_matches_no_more_and_again() {
 }
 
 #[tokio::test]
+async fn an_edit_away_from_a_rule_that_was_changed_is_told_where_it_matched_the_text_before() {
+    for on_update in ["", "on_update = true\n"] {
+        let mut world = world_with(&format!("{RULE}{on_update}")).await;
+        show(&mut world, ARRIVES).await;
+        // The rule changes and the item does not, then the item.
+        world.set_rules(&format!("{}{on_update}", RULE.replace("'Kim'", "'Kim OR Putin'")));
+        pass(&world, 5).await;
+        assert_eq!(said(&world).len(), 1);
+        show(&mut world, RAIN).await;
+        assert_eq!(matches(&world), ["no-more"], "{on_update}");
+        show(&mut world, "Rain again").await;
+        assert_eq!(matches(&world), ["no-more"], "{on_update}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_rule_that_was_changed_did_not_match_before_an_edit_is_no_news_of_the_edit() {
+    let mut world = world().await;
+    show(&mut world, ARRIVES).await;
+    world.set_rules(&format!("{}on_update = true\n", RULE.replace("'Kim'", "'Putin'")));
+    show(&mut world, RAIN).await;
+    assert_eq!(said(&world).len(), 1);
+    assert_eq!(matches(&world), [""; 0]);
+}
+
+#[tokio::test]
 async fn an_edit_of_what_is_too_old_for_the_rule_is_told_to_nobody() {
     let mut world = world_with(&format!("{RULE}on_update = true\nmax_age = \"1h\"\n")).await;
     show(&mut world, ARRIVES).await;
