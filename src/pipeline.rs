@@ -211,7 +211,7 @@ pub struct Batch {
     pub url: Url,
     /// What is known about the feed from now on, validators included.
     pub state: FeedState,
-    /// Of that, nothing but when the feed is asked differs from what is stored.
+    /// Of that, nothing but when the feed is asked differs from what the poll began with.
     pub only_times: bool,
     /// What is known about its host from now on, where that has changed.
     pub host: Option<(String, HostState)>,

@@ -29,7 +29,7 @@ pub(super) const MOST_PRUNED: usize = 5_000;
 static INSERT_ALIASES: LazyLock<[(usize, String); 7]> =
     LazyLock::new(|| [64, 32, 16, 8, 4, 2, 1].map(|rows| (rows, insert_aliases(rows))));
 
-/// The addresses and the numbers of feeds, as they are stored.
+/// The addresses and the numbers of feeds whose rows are as the last commit of their polls left them.
 pub(super) type Feeds = HashMap<FeedName, (Url, i64)>;
 
 /// How long the other names of an item are kept, in days.
@@ -58,6 +58,8 @@ pub(crate) fn batch(
     batch: &Batch,
     config: &Config,
 ) -> Result<Vec<String>, StoreError> {
+    // Of a row that somebody else may have written since, the poll's state is compared with nothing.
+    let whole = !batch.only_times || !feeds.contains_key(&batch.feed);
     let feed = feed_at(connection, feeds, &batch.feed, &batch.url)?;
     let before = revised::before(connection, batch)?;
     if !batch.items.is_empty() || !batch.renamed.is_empty() {
@@ -71,7 +73,7 @@ pub(crate) fn batch(
     if let Some((host, state)) = &batch.host {
         self::host(connection, host, state, batch.at)?;
     }
-    if !batch.only_times {
+    if whole {
         feed_state(connection, feed, &batch.state, batch.new_items())?;
     }
     schedule(connection, feed, &batch.state)?;

@@ -415,6 +415,7 @@ fn again(error: &rusqlite::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Feed;
     use crate::schedule::{FeedState, HostState};
 
     #[test]
@@ -466,6 +467,45 @@ mod tests {
             let found = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
             assert_eq!(found, Ok(level));
         }
+    }
+
+    #[test]
+    fn a_poll_under_way_while_its_address_was_changed_and_changed_back_is_stored_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = Connection::open(folder.path().join("newswatch.db")).unwrap();
+        crate::store::schema::migrate(&mut connection).unwrap();
+        let (sender, queue) = std::sync::mpsc::channel();
+        let (mut memory, now) = (Memory::default(), Timestamp::UNIX_EPOCH);
+        let config = Arc::new(stories::tests::config());
+        let mut other = stories::tests::config();
+        other.feeds[0].url = Url::parse("https://other.example/").unwrap();
+        let adopt = |config: &Arc<Config>| Command::AdoptFeeds {
+            config: config.clone(),
+            now,
+            reply: oneshot::channel().0,
+        };
+        let Feed { name, url, .. } = &config.feeds[0];
+        let state = FeedState { baseline_at: Some(now), ..FeedState::new(now, now) };
+        let poll = Batch::of_state(name.clone(), url.clone(), state, None, now);
+        let commit = |batch: Batch| Command::Commit {
+            batch: Box::new(batch),
+            config: config.clone(),
+            reply: oneshot::channel().0,
+        };
+        for command in [
+            adopt(&config),
+            commit(poll.clone()),
+            adopt(&Arc::new(other)),
+            adopt(&config),
+            commit(Batch { only_times: true, ..poll }),
+        ] {
+            sender.send(command).unwrap();
+            let first = queue.recv().unwrap();
+            serve(&mut connection, &mut memory, first, &queue);
+        }
+        let baseline = "SELECT baseline_at FROM feeds WHERE name = ?1";
+        let baseline = connection.query_row(baseline, [name.as_str()], |row| row.get(0));
+        assert_eq!(baseline, Ok(Some(0)));
     }
 
     /// What is stored once reports with these titles came at one time, of which one cannot be stored, and
