@@ -172,13 +172,16 @@ impl Queue {
     /// how many those are.
     pub(crate) fn hasten(&mut self, stored: &[FailingFeed]) -> usize {
         let mut hastened = 0;
-        for FailingFeed { name, last_request, next_due, .. } in stored {
+        for FailingFeed { name, last_request, failures, next_due, .. } in stored {
             let Some(entry) = self.feeds.get_mut(name) else { continue };
             let held = &entry.state;
-            // What was stored before its last poll, or by a poll under way, is nothing to it.
+            // What was stored before its last poll, or when that had begun, is nothing to it.
             let same = held.last_request.map(Timestamp::as_millisecond)
                 == last_request.map(Timestamp::as_millisecond);
-            if !same || next_due.as_millisecond() >= held.next_due.as_millisecond() {
+            if !same
+                || held.failures != *failures
+                || next_due.as_millisecond() >= held.next_due.as_millisecond()
+            {
                 continue;
             }
             // Where its host was to be asked first, it stands at another time; while it is polled, nowhere.
@@ -488,9 +491,10 @@ mod tests {
             last_request: Some(at(0)),
             ..FeedState::new(at(0), at(9_000))
         };
-        for (last_request, count) in [(at(0), 1), (at(-600), 0)] {
+        // As it is, before its last poll, and when that had begun.
+        for (last_request, failures, count) in [(at(0), 3, 1), (at(-600), 2, 0), (at(0), 2, 0)] {
             let mut queue = queue_of(Feed::clone(&feed), failing.clone(), &PollSettings::default());
-            let stored = FailingFeed::of(&feed.name, last_request, at(60));
+            let stored = FailingFeed::of(&feed.name, last_request, failures, at(60));
             assert_eq!(queue.hasten(std::slice::from_ref(&stored)), count);
             assert_eq!(queue.hasten(&[stored]), 0, "it is as it is stored");
             assert_eq!(taken(&mut queue, at(59)).len(), 0);
@@ -506,7 +510,7 @@ mod tests {
         let rests = HostState { not_before: Some(at(600)), pace: HostPace::default() };
         let state = FeedState { failures: 1, ..FeedState::new(at(0), at(9_000)) };
         queue.finished(&first.feed, &first.host, state, rests, true);
-        let mut stored = FailingFeed::of(&first.feed.name, at(0), at(60));
+        let mut stored = FailingFeed::of(&first.feed.name, at(0), 1, at(60));
         stored.last_request = None;
         assert_eq!(queue.hasten(&[stored]), 1);
         assert_eq!(taken(&mut queue, at(599)), [""; 0]);

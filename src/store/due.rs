@@ -33,6 +33,8 @@ pub(crate) struct FailingFeed {
     pub(crate) name: FeedName,
     /// When it was last asked.
     pub(crate) last_request: Option<Timestamp>,
+    /// How often it has failed in a row.
+    pub(crate) failures: u32,
     /// When it is due.
     pub(crate) next_due: Timestamp,
     /// Where it is asked.
@@ -41,10 +43,15 @@ pub(crate) struct FailingFeed {
 
 #[cfg(test)]
 impl FailingFeed {
-    /// A feed that was last asked then and is due at `next_due`.
-    pub(crate) fn of(name: &FeedName, last_request: Timestamp, next_due: Timestamp) -> Self {
+    /// A feed that was last asked then, has failed so often and is due at `next_due`.
+    pub(crate) fn of(
+        name: &FeedName,
+        last_request: Timestamp,
+        failures: u32,
+        next_due: Timestamp,
+    ) -> Self {
         let last_request = Some(last_request);
-        Self { name: name.clone(), last_request, next_due, url: String::new() }
+        Self { name: name.clone(), last_request, failures, next_due, url: String::new() }
     }
 }
 
@@ -57,7 +64,7 @@ impl Reader {
 
 fn failing(connection: &Connection) -> Result<Vec<FailingFeed>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT name, last_request, next_due, coalesce(effective_url, url)
+        "SELECT name, last_request, next_due, coalesce(effective_url, url), failures
          FROM feeds JOIN schedule ON feed = id
          WHERE configured = 'enabled' AND failures > 0 ORDER BY name",
     )?;
@@ -69,6 +76,7 @@ fn failing(connection: &Connection) -> Result<Vec<FailingFeed>, StoreError> {
             last_request: maybe_time(row, 1)?,
             next_due: time(row, 2)?,
             url: row.get(3)?,
+            failures: row.get(4)?,
         });
     }
     Ok(failing)
