@@ -336,7 +336,9 @@ pub fn lease(before: &FeedState, pace: Pace, now: Timestamp) -> FeedState {
     if !pace.local {
         trust::start(&mut feed, now);
     }
-    feed.first_request = feed.first_request.or(Some(now));
+    // A poll that was cut short has left no more than when it began.
+    let began = feed.last_request.map(|last| last.min(now));
+    feed.first_request = feed.first_request.or(began).or(Some(now));
     feed.last_request = Some(now);
     feed.next_due = now + SignedDuration::from_secs(pause);
     feed.interval = Some(interval);

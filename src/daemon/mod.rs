@@ -652,7 +652,9 @@ impl Daemon {
             }
             Err(error) => {
                 self.summary.failed += 1;
-                state.next_due = self.clock.now() + AFTER_STORE_FAILURE;
+                let now = self.clock.now();
+                state.next_due = now + AFTER_STORE_FAILURE;
+                state.first_request = state.first_request.or(Some(now));
                 error!(feed = %feed.name, next_due = %state.next_due,
                     "the poll of {} was not taken in and will be made again: {error:#}", feed.name);
                 self.queue.finished(&feed, &host, state, unchanged, again);

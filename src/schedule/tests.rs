@@ -373,6 +373,13 @@ fn what_a_feed_shows_first_is_old_when_it_was_published_before_its_polls_failed(
     assert_eq!(held, [true, false, true]);
 }
 
+#[test]
+fn a_first_poll_that_was_cut_short_is_the_first_request_all_the_same() {
+    let leased = FeedState { last_request: Some(time(0)), ..FeedState::new(time(0), time(300)) };
+    let again = lease(&leased, PACE, time(DAY));
+    assert_eq!(Baseline::of(&again), Baseline::Until(time(0)));
+}
+
 /// The answer to a poll of a feed without an interval that showed ten items, so many of them new.
 fn showed(feed: &FeedState, new: usize, now: Timestamp) -> FeedState {
     let given = validators();
