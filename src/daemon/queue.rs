@@ -18,12 +18,28 @@ use crate::store::FailingFeed;
 pub(crate) struct Queue {
     /// An entry is large, and such a map has up to twice as many places as entries.
     feeds: HashMap<FeedName, Box<Entry>>,
-    due: BTreeSet<(Timestamp, FeedName)>,
+    due: BTreeSet<Turn>,
     hosts: HashMap<String, Host>,
     /// The gap between requests to a host that has nothing against them.
     gap: Duration,
     /// Nothing is in reach: only files are looked at, until something is tried.
     held: bool,
+}
+
+/// When the turn of a feed is, and since when it has been due: of those that wait for one host, the one
+/// that has waited longest is asked first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    at: Timestamp,
+    since: Timestamp,
+    name: FeedName,
+}
+
+impl Turn {
+    /// The turn of a feed that is due then.
+    fn due(at: Timestamp, name: FeedName) -> Self {
+        Self { at, since: at, name }
+    }
 }
 
 #[derive(Debug)]
@@ -105,7 +121,7 @@ impl Queue {
         }
         for feed in feeds.iter().filter(|feed| feed.enabled) {
             let state = states.get(&feed.name).cloned().unwrap_or_else(|| FeedState::new(now, now));
-            queue.due.insert((state.next_due, feed.name.clone()));
+            queue.due.insert(Turn::due(state.next_due, feed.name.clone()));
             let host = host_of(feed, &state);
             if let Some(last) = state.last_request {
                 // So that a restart keeps the gap, too.
@@ -121,7 +137,7 @@ impl Queue {
     /// Replaces the feeds after a reload. A poll under way keeps its host busy and ends as usual.
     pub(crate) fn replace(&mut self, mut fresh: Queue, polling: &HashSet<FeedName>) {
         for name in polling {
-            fresh.due.retain(|(_, due)| due != name);
+            fresh.due.retain(|turn| turn.name != *name);
             if let Some(entry) = self.feeds.get(name) {
                 fresh.hosts.entry(entry.host.clone()).or_default().polling = true;
             }
@@ -145,9 +161,9 @@ impl Queue {
             if changed && entry.state.failures > 0 {
                 let last = entry.state.last_request.map(|last| last.min(now));
                 let at = last.map_or(now, |last| now.max(last + schedule::LEAST_PAUSE));
-                self.due.remove(&(entry.state.next_due, name.clone()));
+                self.due.remove(&Turn::due(entry.state.next_due, name.clone()));
                 entry.state.next_due = entry.state.next_due.min(at);
-                self.due.insert((entry.state.next_due, name.clone()));
+                self.due.insert(Turn::due(entry.state.next_due, name.clone()));
             }
         }
     }
@@ -158,10 +174,10 @@ impl Queue {
         let mut moved = Vec::new();
         for (name, entry) in &mut self.feeds {
             let due = schedule::due(&entry.state, entry.pace);
-            if due < entry.state.next_due && self.due.remove(&(entry.state.next_due, name.clone()))
-            {
+            let queued = Turn::due(entry.state.next_due, name.clone());
+            if due < entry.state.next_due && self.due.remove(&queued) {
                 entry.state.next_due = due;
-                self.due.insert((due, name.clone()));
+                self.due.insert(Turn::due(due, name.clone()));
                 moved.push((name.clone(), due));
             }
         }
@@ -185,14 +201,14 @@ impl Queue {
                 continue;
             }
             // Where its host was to be asked first, it stands at another time; while it is polled, nowhere.
-            let queued = (held.next_due, name.clone());
+            let queued = Turn::due(held.next_due, name.clone());
             let queued = match self.due.contains(&queued) {
                 true => Some(queued),
-                false => self.due.iter().find(|(_, queued)| queued == name).cloned(),
+                false => self.due.iter().find(|turn| turn.name == *name).cloned(),
             };
             let Some(queued) = queued else { continue };
             self.due.remove(&queued);
-            self.due.insert((*next_due, name.clone()));
+            self.due.insert(Turn::due(*next_due, name.clone()));
             entry.state.next_due = *next_due;
             hastened += 1;
         }
@@ -201,8 +217,8 @@ impl Queue {
 
     /// When [`Queue::take`] will next have something.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        let mut due = self.due.iter().filter(|(_, name)| !self.held || self.is_local(name));
-        due.next().map(|(due, _)| *due)
+        let mut due = self.due.iter().filter(|turn| !self.held || self.is_local(&turn.name));
+        due.next().map(|turn| turn.at)
     }
 
     /// Whether a feed needs no network.
@@ -232,12 +248,12 @@ impl Queue {
             let host = self.hosts.get(&entry.host);
             host.is_none_or(|host| !host.polling && host.not_before.is_none_or(|at| at <= now))
         };
-        let next = self.due.iter().find(|(_, name)| {
+        let next = self.due.iter().find(|Turn { name, .. }| {
             !self.is_local(name) && self.feeds.get(name).is_some_and(|entry| free(entry))
         });
         let next = next.cloned()?;
         self.due.remove(&next);
-        let entry = self.feeds.get(&next.1)?;
+        let entry = self.feeds.get(&next.name)?;
         let host = self.hosts.entry(entry.host.clone()).or_default();
         Some(entry.poll(host.occupy(self.gap, now)))
     }
@@ -246,12 +262,12 @@ impl Queue {
     /// that would take longer than `within`, so that not all are asked at once.
     pub(crate) fn release(&mut self, now: Timestamp, within: SignedDuration) {
         self.held = false;
-        let overdue: Vec<_> = self.due.iter().filter(|(due, _)| *due <= now).cloned().collect();
+        let overdue: Vec<_> = self.due.iter().filter(|turn| turn.at <= now).cloned().collect();
         let count = i32::try_from(overdue.len()).unwrap_or(i32::MAX).max(1);
         let apart = (within / count).min(SignedDuration::from_secs(1));
         for (place, old) in (0..).zip(overdue) {
             self.due.remove(&old);
-            self.due.insert((now + apart * place, old.1));
+            self.due.insert(Turn { at: now + apart * place, ..old });
         }
     }
 
@@ -259,7 +275,8 @@ impl Queue {
     pub(crate) fn set_back(&mut self, by: SignedDuration) {
         let earlier = |time: Timestamp| time.checked_sub(by).unwrap_or(Timestamp::MIN);
         let due = std::mem::take(&mut self.due);
-        self.due = due.into_iter().map(|(due, name)| (earlier(due), name)).collect();
+        let turn = |Turn { at, since, name }| Turn { at: earlier(at), since: earlier(since), name };
+        self.due = due.into_iter().map(turn).collect();
         for entry in self.feeds.values_mut() {
             entry.state.next_due = earlier(entry.state.next_due);
         }
@@ -283,13 +300,13 @@ impl Queue {
     pub(crate) fn take(&mut self, now: Timestamp) -> Option<Poll> {
         while let Some(next) = self.next(now) {
             self.due.remove(&next);
-            let (_, name) = next;
+            let Turn { since, name, .. } = next;
             let Some(entry) = self.feeds.get(&name) else { continue };
             let host = self.hosts.entry(entry.host.clone()).or_default();
             if host.polling {
                 host.waiting.push_back(name);
             } else if let Some(free_at) = host.free_at.filter(|free_at| *free_at > now) {
-                self.due.insert((free_at, name));
+                self.due.insert(Turn { at: free_at, since, name });
             } else {
                 return Some(entry.poll(host.occupy(self.gap, now)));
             }
@@ -298,9 +315,9 @@ impl Queue {
     }
 
     /// The feed that is due at `now` and first in turn.
-    fn next(&self, now: Timestamp) -> Option<(Timestamp, FeedName)> {
-        let mut due = self.due.iter().filter(|(_, name)| !self.held || self.is_local(name));
-        due.next().filter(|(due, _)| *due <= now).cloned()
+    fn next(&self, now: Timestamp) -> Option<Turn> {
+        let mut due = self.due.iter().filter(|turn| !self.held || self.is_local(&turn.name));
+        due.next().filter(|turn| turn.at <= now).cloned()
     }
 
     /// Takes note that a poll has ended, whatever came of it; `again` puts the feed back at its
@@ -321,7 +338,11 @@ impl Queue {
         let free_at = host.free_at;
         if let Some(waiting) = waiting {
             let due = self.feeds.get(&waiting).map(|entry| entry.state.next_due);
-            self.due.extend(due.map(|due| (due.max(free_at.unwrap_or(due)), waiting)));
+            let turn = |since: Timestamp| {
+                let at = since.max(free_at.unwrap_or(since));
+                Turn { at, since, name: waiting }
+            };
+            self.due.extend(due.map(turn));
         }
         if let Some(entry) = self.feeds.get_mut(&feed.name) {
             // What an address said that a reload has replaced is nothing to the new one.
@@ -334,7 +355,7 @@ impl Queue {
                 }
             }
             if again {
-                self.due.insert((entry.state.next_due, feed.name.clone()));
+                self.due.insert(Turn::due(entry.state.next_due, feed.name.clone()));
             }
         }
     }
@@ -344,7 +365,7 @@ impl Queue {
     pub(crate) fn give_up(&mut self, host: &str) -> usize {
         let before = self.due.len();
         let feeds = &self.feeds;
-        self.due.retain(|(_, name)| feeds.get(name).is_none_or(|entry| entry.host != host));
+        self.due.retain(|turn| feeds.get(&turn.name).is_none_or(|entry| entry.host != host));
         let waiting = self.hosts.get_mut(host).map(|host| std::mem::take(&mut host.waiting));
         before - self.due.len() + waiting.map_or(0, |waiting| waiting.len())
     }
@@ -369,7 +390,7 @@ impl Queue {
         for entry in self.feeds.values_mut() {
             entry.state.next_due = now;
         }
-        self.due = self.feeds.keys().map(|name| (now, name.clone())).collect();
+        self.due = self.feeds.keys().map(|name| Turn::due(now, name.clone())).collect();
         resting.len()
     }
 }
@@ -500,6 +521,22 @@ mod tests {
             assert_eq!(taken(&mut queue, at(59)).len(), 0);
             assert_eq!(taken(&mut queue, at(60)).len(), count);
         }
+    }
+
+    #[test]
+    fn feeds_of_a_host_that_cannot_keep_their_intervals_are_asked_in_turn() {
+        let urls = ["https://a.example/1", "https://a.example/2", "https://a.example/3"];
+        let mut queue = queue(&urls);
+        queue.gap = Duration::from_secs(2);
+        let mut polls: HashMap<String, u32> = HashMap::new();
+        for second in 0..30 {
+            while let Some(poll) = queue.take(at(second)) {
+                *polls.entry(poll.feed.name.to_string()).or_default() += 1;
+                let state = FeedState::new(at(0), at(second + 3));
+                queue.finished(&poll.feed, &poll.host, state, HostState::default(), true);
+            }
+        }
+        assert_eq!(polls.into_values().collect::<Vec<_>>(), [5, 5, 5]);
     }
 
     #[test]
