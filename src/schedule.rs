@@ -425,12 +425,14 @@ fn has_failed(
 ) -> Next {
     let kind = failure.kind;
     trust::give_up(&mut feed);
-    if feed.failure != Some(kind) {
+    let begins = feed.failure != Some(kind);
+    if begins {
         feed.failure_since = Some(now);
     }
-    // What came before a 410 says nothing about whether it is meant.
+    // What came before a 410 says nothing about whether it is meant, and other failures before a 429
+    // are no refusals.
     let anew = feed.state == State::Degraded
-        || kind == FailureKind::Gone && feed.failure != Some(FailureKind::Gone);
+        || begins && matches!(kind, FailureKind::Gone | FailureKind::Throttled);
     feed.failure = Some(kind);
     feed.failures = if anew { 1 } else { feed.failures.saturating_add(1) };
     let lasting =
@@ -451,6 +453,7 @@ fn has_failed(
         moved::failed(&mut feed);
     }
     let failing = now.duration_since(feed.state_since);
+    let refusals = if begins { 1 } else { feed.failures };
     let pause = match kind {
         FailureKind::Throttled => {
             let wish = [failure.freshness.retry_after, failure.freshness.lifetime];
@@ -458,11 +461,11 @@ fn has_failed(
                 wish.into_iter().flatten().filter_map(|wish| i64::try_from(wish.as_secs()).ok());
             step(THROTTLED, feed.failures).max(wish.max().unwrap_or(0).min(LONGEST_WISH))
         }
-        FailureKind::Blocked => step(BLOCKED, feed.failures),
+        FailureKind::Blocked => step(BLOCKED, refusals),
         FailureKind::Gone if state == State::Retry => GONE[0],
         FailureKind::Gone => step(GONE, feed.failures),
         FailureKind::NotFound if failing > LONG_NOT_FOUND => 7 * DAY,
-        FailureKind::NotFound => step(NOT_FOUND, feed.failures),
+        FailureKind::NotFound => step(NOT_FOUND, refusals),
         // It lies with a file of ours, and no server was asked.
         FailureKind::Settings => passing(&[MINUTE], feed.failures, pace.interval(&feed)),
         _ if failing > LONG_TRANSIENT => DAY,

@@ -105,6 +105,24 @@ fn a_feed_without_news_differs_only_in_when_it_was_asked() {
 }
 
 #[test]
+fn what_failed_before_a_refusal_does_not_count_for_it() {
+    let mut failing = FeedState::new(time(0), time(0));
+    for now in 0..4 {
+        let failed = failure(FailureKind::Server, None);
+        failing = advance(&failing, Polled::Failed(&failed), PACE, time(now), 0).feed;
+    }
+    for (kind, pause) in [
+        (FailureKind::Throttled, HOUR),
+        (FailureKind::Blocked, 4 * HOUR),
+        (FailureKind::NotFound, 30 * MINUTE),
+    ] {
+        let refused = failure(kind, None);
+        let next = advance(&failing, Polled::Failed(&refused), PACE, time(10), 0).feed;
+        assert_eq!(next.next_due.duration_since(time(10)).as_secs(), pause, "{kind:?}");
+    }
+}
+
+#[test]
 fn one_410_is_not_the_end() {
     let feed = FeedState::new(time(0), time(0));
     let gone = failure(FailureKind::Gone, None);
