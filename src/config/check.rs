@@ -1,7 +1,7 @@
 //! From the files' sections to a checked [`Config`].
 
 use core::net::SocketAddr;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use crate::diagnostic::{self, Gravity, Located, Problem, SourceFile};
 use crate::hit::Severity;
 use crate::item::FeedName;
 use crate::rules::{self, Compiled, RuleSet, Sources};
+use crate::schedule::host::host_of;
 
 /// The shortest time between two polls of one feed.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
@@ -862,6 +863,17 @@ fn check_names(
             );
         }
     }
+    for (host, name, feeds, seconds) in crowded_hosts(&main.poll, feeds) {
+        let gap = main.poll.host_gap.as_secs();
+        let message = format!(
+            "{feeds} feeds of {host} cannot keep their intervals: a round of requests {gap} s apart takes \
+             {seconds} s"
+        );
+        report(
+            Problem::warning(&name.file, name.span.clone(), message)
+                .with_hint("give them longer intervals; they are asked in turn until then"),
+        );
+    }
     let mut paths: HashMap<&PathBuf, &str> = HashMap::new();
     for (name, receiver) in &main.receivers {
         let path = match &receiver.kind {
@@ -874,6 +886,30 @@ fn check_names(
             report(Problem::error(&name.file, name.span.clone(), message));
         }
     }
+}
+
+/// The hosts whose feeds have fixed intervals that the gap between requests to one host does not allow: each
+/// with the first of its feeds, how many those are, and how many seconds it takes to ask each once.
+fn crowded_hosts<'a>(
+    poll: &PollSettings,
+    feeds: &'a [(Located, Feed)],
+) -> Vec<(String, &'a Located, usize, u64)> {
+    let mut hosts: BTreeMap<String, Vec<(&Located, Duration)>> = BTreeMap::new();
+    for (name, feed) in feeds.iter().filter(|(_, feed)| feed.enabled && feed.url.has_host()) {
+        if let Some(interval) = feed.interval.or(poll.interval) {
+            hosts.entry(host_of(&feed.url)).or_default().push((name, interval));
+        }
+    }
+    let gap = poll.host_gap.as_secs_f64();
+    let is_crowded = |feeds: &[(&Located, Duration)]| {
+        feeds.iter().map(|(_, interval)| gap / interval.as_secs_f64().max(1.0)).sum::<f64>() > 1.0
+    };
+    hosts.retain(|_, feeds| is_crowded(feeds));
+    let crowded = hosts.into_iter().map(|(host, feeds)| {
+        let seconds = poll.host_gap.as_secs() * feeds.len() as u64;
+        (host, feeds[0].0, feeds.len(), seconds)
+    });
+    crowded.collect()
 }
 
 /// Warns of rules whose alerts reach nobody.

@@ -871,6 +871,26 @@ fn what_check_warns_of_is_not_said_again_by_every_command() {
 }
 
 #[test]
+fn check_warns_of_feeds_that_the_gap_of_their_host_keeps_from_their_intervals() {
+    let demo = Demo::new();
+    let feeds = |count: u32| -> String {
+        let feed = |n| {
+            format!(
+                "[[feed]]\nname = \"f{n}\"\nurl = \"https://a.example/{n}\"\ninterval = \"10s\"\n"
+            )
+        };
+        (0..count).map(feed).collect()
+    };
+    let warning = "6 feeds of a.example:443 cannot keep their intervals: a round of requests 2 s apart takes 12 s";
+    for (count, warned) in [(5, false), (6, true)] {
+        std::fs::write(demo.path("feeds/crowd.toml"), feeds(count)).unwrap();
+        let (_, said) = said(&demo, &["check"]);
+        let out = demo.out(0, &["check"]) + &said;
+        assert_eq!(out.contains(warning), warned, "{out}");
+    }
+}
+
+#[test]
 fn check_warns_of_a_private_address_that_is_not_allowed_and_a_round_of_nothing_else_fails() {
     let demo = Demo::new();
     let feed = |lines: &str| {
