@@ -328,11 +328,13 @@ pub fn ingest<E>(
         let origin =
             Origin { feed: arrival.feed.name.as_str(), region: arrival.feed.region.as_deref() };
         let hits = before.map_or(&[][..], |before| &before.hits);
+        let baseline = arrival.baseline.holds(item.published);
         let mut standing = vec![false; hits.len()];
         let (mut fresh, mut edited) = (Vec::new(), Vec::new());
         for found in matcher.matches(&item, origin) {
             let rule = &config.rules.rules()[found.rule];
-            let tells_edits = rule.telling.on_update && revision > 1;
+            // Another address of the feed may have other texts of all of its items: those are no edits.
+            let tells_edits = rule.telling.on_update && revision > 1 && !baseline;
             // What was taken back before anybody was told is a hit anew, unless that was told, too.
             let is_known = |hit: &KnownHit| !hit.revised || hit.told || tells_edits;
             match hits.iter().position(|hit| *hit.rule == *rule.id && is_known(hit)) {
@@ -345,7 +347,6 @@ pub fn ingest<E>(
         }
         let key = item.key;
         let late = decide::is_late(item.published, arrival.now);
-        let baseline = arrival.baseline.holds(item.published);
         // What has no date may have come at any time of it.
         let published = |since| item.published.is_none_or(|published| published >= since);
         let outage = arrival.outage.is_some_and(published);

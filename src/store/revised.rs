@@ -85,7 +85,8 @@ fn tells_edits(config: &Config, rule: &str) -> bool {
 }
 
 /// Takes hits that stand no more out of what their stories count, and tells those that were told, the
-/// last of a story that was told, and all of rules that ask for every edit; says of which rules.
+/// last of a story that was told, and all of rules that ask for every edit, but for what the baseline
+/// of the feed holds; says of which rules.
 fn take_back(
     connection: &Connection,
     desk: &mut Desk,
@@ -129,12 +130,14 @@ fn take_back(
             ended.remove(story);
         }
     }
+    let held = batch.items.iter().filter(|stored| stored.baseline).map(|stored| stored.item.key);
+    let held: BTreeSet<ItemKey> = held.collect();
     let mut told = Vec::new();
     for (Revised { rule, item, revision, .. }, hit) in gone {
         // Whoever was not told of the hit need not hear that it stands no more, unless it was the
         // last that spoke for what they were told, or they want to hear of every edit.
         let last = hit.story.as_ref().is_some_and(|story| ended.remove(story));
-        let every = tells_edits(config, rule);
+        let every = tells_edits(config, rule) && !held.contains(item);
         if hit.alert.is_none() && !last && !every {
             continue;
         }

@@ -139,6 +139,38 @@ async fn an_edit_of_what_was_there_at_the_first_poll_is_told() {
 }
 
 #[tokio::test]
+async fn what_another_address_of_a_feed_says_otherwise_is_no_edit_to_tell() {
+    let mut world = world().await;
+    world.edit_main("first_run = \"alert\"", "first_run = \"record\"");
+    let show = async |world: &mut World, told: &str, untold: &str| {
+        world.show("ant", &[&format!("one|{told}"), &format!("other|{untold}")]);
+        pass(world, 5).await;
+    };
+    world.show("ant", &[&format!("other|{OTHER}")]);
+    world.tick().await;
+    show(&mut world, ARRIVES, OTHER).await;
+    assert_eq!(said(&world).len(), 1);
+    let elsewhere = world.server.url(&path("ant")).replace("127.0.0.1", "localhost");
+    let lines = "allow_private = true\nowner = \"ant\"\ninterval = \"5m\"\n";
+    world.add_feed_elsewhere("ant", &format!("url = \"{elsewhere}\"\n{lines}"));
+    show(&mut world, SIGN, "Clocks of Kim").await;
+    assert_eq!(world.items().iter().map(|item| item.revision).collect::<Vec<_>>(), [2, 2]);
+    assert_eq!(matches(&world), [""; 0]);
+    show(&mut world, ARRIVES, "Clocks of Kim").await;
+    assert_eq!(matches(&world), ["still"], "the next edit is one");
+
+    // Who was told of an item hears also then that its rule matches it no more.
+    let elsewhere = elsewhere.replace("localhost", "127.0.0.1");
+    world.add_feed_elsewhere("ant", &format!("url = \"{elsewhere}\"\n{lines}"));
+    show(&mut world, RAIN, "Rain").await;
+    assert_eq!(matches(&world), ["still", "no-more"]);
+    let elsewhere = elsewhere.replace("127.0.0.1", "localhost");
+    world.add_feed_elsewhere("ant", &format!("url = \"{elsewhere}\"\n{lines}"));
+    show(&mut world, SIGN, OTHER).await;
+    assert_eq!(matches(&world), ["still", "no-more"], "nor is it told that it matches again");
+}
+
+#[tokio::test]
 async fn an_edit_of_what_joined_a_story_untold_is_told() {
     let mut world = world().await;
     world.add_feed("bee", "owner = \"ant\"\ninterval = \"5m\"\n");
