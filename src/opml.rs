@@ -11,7 +11,7 @@ use quick_xml::{Reader, XmlVersion};
 
 /// Outlines of a document that are looked at.
 const MOST_OUTLINES: usize = 100_000;
-/// The longest attribute that is kept, in characters.
+/// The longest attribute that is kept, in characters, but for our own: cut, these would say something else.
 const LONGEST: usize = 2_000;
 
 /// The namespace of the attributes that only newswatch reads.
@@ -118,24 +118,19 @@ fn read(tag: &BytesStart<'_>, folders: &[String], ours: Option<&str>) -> Outline
         // Readers write addresses with bare ampersands: then they are taken as they stand.
         let normalized = attribute.normalized_value(XmlVersion::Implicit1_0);
         let value = normalized.unwrap_or_else(|_| attribute.value.clone());
-        let value: String = value.trim().chars().take(LONGEST).collect();
         let own =
             attribute.key.as_ref().split_once(':').filter(|(prefix, _)| Some(*prefix) == ours);
         if let Some((_, key)) = own {
-            outline.keys.insert(key.to_owned(), value);
+            outline.keys.insert(key.to_owned(), value.into_owned());
             continue;
         }
+        let value = kept(&value);
         match attribute.key.local_name().as_ref().to_ascii_lowercase().as_str() {
             "text" => text = value,
             "title" => outline.title = value,
             "xmlurl" => outline.url = value,
             "htmlurl" => outline.site = Some(value).filter(|site| !site.is_empty()),
-            // Paths of categories, as `/Boston/Weather`, or simple words.
-            "category" => {
-                let categories = value.split(',').map(|path| path.trim().trim_start_matches('/'));
-                let categories = categories.filter(|category| !category.is_empty());
-                outline.categories = categories.map(str::to_owned).collect();
-            }
+            "category" => outline.categories = categories(&value),
             "language" => outline.lang = Some(value).filter(|lang| !lang.is_empty()),
             _ => {}
         }
@@ -144,6 +139,24 @@ fn read(tag: &BytesStart<'_>, folders: &[String], ours: Option<&str>) -> Outline
         outline.title = text;
     }
     outline
+}
+
+/// What is kept of an attribute of anybody's.
+fn kept(value: &str) -> String {
+    value.trim().chars().take(LONGEST).collect()
+}
+
+/// Paths of categories, as `/Boston/Weather`, or simple words.
+fn categories(value: &str) -> Vec<String> {
+    let categories = value.split(',').map(|path| path.trim().trim_start_matches('/'));
+    categories.filter(|category| !category.is_empty()).map(str::to_owned).collect()
+}
+
+/// Whether these come back as they are when they are written as categories.
+pub fn are_categories(tags: &[String]) -> bool {
+    // White space in attributes is read as spaces.
+    !tags.iter().any(|tag| tag.contains(char::is_control))
+        && categories(&kept(&tags.join(","))) == tags
 }
 
 /// Writes a list of feeds; those of one first folder stand together.
@@ -179,7 +192,8 @@ pub fn write(title: &str, feeds: &[Outline]) -> String {
                 out += &format!(" category=\"{}\"", escape(feed.categories.join(",")));
             }
             for (key, value) in &feed.keys {
-                out += &format!(" {PREFIX}:{key}=\"{}\"", escape(value.as_str()));
+                let value = escape(value.as_str()).replace('\n', "&#10;").replace('\t', "&#9;");
+                out += &format!(" {PREFIX}:{key}=\"{value}\"");
             }
             out += "/>\n";
         }

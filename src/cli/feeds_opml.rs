@@ -105,6 +105,11 @@ pub(crate) fn import(global: &Global, arguments: &Import) -> anyhow::Result<Exit
                 if outline.keys.get("allow_private").is_some_and(|value| value == "true") {
                     private.push(name.clone());
                 }
+                if outline.keys.contains_key("tags") && own_tags(&outline).is_none() {
+                    say(&format!(
+                        "{name}: newswatch:tags is no list of texts; the categories are its tags"
+                    ));
+                }
                 out.write_all(feed_table(&name, &outline, &url).as_bytes())?;
                 written += 1;
             }
@@ -133,17 +138,9 @@ pub(super) fn feed_table(name: &str, outline: &Outline, url: &Url) -> String {
     if let Some(lang) = &outline.lang {
         out += &format!("lang = {}\n", text(lang));
     }
-    let region = outline.keys.get("region");
-    let whole = outline.keys.get("tags").and_then(|tags| serde_json::from_str(tags).ok());
-    let categories: Vec<String> = whole.unwrap_or_else(|| outline.categories.clone());
-    let mut tags: Vec<&String> = Vec::new();
-    for tag in categories.iter().chain(&outline.folders) {
-        if !tag.is_empty() && Some(tag) != region && !tags.contains(&tag) {
-            tags.push(tag);
-        }
-    }
+    let tags = tags(outline);
     if !tags.is_empty() {
-        let tags: Vec<String> = tags.into_iter().map(|tag| text(tag)).collect();
+        let tags: Vec<String> = tags.iter().map(|tag| text(tag)).collect();
         out += &format!("tags = [{}]\n", tags.join(", "));
     }
     // The document may be anybody's: nothing else of it becomes a key.
@@ -158,6 +155,28 @@ pub(super) fn feed_table(name: &str, outline: &Outline, url: &Url) -> String {
         }
     }
     out + "\n"
+}
+
+/// The tags of a feed; of one that we did not write the folders, too.
+fn tags(outline: &Outline) -> Vec<String> {
+    if let Some(tags) = own_tags(outline) {
+        return tags;
+    }
+    if outline.keys.contains_key("name") {
+        return outline.categories.clone();
+    }
+    let mut tags: Vec<String> = Vec::new();
+    for tag in outline.categories.iter().chain(&outline.folders) {
+        if !tag.is_empty() && !tags.contains(tag) {
+            tags.push(tag.clone());
+        }
+    }
+    tags
+}
+
+/// The tags as we wrote them, where categories cannot say them; none where that is no list of texts.
+fn own_tags(outline: &Outline) -> Option<Vec<String>> {
+    outline.keys.get("tags").and_then(|tags| serde_json::from_str(tags).ok())
 }
 
 /// Writes the configuration's feeds as OPML.
@@ -187,8 +206,7 @@ fn outline(feed: &Feed) -> Outline {
     };
     let keys = feed_keys(feed).into_iter().filter(|(key, _)| !STANDARD.contains(&key.as_str()));
     let mut keys: BTreeMap<String, String> = keys.filter_map(key).collect();
-    // Commas separate categories.
-    if feed.tags.iter().any(|tag| tag.contains(',')) {
+    if !opml::are_categories(&feed.tags) {
         keys.insert("tags".to_owned(), serde_json::Value::from(feed.tags.clone()).to_string());
     }
     Outline {
@@ -207,4 +225,103 @@ fn is_reached_its_own_way(feed: &Feed, config: &Config) -> bool {
     let proxy = config.poll.access.proxy.clone();
     let ca_file = config.poll.access.ca_file.clone();
     feed.access != Access { proxy, ca_file, ..Access::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::config::{self, Directories, Files};
+    use crate::diagnostic::SourceFile;
+
+    const WORDS: [&str; 12] = [
+        "asia",
+        "wire",
+        "/x",
+        "//",
+        "world/asia",
+        "Seoul, Busan",
+        ",",
+        " before",
+        "after ",
+        "",
+        "two\tcolumns\nand \"rows\" & <more>",
+        "朝鲜半岛，以及这一地区所有会被提到的国家、城市和人物的新闻",
+    ];
+
+    /// The feeds of a file, by their names.
+    fn feeds(text: &str) -> Vec<Feed> {
+        let (folder, main) = (PathBuf::new(), "[[receiver]]\nname = \"log\"\ntype = \"stdout\"\n");
+        let directories =
+            Directories { state: folder.clone(), logs: folder.clone(), current: folder.clone() };
+        let rule = "[[rule]]\nid = \"delta\"\ntitle = \"Delta\"\nquery = 'delta'\n";
+        let files = Files {
+            main: SourceFile::new("newswatch.toml", main),
+            feeds: vec![SourceFile::new("feeds.toml", text)],
+            rules: vec![SourceFile::new("rules.toml", rule)],
+            strays: Vec::new(),
+            directories,
+            folder,
+        };
+        let mut feeds = config::check(&files).config.expect("the configuration is right").feeds;
+        feeds.sort_by(|one, other| one.name.as_str().cmp(other.name.as_str()));
+        feeds
+    }
+
+    fn read(opml: &str) -> Vec<Outline> {
+        opml::parse(opml).expect("it is a list")
+    }
+
+    /// The tables that an import writes of a document.
+    fn imported(opml: &str) -> String {
+        let table = |outline: &Outline| {
+            feed_table(&outline.keys["name"], outline, &outline.url.parse().expect("it is a URL"))
+        };
+        read(opml).iter().map(table).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_its_region_and_tags_a_feed_comes_back(
+            all in vec((select(&WORDS[..]), vec(select(&WORDS[..]), 0..4), 0..90_usize), 1..4)
+        ) {
+            let text = |text: &str| toml::Value::from(text).to_string();
+            let mut table = String::new();
+            for (number, (region, tags, times)) in all.iter().enumerate() {
+                let tags = tags.iter().chain(tags.iter().cycle().take(*times * tags.len()));
+                let tags: Vec<String> = tags.map(|tag| text(tag)).collect();
+                table += &format!(
+                    "[[feed]]\nname = \"feed-{number}\"\nurl = \"https://{number}.a.example/\"\n\
+                     owner = {owner}\nregion = {owner}\ntags = [{}]\n",
+                    tags.join(", "),
+                    owner = text(region),
+                );
+            }
+            let before = feeds(&table);
+            let outlines: Vec<Outline> = before.iter().map(outline).collect();
+            prop_assert_eq!(feeds(&imported(&opml::write("newswatch", &outlines))), before);
+        }
+    }
+
+    #[test]
+    fn of_a_list_that_somebody_else_wrote_folders_are_tags() {
+        let tags = |declared: &str, own: &str| {
+            let opml = format!(
+                "<opml {declared}><outline text='Asia'><outline text='A' category='wire,Asia' {own} \
+                 xmlUrl='https://a.example/'/></outline><outline text='/x'><outline text='B' \
+                 category='/x' xmlUrl='https://b.example/'/></outline></opml>"
+            );
+            read(&opml).iter().map(super::tags).collect::<Vec<_>>()
+        };
+        assert_eq!(tags("", ""), [vec!["wire", "Asia"], vec!["x", "/x"]]);
+        let ours = "xmlns:n='urn:newswatch:schema:opml:1'";
+        assert_eq!(tags(ours, "n:name='a' n:region='Asia'")[0], ["wire", "Asia"]);
+        assert_eq!(tags(ours, "n:name='a' n:tags='[\"x,y\"]'")[0], ["x,y"]);
+        assert_eq!(tags(ours, "n:name='a' n:tags='[\"x,y'")[0], ["wire", "Asia"]);
+    }
 }
