@@ -43,6 +43,9 @@ pub enum Reason {
     LeftOut,
     /// Not told: its publisher edited it so that it matches no more before anybody was told.
     Withdrawn,
+    /// Not told by itself: its publisher edited it so that it matched no more before anybody was told, and
+    /// later so that it matched again. A rule that asks for edits tells that as one.
+    Restored,
     /// Not told: the item reads like a story that waits or was told.
     Joined,
     /// Not told: the item copies a text of a story that waits or was told.
@@ -66,7 +69,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 22] = [
+    pub const ALL: [Reason; 23] = [
         Reason::FirstHit,
         Reason::ToldQuiet,
         Reason::ToldOutlets,
@@ -80,6 +83,7 @@ impl Reason {
         Reason::Held,
         Reason::LeftOut,
         Reason::Withdrawn,
+        Reason::Restored,
         Reason::Joined,
         Reason::Copy,
         Reason::Commentary,
@@ -107,6 +111,7 @@ impl Reason {
             Reason::Held => "held",
             Reason::LeftOut => "left-out",
             Reason::Withdrawn => "withdrawn",
+            Reason::Restored => "restored",
             Reason::Joined => "joined",
             Reason::Copy => "copy",
             Reason::Commentary => "commentary",
@@ -154,6 +159,9 @@ impl Reason {
             }
             Reason::LeftOut => "not told: the bulletin was full",
             Reason::Withdrawn => "not told: it was edited before, and matches no more",
+            Reason::Restored => {
+                "not told by itself: edited before so that it matched no more, it later matched again"
+            }
             Reason::Joined => "not told: it reads like a story that waited or was told",
             Reason::Copy => "not told: it copies a text of a story that waited or was told",
             Reason::Commentary => {

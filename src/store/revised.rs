@@ -289,15 +289,16 @@ fn tell(
     Ok(())
 }
 
-/// Writes down that a hit stands again.
+/// Writes down that a hit stands again. It waits no more for what it waited for: that it matches again
+/// is told as an edit.
 fn stands_again(connection: &Connection, hit: i64) -> Result<(), StoreError> {
-    let (withdrawn, held) = (Reason::Withdrawn.as_str(), Reason::Held.as_str());
+    let (withdrawn, restored) = (Reason::Withdrawn.as_str(), Reason::Restored.as_str());
     connection
         .prepare_cached(
             "UPDATE hits SET revised_at = NULL, reason = CASE reason WHEN ?2 THEN ?3 ELSE reason END
              WHERE seq = ?1",
         )?
-        .execute(params![hit, withdrawn, held])?;
+        .execute(params![hit, withdrawn, restored])?;
     Ok(())
 }
 

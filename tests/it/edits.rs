@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use newswatch::alert::revision::MOST_IN_A_DAY;
 use newswatch::alert::silence::Matcher;
 use newswatch::pipeline::MOST_TEXTS;
-use newswatch::store::{self, AlertFilter, ItemFilter, NewSilence};
+use newswatch::store::{self, AlertFilter, HitRow, ItemFilter, NewSilence};
 use serde_json::Value;
 
 use super::schema;
@@ -211,7 +211,7 @@ async fn what_was_told_and_taken_back_is_told_and_counted_when_it_matches_again(
 }
 
 #[tokio::test]
-async fn what_waited_and_was_taken_back_waited_when_it_matches_again() {
+async fn what_waited_and_was_taken_back_waits_no_more_when_it_matches_again() {
     let mut world = world().await;
     show(&mut world, OTHER).await;
     let show = async |world: &mut World, title: &str| {
@@ -223,7 +223,36 @@ async fn what_waited_and_was_taken_back_waited_when_it_matches_again() {
     show(&mut world, RAIN).await;
     assert_eq!(world.hits()[0].reason, "withdrawn");
     show(&mut world, SIGN).await;
-    assert_eq!(world.hits()[0].reason, "held");
+    assert_eq!(world.hits()[0].reason, "restored");
+    assert_eq!(matches(&world), ["no-more", "again"]);
+    pass(&world, 180).await;
+    assert_eq!(said(&world).len(), 3, "no bulletin tells it once more");
+}
+
+#[tokio::test]
+async fn what_was_left_out_and_taken_back_waits_for_nothing_when_it_matches_again() {
+    let mut world = world().await;
+    show(&mut world, OTHER).await;
+    world.show("ant", &[&format!("two|{ARRIVES}"), &format!("one|{OTHER}")]);
+    pass(&world, 5).await;
+    let show = async |world: &mut World, title: &str| {
+        let others = ["three|Kim dismisses a general", "four|Floods near Sinuiju, says Kim"];
+        let [three, four] = others;
+        let other = format!("one|{OTHER}");
+        world.show("ant", &[three, four, &format!("two|{title}"), &other]);
+        pass(world, 5).await;
+    };
+    show(&mut world, ARRIVES).await;
+    pass(&world, 180).await;
+    let reason = |world: &World| {
+        let of_two = |hit: &&HitRow| hit.title.contains("Vostochny");
+        world.hits().iter().find(of_two).unwrap().reason.clone()
+    };
+    assert_eq!(reason(&world), "left-out");
+    show(&mut world, RAIN).await;
+    assert_eq!(reason(&world), "withdrawn");
+    show(&mut world, "Kim leaves Vostochny").await;
+    assert_eq!(reason(&world), "restored");
     assert_eq!(matches(&world), ["no-more", "again"]);
 }
 
