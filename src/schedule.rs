@@ -282,7 +282,8 @@ const LONG_AWAY: SignedDuration = SignedDuration::from_hours(24);
 /// For how long a server must say 410 before it is believed.
 const SURELY_GONE: SignedDuration = SignedDuration::from_hours(24);
 
-/// No feed is asked sooner after its last request, whoever wants it.
+/// No feed is asked out of its turn sooner after its last request, whoever wants it. A fixed interval may be
+/// shorter, and so the pauses after failures of such a feed.
 pub(crate) const LEAST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Which items of a poll were there before the feed was watched.
