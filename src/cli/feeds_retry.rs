@@ -11,8 +11,9 @@ use crate::text::count;
 /// The arguments of `feeds retry`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A running daemon asks within a minute, without one the next start does. A host that asked to be left alone is left \
-alone, and no feed is asked twice within a minute. What is well is asked at its time.
+A running daemon asks within a minute, or while its network is away once something is in reach again; without one the \
+next start does. A host that asked to be left alone is left alone, and no feed is asked out of its turn within a minute \
+of its last request. What is well is asked at its time.
 
 Examples:
   newswatch feeds retry bbc-world
@@ -61,8 +62,8 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     let what_follows = match store::has_writer(&path) {
         _ if due == 0 => "",
         Some(false) => "; no daemon runs: the next start asks, or `newswatch run --once` now",
-        Some(true) => "; the daemon asks within a minute",
-        None => "; a daemon that runs asks within a minute",
+        Some(true) => "; the daemon asks within a minute, if its network is in reach",
+        None => "; a daemon that runs asks within a minute, if its network is in reach",
     };
     say(&format!("{due} of {} made due{what_follows}", count(retried.len(), "feed")));
     let all = due == retried.len() || arguments.all_failing && due > 0;
