@@ -4,8 +4,8 @@
 //! the end of the file are read when it is opened, and what stands there already is not written
 //! again. A crash within a write leaves half a line; it is cut off, as its delivery comes again.
 //!
-//! A file that was moved away or deleted is made anew before the next line: nobody would see what is
-//! written into the old one.
+//! A file that was moved away or deleted is made anew before the next line, and another that stands in its
+//! place is gone on with: nobody would see what is written into the old one.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -59,8 +59,14 @@ impl Jsonl {
     fn write(&self, alerts: &[Outgoing<'_>]) -> io::Result<()> {
         let mut open = self.open.lock().expect("no delivery panics while it writes");
         if !is_at(&open.file, &self.path)? {
+            let stood = self.path.try_exists()?;
             *open = self::open(&self.path)?;
-            info!("{} was moved away or deleted, and is made anew", self.path.display());
+            let path = self.path.display();
+            if stood {
+                info!("{path} is another file than before, which is gone on with");
+            } else {
+                info!("{path} was moved away or deleted, and is made anew");
+            }
         }
         let stands = |id: &String| open.found.contains(id) || open.last.contains(id);
         let missing = alerts.iter().filter(|alert| !stands(&alert.record.id));
