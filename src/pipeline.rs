@@ -340,7 +340,9 @@ pub fn ingest<E>(
             match hits.iter().position(|hit| *hit.rule == *rule.id && is_known(hit)) {
                 Some(place) => {
                     standing[place] = true;
-                    edited.extend(tells_edits.then_some(found));
+                    // Whoever was told that it matches no more is told that it does.
+                    let is_back = hits[place].revised && hits[place].told && revision > 1;
+                    edited.extend((tells_edits || is_back).then_some(found));
                 }
                 None => fresh.push(found),
             }

@@ -16,6 +16,10 @@ const LONGEST_NEW: usize = 200;
 /// them back.
 pub const MOST_IN_A_DAY: usize = 24;
 
+/// Edits of an item after which a rule that does not ask for every edit matches no more or again that are
+/// told in a day, and one that takes the last of them back.
+pub const MOST_TURNS_IN_A_DAY: usize = 4;
+
 /// What a rule that had hit an item makes of it when it was edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -129,14 +133,14 @@ pub fn revised(draft: AlertRecord, edit: &Edit<'_>, now: Timestamp) -> AlertReco
     record
 }
 
-/// Whether an edit of an item that has had very many texts is told to those who hear of a rule. `lately`
-/// is what they were told of its edits in the last day, newest first.
-pub fn is_told(edit: &Edit<'_>, lately: &[Matches]) -> bool {
+/// Whether one more edit of an item is told to those who hear of a rule, where not each is. `lately` is what
+/// they were told of its edits in the last day, newest first, `most` how many those may be.
+pub fn is_told(edit: &Edit<'_>, lately: &[Matches], most: usize) -> bool {
     match edit.matches {
         // A page that shows the time of day.
         Matches::Still if !has_another_headline(edit) => lately.is_empty(),
         // It may be another item under the same link.
-        Matches::Still | Matches::Again => lately.len() < MOST_IN_A_DAY,
+        Matches::Still | Matches::Again => lately.len() < most,
         // Their last word must not be that it matches.
         Matches::NoMore => lately.first() != Some(&Matches::NoMore),
     }
@@ -269,7 +273,9 @@ pub(super) mod tests {
     #[test]
     fn of_very_many_edits_those_are_told_that_may_make_another_item() {
         use Matches::{Again, NoMore, Still};
-        let told = |matches, lately: &[Matches]| is_told(&edit(matches, TOLD, Some(TOLD)), lately);
+        let told = |matches, lately: &[Matches]| {
+            is_told(&edit(matches, TOLD, Some(TOLD)), lately, MOST_IN_A_DAY)
+        };
         for matches in [Still, Again, NoMore] {
             assert!(told(matches, &[]), "{matches:?}");
             assert!(!told(Still, &[matches]), "{matches:?}");
@@ -286,8 +292,12 @@ pub(super) mod tests {
             (None, "Kim leaves", false),
         ] {
             let edit = edit(Still, now, was);
-            assert_eq!(is_told(&edit, &[Still; MOST_IN_A_DAY - 1]), another, "{was:?} {now}");
-            assert!(!is_told(&edit, &[Still; MOST_IN_A_DAY]), "{was:?} {now}");
+            assert_eq!(
+                is_told(&edit, &[Still; MOST_IN_A_DAY - 1], MOST_IN_A_DAY),
+                another,
+                "{was:?} {now}"
+            );
+            assert!(!is_told(&edit, &[Still; MOST_IN_A_DAY], MOST_IN_A_DAY), "{was:?} {now}");
         }
     }
 

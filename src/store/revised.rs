@@ -11,7 +11,7 @@ use super::write::{self, millis};
 use super::{StoreError, evidence, story_edits};
 use crate::alert::decide::Reason;
 use crate::alert::record::AlertRecord;
-use crate::alert::revision::{self, Edit, Matches};
+use crate::alert::revision::{self, Edit, MOST_IN_A_DAY, MOST_TURNS_IN_A_DAY, Matches};
 use crate::config::Config;
 use crate::hit::Severity;
 use crate::item::{Item, ItemKey};
@@ -62,7 +62,7 @@ pub(super) fn take(
     if batch.revised.is_empty() {
         return Ok(Vec::new());
     }
-    let lately = ToldLately::of(connection, batch)?;
+    let lately = ToldLately::of(connection, batch, config)?;
     let mut told = take_back(connection, desk, batch, before, &lately, config)?;
     let items = batch.items.iter().map(|stored| (stored.item.key, &stored.item));
     let items: HashMap<ItemKey, &Item> = items.collect();
@@ -92,7 +92,7 @@ fn take_back(
     desk: &mut Desk,
     batch: &Batch,
     before: &Before,
-    lately: &ToldLately,
+    lately: &ToldLately<'_>,
     config: &Config,
 ) -> Result<Vec<String>, StoreError> {
     let mut gone = Vec::new();
@@ -174,7 +174,7 @@ fn tell_edit(
     connection: &Connection,
     desk: &mut Desk,
     batch: &Batch,
-    lately: &ToldLately,
+    lately: &ToldLately<'_>,
     config: &Config,
     (revised, rematch): (&Revised, &Rematch),
     (before, now): (&Item, &Item),
@@ -231,16 +231,15 @@ fn outlet(outlet: Option<String>, record: &AlertRecord) -> String {
 }
 
 /// What was told of edits in the last day, newest first, by rule and item.
-#[derive(Default)]
-struct ToldLately(HashMap<(String, String), Vec<Matches>>);
+struct ToldLately<'a> {
+    config: &'a Config,
+    told: HashMap<(String, String), Vec<Matches>>,
+}
 
-impl ToldLately {
-    /// Of the edits of the items of a batch's feed, where one of them has had so many texts that it counts.
-    fn of(connection: &Connection, batch: &Batch) -> Result<Self, StoreError> {
-        let mut told = Self::default();
-        if batch.revised.iter().all(|revised| revised.revision <= MOST_TEXTS) {
-            return Ok(told);
-        }
+impl<'a> ToldLately<'a> {
+    /// Of the edits of the items of a batch's feed.
+    fn of(connection: &Connection, batch: &Batch, config: &'a Config) -> Result<Self, StoreError> {
+        let mut told = HashMap::<_, Vec<_>>::new();
         let since = batch.at.checked_sub(LATELY).unwrap_or(batch.at);
         // Before some said otherwise, each said that a rule matches no more.
         let mut statement = connection.prepare_cached(
@@ -256,16 +255,20 @@ impl ToldLately {
         while let Some(row) = rows.next()? {
             let matches: String = row.get(2)?;
             let matches = serde_json::from_value(matches.into()).unwrap_or_default();
-            told.0.entry((row.get(0)?, row.get(1)?)).or_default().push(matches);
+            told.entry((row.get(0)?, row.get(1)?)).or_default().push(matches);
         }
-        Ok(told)
+        Ok(Self { config, told })
     }
 
     /// Whether an edit of an item is told, however often the item was edited before.
     fn lets(&self, rule: &str, item: &str, edit: &Edit<'_>) -> bool {
-        let lately = || self.0.get(&(rule.to_owned(), item.to_owned()));
-        edit.revision <= MOST_TEXTS
-            || revision::is_told(edit, lately().map_or(&[][..], Vec::as_slice))
+        let most = match tells_edits(self.config, rule) {
+            true if edit.revision <= MOST_TEXTS => return true,
+            true => MOST_IN_A_DAY,
+            false => MOST_TURNS_IN_A_DAY,
+        };
+        let lately = self.told.get(&(rule.to_owned(), item.to_owned()));
+        revision::is_told(edit, lately.map_or(&[][..], Vec::as_slice), most)
     }
 }
 
