@@ -3,11 +3,17 @@
 use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use crate::config::SecretSource;
 
 /// The longest file that holds secrets, in bytes.
 const LONGEST: u64 = 8 << 10;
+/// How long one who is not to be held up waits for a secret.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// A secret. It shows itself to nobody who asks for it by accident.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,6 +38,54 @@ impl fmt::Debug for Secret {
 pub(crate) struct Unreadable {
     source_of: String,
     why: String,
+}
+
+/// Reads secrets on threads of their own, for one who must not be held up by the disk that they lie on.
+/// However often that one asks, no more than one thread hangs with it.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader {
+    /// Held by the thread that reads, for as long as it does.
+    thread: Arc<Semaphore>,
+}
+
+impl Reader {
+    pub(crate) fn new() -> Self {
+        Self { thread: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// Reads a secret of one line.
+    pub(crate) async fn read(&self, source: &SecretSource) -> Result<Secret, Unreadable> {
+        self.apart(source, read).await
+    }
+
+    /// Reads secrets, one a line.
+    pub(crate) async fn read_lines(
+        &self,
+        source: &SecretSource,
+    ) -> Result<Vec<Secret>, Unreadable> {
+        self.apart(source, read_lines).await
+    }
+
+    async fn apart<T: Send + 'static>(
+        &self,
+        source: &SecretSource,
+        read: fn(&SecretSource) -> Result<T, Unreadable>,
+    ) -> Result<T, Unreadable> {
+        let (thread, owned) = (self.thread.clone(), source.clone());
+        let reading = async {
+            let held = thread.acquire_owned().await.expect("it is never closed");
+            let work = move || {
+                let _held = held;
+                read(&owned)
+            };
+            tokio::task::spawn_blocking(work).await
+        };
+        match tokio::time::timeout(LONGEST_WAIT, reading).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(panic)) => Err(unreadable(source, &panic.to_string())),
+            Err(_) => Err(unreadable(source, &format!("it takes longer than {LONGEST_WAIT:?}"))),
+        }
+    }
 }
 
 /// Reads a secret of one line.
@@ -93,6 +147,10 @@ fn limited(path: &Path) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write as _;
+    use std::process::Command;
+
     use super::*;
 
     fn file(text: &str) -> (tempfile::TempDir, SecretSource) {
@@ -138,6 +196,32 @@ mod tests {
         let folder = Path::new("/run/credentials/newswatch.service");
         assert_eq!(path(&source, Some(folder)).unwrap(), folder.join("hook"));
         assert!(path(&source, None).unwrap_err().contains("LoadCredential="));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_hangs_holds_up_one_thread_and_nobody_who_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        // Whoever opens it to read waits for one who writes.
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let (reader, source) = (Reader::new(), SecretSource::File(path.clone()));
+        for _ in 0..2 {
+            let mut read = std::pin::pin!(reader.read(&source));
+            tokio::select! {
+                biased;
+                _ = &mut read => panic!("it does not hang"),
+                () = tokio::task::yield_now() => {}
+            }
+            tokio::time::advance(LONGEST_WAIT + Duration::from_millis(1)).await;
+            let error = read.await.unwrap_err().to_string();
+            assert!(error.ends_with("/secret failed: it takes longer than 5s"), "{error}");
+            assert_eq!(reader.thread.available_permits(), 0);
+        }
+        // There is one that reads, or the writer would wait for another.
+        let mut write = OpenOptions::new().write(true).open(&path).unwrap();
+        write.write_all(b"late").unwrap();
+        drop(write);
+        let _free = reader.thread.acquire().await.unwrap();
     }
 
     #[test]

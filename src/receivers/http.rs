@@ -80,12 +80,12 @@ impl Http {
 }
 
 /// The address of a receiver; one that is a secret is read anew each time.
-pub(super) fn url(address: &Address) -> Result<Url, String> {
+pub(super) async fn url(address: &Address, secrets: &secret::Reader) -> Result<Url, String> {
     let source = match address {
         Address::Plain(url) => return Ok(url.clone()),
         Address::Secret(source) => source,
     };
-    let secret = secret::read(source).map_err(|error| error.to_string())?;
+    let secret = secrets.read(source).await.map_err(|error| error.to_string())?;
     Url::parse(secret.expose())
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https"))

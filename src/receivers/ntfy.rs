@@ -25,30 +25,31 @@ const LONGEST_TITLE: usize = 200;
 #[derive(Debug)]
 pub(super) struct Ntfy {
     http: Http,
+    secrets: secret::Reader,
     settings: Settings,
 }
 
 impl Ntfy {
     pub(super) fn new(settings: &Settings) -> anyhow::Result<Self> {
         let http = Http::new(settings.allow_private, settings.timeout)?;
-        Ok(Self { http, settings: settings.clone() })
+        Ok(Self { http, secrets: secret::Reader::new(), settings: settings.clone() })
     }
 
     pub(super) async fn deliver(&self, alerts: &[Outgoing<'_>], now: Timestamp) -> Delivery {
-        match self.parcel(alerts) {
+        match self.parcel(alerts).await {
             Ok(parcel) => self.http.send(parcel, now).await,
             Err(why) => Delivery::again(why),
         }
     }
 
-    fn parcel(&self, alerts: &[Outgoing<'_>]) -> Result<Parcel, String> {
+    async fn parcel(&self, alerts: &[Outgoing<'_>]) -> Result<Parcel, String> {
         let mut headers = HeaderMap::new();
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json; charset=utf-8"),
         );
         if let Some(source) = &self.settings.authorization {
-            let secret = secret::read(source).map_err(|error| error.to_string())?;
+            let secret = self.secrets.read(source).await.map_err(|error| error.to_string())?;
             headers.insert(header::AUTHORIZATION, http::secret_header(&secret)?);
         }
         let url = self.settings.url.clone();

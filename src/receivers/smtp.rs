@@ -31,6 +31,7 @@ const LONGEST_WHY: usize = 300;
 #[derive(Debug)]
 pub(super) struct Smtp {
     tls: Tls,
+    secrets: secret::Reader,
     settings: Settings,
 }
 
@@ -48,7 +49,7 @@ impl Smtp {
             Encryption::Tls => Tls::Wrapper(parameters()?),
             Encryption::None => Tls::None,
         };
-        Ok(Self { tls, settings: settings.clone() })
+        Ok(Self { tls, secrets: secret::Reader::new(), settings: settings.clone() })
     }
 
     pub(super) async fn deliver(&self, alerts: &[Outgoing<'_>], now: Timestamp) -> Delivery {
@@ -58,7 +59,7 @@ impl Smtp {
                 return Delivery::Rejected { why: format!("no mail can be made of it: {error}") };
             }
         };
-        let sent = match self.transport() {
+        let sent = match self.transport().await {
             Ok(transport) => {
                 let sending = async { transport.send(message).await.map(|_| ()) };
                 tokio::time::timeout(self.settings.timeout, sending).await
@@ -73,14 +74,15 @@ impl Smtp {
     }
 
     /// A connection of its own for each attempt: mails are few, and servers end idle connections.
-    fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
+    async fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
         let Settings { host, port, timeout, login, .. } = &self.settings;
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
             .port(*port)
             .timeout(Some(*timeout))
             .tls(self.tls.clone());
         if let Some(login) = login {
-            let password = secret::read(&login.password).map_err(|error| error.to_string())?;
+            let password = self.secrets.read(&login.password).await;
+            let password = password.map_err(|error| error.to_string())?;
             let password = password.expose().to_owned();
             builder = builder.credentials(Credentials::new(login.username.clone(), password));
         }
@@ -299,14 +301,14 @@ pub(super) mod tests {
         assert!(!mail.contains('\u{202e}'));
     }
 
-    #[test]
-    fn a_password_is_read_at_each_attempt() {
+    #[tokio::test]
+    async fn a_password_is_read_at_each_attempt() {
         let folder = tempfile::tempdir().unwrap();
         let password = SecretSource::File(folder.path().join("password"));
         let login = crate::config::Login { username: "desk".to_owned(), password };
         let smtp = Smtp::new(&Settings { login: Some(login), ..settings() }).unwrap();
-        assert!(smtp.transport().unwrap_err().contains("password failed"));
+        assert!(smtp.transport().await.unwrap_err().contains("password failed"));
         std::fs::write(folder.path().join("password"), "secret").unwrap();
-        assert!(smtp.transport().is_ok());
+        assert!(smtp.transport().await.is_ok());
     }
 }

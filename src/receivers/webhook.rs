@@ -25,6 +25,7 @@ const JSON: &str = "application/json; charset=utf-8";
 pub(super) struct Webhook {
     http: Http,
     headers: HeaderMap,
+    secrets: secret::Reader,
     settings: Settings,
 }
 
@@ -41,21 +42,22 @@ impl Webhook {
         Ok(Self {
             http: Http::new(settings.allow_private, settings.timeout)?,
             headers,
+            secrets: secret::Reader::new(),
             settings: settings.clone(),
         })
     }
 
     pub(super) async fn deliver(&self, alerts: &[Outgoing<'_>], now: Timestamp) -> Delivery {
-        match self.parcel(alerts, now) {
+        match self.parcel(alerts, now).await {
             Ok(parcel) => self.http.send(parcel, now).await,
             Err(why) => Delivery::again(why),
         }
     }
 
-    fn parcel(&self, alerts: &[Outgoing<'_>], now: Timestamp) -> Result<Parcel, String> {
+    async fn parcel(&self, alerts: &[Outgoing<'_>], now: Timestamp) -> Result<Parcel, String> {
         let id = message_id(alerts);
         let (kind, body) = body(&self.settings.template, alerts);
-        let mut url = http::url(&self.settings.address)?;
+        let mut url = http::url(&self.settings.address, &self.secrets).await?;
         let mut method = Method::POST;
         if let Template::Matrix { room } = &self.settings.template {
             // The transaction's id makes a server drop what it has had.
@@ -65,14 +67,15 @@ impl Webhook {
         let mut headers = self.headers.clone();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         if let Some(source) = &self.settings.authorization {
-            let secret = secret::read(source).map_err(|error| error.to_string())?;
+            let secret = self.secrets.read(source).await.map_err(|error| error.to_string())?;
             headers.insert(header::AUTHORIZATION, http::secret_header(&secret)?);
         }
         if self.settings.template == Template::Generic {
             let seconds = now.as_second();
             let mut sign = vec![("webhook-timestamp", seconds.to_string())];
             if let Some(source) = &self.settings.secret {
-                let secrets = secret::read_lines(source).map_err(|error| error.to_string())?;
+                let secrets = self.secrets.read_lines(source).await;
+                let secrets = secrets.map_err(|error| error.to_string())?;
                 let signed = super::signature::signatures(&secrets, &id, seconds, &body)?;
                 sign.push(("webhook-signature", signed));
             }
