@@ -84,6 +84,11 @@ impl Deliverer {
         Self { receivers, tasks, signal }
     }
 
+    /// The receivers, as they are open.
+    pub(crate) fn receivers(&self) -> &[Arc<Receiver>] {
+        &self.receivers
+    }
+
     /// Says that there may be something new.
     pub(crate) fn wake(&self) {
         self.signal.send_modify(|signal| signal.round += 1);
@@ -118,7 +123,8 @@ impl Deliverer {
     }
 
     /// Lets the attempts end that are under way, at the latest after `deadline`, and makes no more:
-    /// what follows takes over, and no receiver is told by two at once.
+    /// what follows takes over, and no receiver is told by two at once. A write on this system cannot be
+    /// called off: who follows waits for it.
     pub(crate) async fn halt(&mut self, deadline: Duration) {
         self.end(End::Now, deadline).await;
         self.tasks.shutdown().await;

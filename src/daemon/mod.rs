@@ -269,7 +269,7 @@ impl Daemon {
         backfill.want(store.adopt_rules(rule_ids(&config), now).await?, std::iter::empty());
         warn_of_impatience(&config);
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
-        let receivers = open_receivers(&config)?;
+        let receivers = open_receivers(&config, &[])?;
         let teller = Teller::new(&config, &store, now)?;
         let deliverer = Deliverer::start(receivers, &store, &clock, &teller);
         let mut queue = load_queue(&store, &config, now)?;
@@ -711,7 +711,7 @@ impl Daemon {
                 self.config.store.path.display());
         }
         fetch::check_system(&config)?;
-        let receivers = open_receivers(&config)?;
+        let receivers = open_receivers(&config, self.deliverer.receivers())?;
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
         let exporter = self.changed_exporter(&config).await?;
         let config = Arc::new(learnt(config, &self.store)?);
@@ -912,12 +912,13 @@ async fn sum_up_silences(store: &Store, config: &Arc<Config>, now: Timestamp) {
     }
 }
 
-fn open_receivers(config: &Config) -> anyhow::Result<Vec<Receiver>> {
+/// Opens the receivers; what stays as it was `before` goes on.
+fn open_receivers(config: &Config, before: &[Arc<Receiver>]) -> anyhow::Result<Vec<Receiver>> {
     config
         .receivers
         .iter()
         .map(|receiver| {
-            Receiver::open(receiver)
+            Receiver::open(receiver, before)
                 .with_context(|| format!("failed to open receiver {:?}", receiver.name))
         })
         .collect()

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use self::local::Local;
+use self::local::{Local, Place};
 use crate::alert::id;
 use crate::alert::record::AlertRecord;
 pub use crate::alert::retry::Delivery;
@@ -38,8 +38,7 @@ pub struct Outgoing<'a> {
 /// An open receiver.
 #[derive(Debug)]
 pub struct Receiver {
-    name: String,
-    max_per_minute: Option<NonZeroU32>,
+    settings: config::Receiver,
     kind: Kind,
 }
 
@@ -55,31 +54,40 @@ enum Kind {
 impl Receiver {
     /// Opens a receiver. What cannot work from the start, as a file that cannot be opened, is an
     /// error; what may come later, as a server that is down, is not.
-    pub fn open(settings: &config::Receiver) -> anyhow::Result<Self> {
-        let local = |local| Kind::Local(Arc::new(local));
+    ///
+    /// What writes here and was open `before`, with the same settings, goes on: it may be writing still,
+    /// and knows what it wrote.
+    pub fn open(settings: &config::Receiver, before: &[Arc<Receiver>]) -> anyhow::Result<Self> {
+        let local = |place| Kind::Local(Arc::new(Local::new(place)));
+        let same = |before: &&Arc<Receiver>| {
+            (before.name(), &before.settings.kind) == (&*settings.name, &settings.kind)
+        };
+        if let Some(Kind::Local(open)) = before.iter().find(same).map(|before| &before.kind) {
+            return Ok(Self { settings: settings.clone(), kind: Kind::Local(open.clone()) });
+        }
         let kind = match &settings.kind {
-            ReceiverKind::Stdout => local(Local::Stdout(stdout::Stdout::new())),
-            ReceiverKind::Jsonl { path } => local(Local::Jsonl(jsonl::Jsonl::open(path)?)),
-            ReceiverKind::Journald => local(Local::Journald(journald::Journald::new()?)),
+            ReceiverKind::Stdout => local(Place::Stdout(stdout::Stdout::new())),
+            ReceiverKind::Jsonl { path } => local(Place::Jsonl(jsonl::Jsonl::open(path)?)),
+            ReceiverKind::Journald => local(Place::Journald(journald::Journald::new()?)),
             ReceiverKind::Webhook(settings) => {
                 Kind::Webhook(Box::new(webhook::Webhook::new(settings)?))
             }
             ReceiverKind::Smtp(settings) => Kind::Smtp(Box::new(smtp::Smtp::new(settings)?)),
             ReceiverKind::Ntfy(settings) => Kind::Ntfy(Box::new(ntfy::Ntfy::new(settings)?)),
             ReceiverKind::Command(settings) => Kind::Command(command::Command::new(settings)),
-            ReceiverKind::Atom(atom) => local(Local::Atom(atom::Atom::open(&settings.name, atom)?)),
+            ReceiverKind::Atom(atom) => local(Place::Atom(atom::Atom::open(&settings.name, atom)?)),
         };
-        Ok(Self { name: settings.name.clone(), max_per_minute: settings.max_per_minute, kind })
+        Ok(Self { settings: settings.clone(), kind })
     }
 
     /// The name that the configuration gives it.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.settings.name
     }
 
     /// How many messages it may have in a minute; as many as there are when absent.
     pub fn max_per_minute(&self) -> Option<NonZeroU32> {
-        self.max_per_minute
+        self.settings.max_per_minute
     }
 
     /// Delivers alerts, all in one message where the receiver has messages. They are delivered
