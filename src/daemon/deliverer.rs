@@ -26,6 +26,8 @@ const MOST_IN_DIGEST: u32 = 200;
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 /// The outbox is looked into at least this often: `deliveries retry` makes rows due from outside.
 const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(5);
+/// How long files of receivers may take to be opened, all together.
+pub(crate) const OPENING: Duration = Duration::from_secs(10);
 /// How long to wait when the store cannot be read or written.
 const STORE_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
@@ -94,26 +96,37 @@ impl Deliverer {
         self.signal.send_modify(|signal| signal.round += 1);
     }
 
-    /// Has the receivers that write files open them again.
+    /// Has the receivers that write files open them again, each on a thread of its own.
     pub(crate) fn reopen(&self) {
-        let mut reopened = Vec::new();
-        for receiver in &self.receivers {
-            match receiver.reopen() {
-                Ok(true) => reopened.push(receiver.name()),
-                Ok(false) => {}
-                Err(error) => {
-                    error!(
-                        receiver = receiver.name(),
-                        "reopening {} failed: {error}",
-                        receiver.name()
-                    );
-                }
+        let reopening = self.receivers.iter().cloned().map(|receiver| {
+            let opened = tokio::task::spawn_blocking({
+                let receiver = receiver.clone();
+                move || receiver.reopen()
+            });
+            (receiver, tokio::time::timeout(OPENING, opened))
+        });
+        let reopening: Vec<_> = reopening.collect();
+        tokio::spawn(async move {
+            let mut reopened = Vec::new();
+            for (receiver, opened) in reopening {
+                let name = receiver.name();
+                let why = match opened.await {
+                    Ok(Ok(Ok(true))) => {
+                        reopened.push(name.to_owned());
+                        continue;
+                    }
+                    Ok(Ok(Ok(false))) => continue,
+                    Ok(Ok(Err(error))) => error.to_string(),
+                    Ok(Err(panic)) => panic.to_string(),
+                    Err(_) => format!("it takes longer than {OPENING:?}"),
+                };
+                error!(receiver = name, "reopening {name} failed: {why}");
             }
-        }
-        match reopened.as_slice() {
-            [] => info!("no receiver writes a log that could be opened again"),
-            names => info!("opened the logs of {} again", names.join(", ")),
-        }
+            match reopened.as_slice() {
+                [] => info!("no receiver writes a log that could be opened again now"),
+                names => info!("opened the logs of {} again", names.join(", ")),
+            }
+        });
     }
 
     /// Delivers what is due now and ends, or gives up after `deadline`. What is left stays in the

@@ -25,7 +25,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{error, info, warn};
 
 use self::backfill::Backfill;
-use self::deliverer::Deliverer;
+use self::deliverer::{Deliverer, OPENING};
 use self::exporter::Exporter;
 use self::metrics::Metrics;
 use self::poller::{Poller, Reach, Report};
@@ -34,7 +34,7 @@ use self::queue::{Poll, Queue};
 use self::teller::Teller;
 use crate::alert::operator::{self, Refusal};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::fetch::{self, Fetcher};
 use crate::item::FeedName;
 use crate::receivers::Receiver;
@@ -269,7 +269,7 @@ impl Daemon {
         backfill.want(store.adopt_rules(rule_ids(&config), now).await?, std::iter::empty());
         warn_of_impatience(&config);
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
-        let receivers = open_receivers(&config, &[])?;
+        let receivers = open_receivers(&config.receivers, &[]).await?;
         let teller = Teller::new(&config, &store, now)?;
         let deliverer = Deliverer::start(receivers, &store, &clock, &teller);
         let mut queue = load_queue(&store, &config, now)?;
@@ -711,7 +711,7 @@ impl Daemon {
                 self.config.store.path.display());
         }
         fetch::check_system(&config)?;
-        let receivers = open_receivers(&config, self.deliverer.receivers())?;
+        let receivers = open_receivers(&config.receivers, self.deliverer.receivers()).await?;
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
         let exporter = self.changed_exporter(&config).await?;
         let config = Arc::new(learnt(config, &self.store)?);
@@ -913,15 +913,24 @@ async fn sum_up_silences(store: &Store, config: &Arc<Config>, now: Timestamp) {
 }
 
 /// Opens the receivers; what stays as it was `before` goes on.
-fn open_receivers(config: &Config, before: &[Arc<Receiver>]) -> anyhow::Result<Vec<Receiver>> {
-    config
-        .receivers
-        .iter()
-        .map(|receiver| {
-            Receiver::open(receiver, before)
-                .with_context(|| format!("failed to open receiver {:?}", receiver.name))
-        })
-        .collect()
+async fn open_receivers(
+    settings: &[config::Receiver],
+    before: &[Arc<Receiver>],
+) -> anyhow::Result<Vec<Receiver>> {
+    let end = tokio::time::Instant::now() + OPENING;
+    let mut receivers = Vec::new();
+    for settings in settings {
+        let (owned, before) = (settings.clone(), before.to_vec());
+        // A disk may hang.
+        let open = tokio::task::spawn_blocking(move || Receiver::open(&owned, &before));
+        let opened = match tokio::time::timeout_at(end, open).await {
+            Ok(opened) => opened.unwrap_or_else(|panic| Err(panic.into())),
+            Err(_) => Err(anyhow::anyhow!("it takes longer than {OPENING:?}")),
+        };
+        let opened = opened.with_context(|| format!("failed to open receiver {:?}", settings.name));
+        receivers.push(opened?);
+    }
+    Ok(receivers)
 }
 
 /// Has many rules learn from the newest items which of their terms are rare.
@@ -972,5 +981,37 @@ async fn follow_intervals(store: &Store, queue: &mut Queue) {
     // What is not written down is only what lists say of it.
     if let Err(error) = store.bring_forward(moved).await {
         error!("failed to note when feeds are due: {:#}", anyhow::Error::from(error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receiver_whose_file_hangs_is_named_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts.atom");
+        // Whoever opens it to read waits for one who writes.
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let atom = config::Atom { path: path.clone(), entries: 1, title: String::new() };
+        let receivers = [config::Receiver {
+            name: "desk".to_owned(),
+            kind: config::ReceiverKind::Atom(atom),
+            max_per_minute: None,
+        }];
+        let mut opening = std::pin::pin!(open_receivers(&receivers, &[]));
+        tokio::select! {
+            biased;
+            _ = &mut opening => panic!("it does not hang"),
+            () = tokio::task::yield_now() => {}
+        }
+        tokio::time::advance(OPENING + Duration::from_millis(1)).await;
+        let error = format!("{:#}", opening.await.unwrap_err());
+        assert_eq!(error, "failed to open receiver \"desk\": it takes longer than 10s");
+        // The thread that hangs can end.
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap();
     }
 }

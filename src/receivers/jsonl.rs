@@ -12,7 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, TryLockError};
 
 use anyhow::Context as _;
 use tracing::info;
@@ -83,13 +83,19 @@ impl Jsonl {
         Ok(())
     }
 
-    pub(super) fn reopen(&self) -> io::Result<()> {
+    /// Opens the file again; false when it is being written or opened just now.
+    pub(super) fn reopen(&self) -> io::Result<bool> {
         // What a delivery under way has written of a line must not be taken for half a one; the next
         // will see by itself whether the file was moved away.
-        if let Ok(mut now) = self.open.try_lock() {
-            *now = open(&self.path)?;
-        }
-        Ok(())
+        let mut now = match self.open.try_lock() {
+            Ok(now) => now,
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            // The file is opened anew, whatever a panic left of the old one.
+            Err(TryLockError::Poisoned(now)) => now.into_inner(),
+        };
+        *now = open(&self.path)?;
+        self.open.clear_poison();
+        Ok(true)
     }
 }
 
@@ -208,9 +214,27 @@ mod tests {
         let jsonl = Jsonl::open(&path).unwrap();
         deliver(&jsonl, "1");
         std::fs::rename(&path, &old).unwrap();
-        jsonl.reopen().unwrap();
+        assert!(jsonl.reopen().unwrap());
         deliver(&jsonl, "2");
         assert_eq!((ids(&old), ids(&path)), (vec!["1".to_owned()], vec!["2".to_owned()]));
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_not_reopened_and_one_whose_write_panicked_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts.jsonl");
+        let jsonl = Jsonl::open(&path).unwrap();
+        let writing = jsonl.open.lock().unwrap();
+        assert!(!jsonl.reopen().unwrap());
+        let panics = || {
+            let _writing = writing;
+            panic!("the write failed");
+        };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).unwrap_err();
+        assert!(jsonl.open.is_poisoned());
+        assert!(jsonl.reopen().unwrap());
+        deliver(&jsonl, "1");
+        assert_eq!(ids(&path), ["1"]);
     }
 
     #[test]

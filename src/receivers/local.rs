@@ -50,10 +50,10 @@ impl Local {
         }
     }
 
-    /// Opens a file again that was moved away; false where there is none.
+    /// Opens a file again that was moved away; false where there is none, or it is in use.
     pub(super) fn reopen(&self) -> std::io::Result<bool> {
         match &self.place {
-            Place::Jsonl(jsonl) => jsonl.reopen().map(|()| true),
+            Place::Jsonl(jsonl) => jsonl.reopen(),
             _ => Ok(false),
         }
     }

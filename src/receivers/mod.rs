@@ -102,7 +102,7 @@ impl Receiver {
         }
     }
 
-    /// Opens a file again that was moved away; false for receivers without one.
+    /// Opens a file again that was moved away; false for receivers without one, and while it is in use.
     pub fn reopen(&self) -> std::io::Result<bool> {
         match &self.kind {
             Kind::Local(local) => local.reopen(),
