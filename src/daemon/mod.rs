@@ -263,7 +263,7 @@ impl Daemon {
         let now = clock.now();
         fetch::check_system(&config)?;
         let store = Arc::new(Store::open(&config.store.path)?);
-        let config = Arc::new(learnt(config, &store)?);
+        let config = Arc::new(learnt(config, &store).await?);
         store.adopt_feeds(&config, now).await?;
         let mut backfill = Backfill::default();
         backfill.want(store.adopt_rules(rule_ids(&config), now).await?, std::iter::empty());
@@ -714,7 +714,7 @@ impl Daemon {
         let receivers = open_receivers(&config.receivers, self.deliverer.receivers()).await?;
         let fetcher = Fetcher::new(&config.poll).context("failed to set up HTTP")?;
         let exporter = self.changed_exporter(&config).await?;
-        let config = Arc::new(learnt(config, &self.store)?);
+        let config = Arc::new(learnt(config, &self.store).await?);
         let now = self.clock.now();
         self.store.adopt_feeds(&config, now).await?;
         let mut queue = load_queue(&self.store, &config, now)?;
@@ -934,16 +934,21 @@ async fn open_receivers(
 }
 
 /// Has many rules learn from the newest items which of their terms are rare.
-fn learnt(mut config: Config, store: &Store) -> anyhow::Result<Config> {
-    let rules =
-        Arc::get_mut(&mut config.rules).filter(|rules| rules.rules().len() >= WORTH_LEARNING);
-    if let Some(rules) = rules {
-        let items = store.read(|reader| reader.newest_items(ITEMS_TO_LEARN_FROM))?;
-        if !items.is_empty() {
-            rules.learn(items.iter().map(|(_, item)| item));
+async fn learnt(mut config: Config, store: &Arc<Store>) -> anyhow::Result<Config> {
+    let store = store.clone();
+    let learn = move || {
+        let rules =
+            Arc::get_mut(&mut config.rules).filter(|rules| rules.rules().len() >= WORTH_LEARNING);
+        if let Some(rules) = rules {
+            let items = store.read(|reader| reader.newest_items(ITEMS_TO_LEARN_FROM))?;
+            if !items.is_empty() {
+                rules.learn(items.iter().map(|(_, item)| item));
+            }
         }
-    }
-    Ok(config)
+        Ok(config)
+    };
+    // With thousands of rules it takes a good part of a second.
+    tokio::task::spawn_blocking(learn).await.context("learning from stored items failed")?
 }
 
 fn rule_ids(config: &Config) -> Vec<String> {
