@@ -1,21 +1,32 @@
 //! The log of the program itself, on standard error or in the journal. Alerts are not part of it:
 //! they go to receivers.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use clap::ValueEnum;
-use tracing::Level;
+use tracing::{Dispatch, Level, Subscriber};
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::diagnostic::Gravity;
+
+/// Lines of the log that wait to be written: more than a reload of a large configuration says at once, a
+/// megabyte or so.
+const MOST_LINES: usize = 4_000;
+/// How long the end of the program waits for them.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -46,8 +57,14 @@ pub(crate) fn marked(text: &str, gravity: Gravity) -> String {
     text.lines().map(|line| format!("{mark}{line}")).collect::<Vec<_>>().join("\n")
 }
 
-/// Sets the log up. `NEWSWATCH_LOG` overrides the level, in the syntax of tracing's filters.
-pub(crate) fn init(verbose: u8, quiet: bool, format: Option<LogFormat>, daemon: bool) {
+/// Sets the log up. `NEWSWATCH_LOG` overrides the level, in the syntax of tracing's filters. The lines of a
+/// daemon go through a queue, which its end has to wait for.
+pub(crate) fn init(
+    verbose: u8,
+    quiet: bool,
+    format: Option<LogFormat>,
+    daemon: bool,
+) -> Option<Queue> {
     let level = match (quiet, verbose, daemon) {
         (true, ..) => Level::ERROR,
         (_, 0, true) => Level::INFO,
@@ -60,7 +77,7 @@ pub(crate) fn init(verbose: u8, quiet: bool, format: Option<LogFormat>, daemon: 
     let filter = EnvFilter::try_from_env("NEWSWATCH_LOG").unwrap_or_else(|_| {
         EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).parse_lossy(default)
     });
-    let journal = is_journal(&std::io::stderr());
+    let journal = is_journal(&io::stderr());
     let format = format.unwrap_or(if journal { LogFormat::Journald } else { LogFormat::Text });
     let registry = tracing_subscriber::registry().with(filter);
     if format == LogFormat::Journald
@@ -78,22 +95,129 @@ pub(crate) fn init(verbose: u8, quiet: bool, format: Option<LogFormat>, daemon: 
             .with_syslog_identifier("newswatch".to_owned())
             .with_priority_mappings(mappings);
         registry.with(layer).init();
-    } else if format == LogFormat::Json {
-        let layer = fmt::layer()
-            .json()
-            .with_span_events(FmtSpan::NONE)
-            .log_internal_errors(false)
-            .with_writer(std::io::stderr);
-        registry.with(layer).init();
-    } else {
-        let colour = std::io::stderr().is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        // The complaint about a closed standard error would itself go there, and panic.
-        let layer = fmt::layer()
-            .with_ansi(colour)
-            .with_target(false)
-            .log_internal_errors(false)
-            .with_writer(std::io::stderr);
-        registry.with(layer).init();
+        return None;
+    }
+    let queue = daemon.then(|| Queue::start(format)).flatten();
+    let writer = match &queue {
+        Some(queue) => BoxMakeWriter::new({
+            let queue = queue.clone();
+            move || queue.clone()
+        }),
+        None => BoxMakeWriter::new(io::stderr),
+    };
+    registry.with(lines(format, writer)).init();
+    queue
+}
+
+/// The log as lines.
+fn lines<S>(format: LogFormat, writer: BoxMakeWriter) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+{
+    // The complaint about a closed standard error would itself go there, and panic.
+    let layer = fmt::layer().log_internal_errors(false).with_writer(writer);
+    if format == LogFormat::Json {
+        return Box::new(layer.json().with_span_events(FmtSpan::NONE));
+    }
+    let colour = io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    Box::new(layer.with_ansi(colour).with_target(false))
+}
+
+/// Lines of the daemon's log on their way to standard error, by a thread of their own: a pipe that is full
+/// and that nobody reads, or a terminal that stands still, holds up nothing else.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Queue(Arc<(Mutex<Waiting>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Each with how many were lost before it.
+    lines: VecDeque<(usize, Vec<u8>)>,
+    /// Lines that found no place, since the last that did.
+    lost: usize,
+    /// Whether a line is being written.
+    writing: bool,
+}
+
+impl Queue {
+    /// Starts the thread; nothing where there can be none.
+    fn start(format: LogFormat) -> Option<Self> {
+        let queue = Self::default();
+        let direct = lines(format, BoxMakeWriter::new(io::stderr));
+        // Without a level of its own, what the log leaves out would be looked at each time.
+        let registry = tracing_subscriber::registry().with(LevelFilter::WARN);
+        let direct = Dispatch::new(registry.with(direct));
+        let lines = queue.clone();
+        let write = move || loop {
+            let (lost, line) = lines.next();
+            if lost > 0 {
+                let say = || tracing::warn!(lost, "{lost} lines of the log were lost before this");
+                tracing::dispatcher::with_default(&direct, say);
+            }
+            let _ = io::stderr().write_all(&line);
+        };
+        std::thread::Builder::new().name("log".to_owned()).spawn(write).ok().map(|_| queue)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next line, when there is one, and how many were lost before it. The one before is written.
+    fn next(&self) -> (usize, Vec<u8>) {
+        let mut waiting = self.waiting();
+        loop {
+            waiting.writing = false;
+            if let Some(line) = waiting.lines.pop_front() {
+                waiting.writing = true;
+                return line;
+            }
+            self.0.1.notify_all();
+            waiting = self.0.1.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Waits until all is written, but not for long.
+    pub(crate) fn finish(&self) {
+        let left = |waiting: &mut Waiting| waiting.writing || !waiting.lines.is_empty();
+        let _ = self.0.1.wait_timeout_while(self.waiting(), LAST_WAIT, left);
+    }
+}
+
+impl io::Write for Queue {
+    /// Takes a line, or loses it.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut waiting = self.waiting();
+        if waiting.lines.len() < MOST_LINES {
+            let lost = std::mem::take(&mut waiting.lost);
+            waiting.lines.push_back((lost, line.to_owned()));
+            self.0.1.notify_all();
+        } else {
+            waiting.lost += 1;
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_find_no_place_are_counted_by_the_next_that_does() {
+        let mut queue = Queue::default();
+        for number in 0..MOST_LINES + 3 {
+            queue.write_all(number.to_string().as_bytes()).unwrap();
+        }
+        assert_eq!(queue.next(), (0, b"0".to_vec()));
+        queue.write_all(b"late").unwrap();
+        for number in 1..MOST_LINES {
+            assert_eq!(queue.next(), (0, number.to_string().into_bytes()));
+        }
+        assert_eq!(queue.next(), (3, b"late".to_vec()));
     }
 }

@@ -183,9 +183,9 @@ Example:
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let daemon = matches!(cli.command, Command::Run(_));
-    telemetry::init(cli.global.verbose, cli.global.quiet, cli.global.log_format, daemon);
+    let log = telemetry::init(cli.global.verbose, cli.global.quiet, cli.global.log_format, daemon);
     let result = match cli.command {
-        Command::Run(arguments) => run::run(&cli.global, &arguments),
+        Command::Run(arguments) => run::run(&cli.global, &arguments, log.as_ref()),
         Command::Check(arguments) => check::run(&cli.global, &arguments),
         Command::Match(arguments) => match_items::run(&cli.global, &arguments),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),

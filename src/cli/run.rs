@@ -9,6 +9,7 @@ use clap::Args;
 use super::{Exit, Global, complain, config_files, say};
 use crate::clock::Clock;
 use crate::daemon::{self, Setup, Summary};
+use crate::telemetry::Queue;
 use crate::text::count;
 
 /// The arguments of `run`.
@@ -27,10 +28,17 @@ pub(crate) struct Arguments {
 }
 
 /// Runs the daemon, or one round of it.
-pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub(crate) fn run(
+    global: &Global,
+    arguments: &Arguments,
+    log: Option<&Queue>,
+) -> anyhow::Result<Exit> {
+    // What is said beside the log comes after it.
+    let written = || log.into_iter().for_each(Queue::finish);
     let config = match config_files::load_and_warn(global)? {
         Ok(config) => config,
         Err(problems) => {
+            written();
             complain(&problems);
             return Ok(Exit::Config);
         }
@@ -60,6 +68,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     });
     // What a disk or a terminal still holds up is not waited for.
     runtime.shutdown_background();
+    written();
     let Some(summary) = ended? else { return Ok(Exit::Done) };
     writeln!(std::io::stdout(), "{}", line(&summary))?;
     let blind = summary.polled == 0 && summary.failed > 0;

@@ -1,11 +1,11 @@
 //! What systemd and the journal hear of the program.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixDatagram;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::program::Demo;
@@ -22,6 +22,11 @@ struct Service {
 
 impl Service {
     fn start() -> Self {
+        Self::start_with(Stdio::null())
+    }
+
+    /// Starts it with this standard error.
+    fn start_with(stderr: Stdio) -> Self {
         let demo = Demo::new();
         let socket = UnixDatagram::bind(demo.path("notify")).unwrap();
         // A daemon that says nothing fails the test instead of holding it up.
@@ -31,7 +36,7 @@ impl Service {
             .env("NOTIFY_SOCKET", demo.path("notify"))
             .env("WATCHDOG_USEC", "300000")
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         Self { demo, socket, daemon }
@@ -77,6 +82,26 @@ fn systemd_hears_no_sign_of_life_while_the_database_cannot_be_written() {
     service.database("DROP TRIGGER refuse");
     let mended = service.hear("WATCHDOG=1");
     assert!(!mended.contains("CANNOT WRITE"), "{mended}");
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_holds_up_the_log_alone() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let stderr = writer.try_clone().unwrap();
+    // It is full as soon as this waits.
+    let filling = std::thread::spawn(move || writer.write_all(&[b'\n'; 1 << 20]));
+    let mut service = Service::start_with(stderr.into());
+    service.hear("READY=1");
+    let pid = service.daemon.id().to_string();
+    assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    service.hear("RELOADING=1");
+    service.hear("READY=1");
+    service.hear("WATCHDOG=1");
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    service.hear("STOPPING=1");
+    assert!(service.daemon.wait().unwrap().success());
+    drop(reader);
+    filling.join().unwrap().unwrap_err();
 }
 
 /// What a call writes to a stream that it may take for the journal's.
