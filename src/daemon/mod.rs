@@ -79,6 +79,9 @@ const SURGES_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// How often old items are emptied.
 const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
+/// How long a reload may take to read the configuration: very many rules take some seconds.
+const READING: Duration = Duration::from_secs(30);
+
 /// What is written down of a round of `run --once`.
 const ONCE: &str = "once";
 
@@ -666,13 +669,18 @@ impl Daemon {
     async fn reload(&mut self) {
         systemd::reloading();
         let read_config = self.read_config.clone();
-        let read = tokio::task::spawn_blocking(move || read_config()).await;
-        let result = match read {
-            Ok(Ok(config)) => {
+        let read = tokio::task::spawn_blocking(move || read_config());
+        let result = match tokio::time::timeout(READING, read).await {
+            Err(_) => {
+                let seconds = READING.as_secs();
+                let why = format!("reading the configuration takes longer than {seconds} s");
+                Err((Refusal::System, why))
+            }
+            Ok(Ok(Ok(config))) => {
                 self.adopt(config).await.map_err(|error| (Refusal::System, format!("{error:#}")))
             }
-            Ok(Err(problems)) => Err((Refusal::Files, problems)),
-            Err(panic) => {
+            Ok(Ok(Err(problems))) => Err((Refusal::Files, problems)),
+            Ok(Err(panic)) => {
                 Err((Refusal::System, format!("reading the configuration failed: {panic}")))
             }
         };
