@@ -18,7 +18,7 @@ pub use self::moved::Move;
 use self::pace::Overlap;
 use self::pace::{
     BLOCKED, DAMAGED, DAY, GONE, LONG_NOT_FOUND, LONG_TRANSIENT, LONGEST_WISH, MINUTE, NOT_FOUND,
-    THROTTLED, TRANSIENT, jittered, passing, pause, seconds, step,
+    THROTTLED, TRANSIENT, jittered, passing, pause, seconds, step, step_after,
 };
 pub use self::pace::{Heed, Pace, SMALLEST_WINDOW};
 use self::rate::Arrivals;
@@ -426,14 +426,12 @@ fn has_failed(
 ) -> Next {
     let kind = failure.kind;
     trust::give_up(&mut feed);
-    let begins = feed.failure != Some(kind);
-    if begins {
+    if feed.failure != Some(kind) {
         feed.failure_since = Some(now);
     }
-    // What came before a 410 says nothing about whether it is meant, and other failures before a 429
-    // are no refusals.
+    // What came before a 410 says nothing about whether it is meant.
     let anew = feed.state == State::Degraded
-        || begins && matches!(kind, FailureKind::Gone | FailureKind::Throttled);
+        || kind == FailureKind::Gone && feed.failure != Some(FailureKind::Gone);
     feed.failure = Some(kind);
     feed.failures = if anew { 1 } else { feed.failures.saturating_add(1) };
     let lasting =
@@ -454,19 +452,18 @@ fn has_failed(
         moved::failed(&mut feed);
     }
     let failing = now.duration_since(feed.state_since);
-    let refusals = if begins { 1 } else { feed.failures };
     let pause = match kind {
         FailureKind::Throttled => {
             let wish = [failure.freshness.retry_after, failure.freshness.lifetime];
             let wish =
                 wish.into_iter().flatten().filter_map(|wish| i64::try_from(wish.as_secs()).ok());
-            step(THROTTLED, feed.failures).max(wish.max().unwrap_or(0).min(LONGEST_WISH))
+            step_after(THROTTLED, lasting).max(wish.max().unwrap_or(0).min(LONGEST_WISH))
         }
-        FailureKind::Blocked => step(BLOCKED, refusals),
+        FailureKind::Blocked => step_after(BLOCKED, lasting),
         FailureKind::Gone if state == State::Retry => GONE[0],
         FailureKind::Gone => step(GONE, feed.failures),
-        FailureKind::NotFound if failing > LONG_NOT_FOUND => 7 * DAY,
-        FailureKind::NotFound => step(NOT_FOUND, refusals),
+        FailureKind::NotFound if lasting > LONG_NOT_FOUND => 7 * DAY,
+        FailureKind::NotFound => step_after(NOT_FOUND, lasting),
         // It lies with a file of ours, and no server was asked.
         FailureKind::Settings => passing(&[MINUTE], feed.failures, pace.interval(&feed)),
         _ if failing > LONG_TRANSIENT => DAY,

@@ -177,6 +177,19 @@ pub(super) fn step(pauses: &[i64], failures: u32) -> i64 {
     pauses[index.min(pauses.len() - 1)]
 }
 
+/// The pause after failures of one kind for so long: the first that has not passed yet since the first of
+/// them. Failures of other kinds before do not count, nor does who asks before its time.
+pub(super) fn step_after(pauses: &[i64], lasting: SignedDuration) -> i64 {
+    let mut left = lasting.as_secs();
+    for pause in pauses {
+        if left < *pause {
+            return *pause;
+        }
+        left -= pause;
+    }
+    pauses[pauses.len() - 1]
+}
+
 /// The same where it may pass by itself: no longer than the feed's interval the first time, twice that the
 /// second, and so on. So one that is asked every ten seconds is not left alone for hours after two slips
 /// of the network, and one that is asked hourly waits as the list says.

@@ -117,8 +117,13 @@ fn what_failed_before_a_refusal_does_not_count_for_it() {
         (FailureKind::NotFound, 30 * MINUTE),
     ] {
         let refused = failure(kind, None);
-        let next = advance(&failing, Polled::Failed(&refused), PACE, time(10), 0).feed;
-        assert_eq!(next.next_due.duration_since(time(10)).as_secs(), pause, "{kind:?}");
+        let mut next = advance(&failing, Polled::Failed(&refused), PACE, time(10), 0).feed;
+        assert_eq!(next.next_due, time(10 + pause), "{kind:?}");
+        // Somebody asks before its time.
+        next = advance(&next, Polled::Failed(&refused), PACE, time(20), 0).feed;
+        assert_eq!(next.next_due, time(20 + pause), "{kind:?}");
+        next = advance(&next, Polled::Failed(&refused), PACE, time(20 + pause), 0).feed;
+        assert_eq!(next.next_due, time(20 + 3 * pause), "{kind:?}");
     }
 }
 
