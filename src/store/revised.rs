@@ -191,7 +191,12 @@ fn tell_edit(
         })
         .optional()?;
     let Some((hit, story, outlet, taken_back)) = hit else { return Ok(false) };
+    let matches = if taken_back { Matches::Again } else { Matches::Still };
     if taken_back {
+        // Whoever does not hear of it now must with a later edit.
+        if !tells_edits(config, rule) && !lately.lets_turn(rule, &rematch.draft.causationid) {
+            return Ok(false);
+        }
         stands_again(connection, hit)?;
         if let Some(story) = &story {
             make_anew(connection, config, rule, story)?;
@@ -203,7 +208,7 @@ fn tell_edit(
     let Rematch { severity, draft } = rematch;
     let (outlet, text) = (self::outlet(outlet, draft), revision::new_text(before, now));
     let edit = Edit {
-        matches: if taken_back { Matches::Again } else { Matches::Still },
+        matches,
         revision: revised.revision,
         title: headline(now),
         was: revision::headline_kept(before),
@@ -260,6 +265,16 @@ impl<'a> ToldLately<'a> {
         Ok(Self { config, told })
     }
 
+    /// Whether it may be told that a rule which does not ask for every edit matches an item again.
+    fn lets_turn(&self, rule: &str, item: &str) -> bool {
+        self.of_item(rule, item).len() < MOST_TURNS_IN_A_DAY
+    }
+
+    fn of_item(&self, rule: &str, item: &str) -> &[Matches] {
+        let lately = self.told.get(&(rule.to_owned(), item.to_owned()));
+        lately.map_or(&[][..], Vec::as_slice)
+    }
+
     /// Whether an edit of an item is told, however often the item was edited before.
     fn lets(&self, rule: &str, item: &str, edit: &Edit<'_>) -> bool {
         let most = match tells_edits(self.config, rule) {
@@ -267,8 +282,7 @@ impl<'a> ToldLately<'a> {
             true => MOST_IN_A_DAY,
             false => MOST_TURNS_IN_A_DAY,
         };
-        let lately = self.told.get(&(rule.to_owned(), item.to_owned()));
-        revision::is_told(edit, lately.map_or(&[][..], Vec::as_slice), most)
+        revision::is_told(edit, self.of_item(rule, item), most)
     }
 }
 

@@ -119,6 +119,11 @@ async fn an_edit_that_still_matches_is_told_to_nobody_who_does_not_ask_for_it() 
         }
         let again = format!("edited, matches again: {SIGN} (ant), before: {RAIN}");
         assert_eq!(said(&world)[2], again);
+        show(&mut world, SIGN).await;
+        world.advance(SignedDuration::from_hours(25));
+        show(&mut world, ARRIVES).await;
+        let later = format!("edited, matches again: {ARRIVES} (ant), before: {SIGN}");
+        assert_eq!(said(&world).last(), Some(&later), "it is told when it may be");
     }
 }
 
