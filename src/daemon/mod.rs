@@ -80,7 +80,7 @@ const SURGES_EVERY: SignedDuration = SignedDuration::from_hours(1);
 const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long a reload may take to read the configuration: very many rules take some seconds.
-const READING: Duration = Duration::from_secs(30);
+const READING: Duration = Duration::from_secs(10);
 
 /// What is written down of a round of `run --once`.
 const ONCE: &str = "once";

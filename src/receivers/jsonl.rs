@@ -12,7 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, TryLockError};
+use std::sync::{Mutex, PoisonError, TryLockError};
 
 use anyhow::Context as _;
 use tracing::info;
@@ -57,7 +57,7 @@ impl Jsonl {
     }
 
     fn write(&self, alerts: &[Outgoing<'_>]) -> io::Result<()> {
-        let mut open = self.open.lock().expect("no delivery panics while it writes");
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if !is_at(&open.file, &self.path)? {
             let stood = self.path.try_exists()?;
             *open = self::open(&self.path)?;

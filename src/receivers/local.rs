@@ -3,12 +3,19 @@
 //! cannot be called off, and would else be made twice.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::{Delivery, Outgoing, atom, journald, jsonl, stdout};
+
+/// How long a delivery waits for its write, or for the one before: what takes longer hangs, which has to
+/// be seen.
+const LONGEST_WRITE: Duration = Duration::from_secs(60);
+/// Ids of alerts that were written while nobody waited, at most.
+const MOST_UNCLAIMED: usize = 1_000;
 
 /// One of them.
 #[derive(Debug)]
@@ -32,7 +39,7 @@ pub(super) enum Place {
 struct Writes {
     /// The write under way, and the ids of its alerts.
     running: Option<(Vec<String>, JoinHandle<Delivery>)>,
-    /// The ids of the last that was written while nobody waited, as far as they have not come again.
+    /// The ids of what was written while nobody waited and has not come again.
     unclaimed: Vec<String>,
 }
 
@@ -69,21 +76,26 @@ impl Local {
             alerts.iter().map(|alert| alert.record.id.clone()).collect()
         };
         if let Some((before, write)) = &mut writes.running {
-            let outcome = outcome(write.await);
+            let Ok(ended) = tokio::time::timeout(LONGEST_WRITE, write).await else {
+                return takes_too_long();
+            };
+            let outcome = outcome(ended);
             let before = std::mem::take(before);
             writes.running = None;
             if before == ids(alerts) {
                 return outcome;
             }
             if outcome == Delivery::Delivered {
-                writes.unclaimed = before;
+                writes.unclaimed.extend(before);
+                let most = writes.unclaimed.len().saturating_sub(MOST_UNCLAIMED);
+                writes.unclaimed.drain(..most);
             }
         }
         let (written, alerts): (Vec<_>, Vec<_>) =
             alerts.iter().copied().partition(|alert| writes.unclaimed.contains(&alert.record.id));
         let written = ids(&written);
-        writes.unclaimed.retain(|id| !written.contains(id));
         if alerts.is_empty() && !written.is_empty() {
+            writes.unclaimed.retain(|id| !written.contains(id));
             return Delivery::Delivered;
         }
         let owned = |alert: &Outgoing<'_>| (alert.record.clone(), alert.line.to_owned());
@@ -94,10 +106,21 @@ impl Local {
         };
         let write = tokio::task::spawn_blocking(work);
         let (_, write) = writes.running.insert((ids(&alerts), write));
-        let outcome = outcome(write.await);
+        let Ok(ended) = tokio::time::timeout(LONGEST_WRITE, write).await else {
+            return takes_too_long();
+        };
         writes.running = None;
+        let outcome = outcome(ended);
+        if outcome == Delivery::Delivered {
+            writes.unclaimed.retain(|id| !written.contains(id));
+        }
         outcome
     }
+}
+
+/// The write goes on, and is waited for when the delivery comes again.
+fn takes_too_long() -> Delivery {
+    Delivery::again(format!("writing takes longer than {} s", LONGEST_WRITE.as_secs()))
 }
 
 fn outcome(ended: Result<Delivery, JoinError>) -> Delivery {
