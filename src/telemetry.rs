@@ -172,6 +172,10 @@ impl Queue {
                 waiting.writing = true;
                 return line;
             }
+            if waiting.lost > 0 {
+                waiting.writing = true;
+                return (std::mem::take(&mut waiting.lost), Vec::new());
+            }
             self.0.1.notify_all();
             waiting = self.0.1.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
@@ -179,7 +183,9 @@ impl Queue {
 
     /// Waits until all is written, but not for long.
     pub(crate) fn finish(&self) {
-        let left = |waiting: &mut Waiting| waiting.writing || !waiting.lines.is_empty();
+        let left = |waiting: &mut Waiting| {
+            waiting.writing || waiting.lost > 0 || !waiting.lines.is_empty()
+        };
         let _ = self.0.1.wait_timeout_while(self.waiting(), LAST_WAIT, left);
     }
 }
@@ -219,5 +225,17 @@ mod tests {
             assert_eq!(queue.next(), (0, number.to_string().into_bytes()));
         }
         assert_eq!(queue.next(), (3, b"late".to_vec()));
+    }
+
+    #[test]
+    fn lines_that_were_lost_are_counted_though_none_follows() {
+        let mut queue = Queue::default();
+        for _ in 0..=MOST_LINES {
+            queue.write_all(b"line").unwrap();
+        }
+        for _ in 0..MOST_LINES {
+            assert_eq!(queue.next(), (0, b"line".to_vec()));
+        }
+        assert_eq!(queue.next(), (1, Vec::new()));
     }
 }
