@@ -863,11 +863,11 @@ fn check_names(
             );
         }
     }
-    for (host, name, feeds, seconds) in crowded_hosts(&main.poll, feeds) {
-        let gap = main.poll.host_gap.as_secs();
+    for (host, name, feeds, round) in crowded_hosts(&main.poll, feeds) {
+        let gap = main.poll.host_gap;
         let message = format!(
-            "{feeds} feeds of {host} cannot keep their intervals: a round of requests {gap} s apart takes \
-             {seconds} s"
+            "{feeds} feeds of {host} cannot keep their intervals: a round of requests {gap:?} apart takes \
+             {round:?}"
         );
         report(
             Problem::warning(&name.file, name.span.clone(), message)
@@ -889,11 +889,11 @@ fn check_names(
 }
 
 /// The hosts whose feeds have fixed intervals that the gap between requests to one host does not allow: each
-/// with the first of its feeds, how many those are, and how many seconds it takes to ask each once.
+/// with the first of its feeds, how many those are, and how long it takes to ask each once.
 fn crowded_hosts<'a>(
     poll: &PollSettings,
     feeds: &'a [(Located, Feed)],
-) -> Vec<(String, &'a Located, usize, u64)> {
+) -> Vec<(String, &'a Located, usize, Duration)> {
     let mut hosts: BTreeMap<String, Vec<(&Located, Duration)>> = BTreeMap::new();
     for (name, feed) in feeds.iter().filter(|(_, feed)| feed.enabled && feed.url.has_host()) {
         if let Some(interval) = feed.interval.or(poll.interval) {
@@ -906,8 +906,8 @@ fn crowded_hosts<'a>(
     };
     hosts.retain(|_, feeds| is_crowded(feeds));
     let crowded = hosts.into_iter().map(|(host, feeds)| {
-        let seconds = poll.host_gap.as_secs() * feeds.len() as u64;
-        (host, feeds[0].0, feeds.len(), seconds)
+        let round = poll.host_gap.saturating_mul(u32::try_from(feeds.len()).unwrap_or(u32::MAX));
+        (host, feeds[0].0, feeds.len(), round)
     });
     crowded.collect()
 }

@@ -881,7 +881,7 @@ fn check_warns_of_feeds_that_the_gap_of_their_host_keeps_from_their_intervals() 
         };
         (0..count).map(feed).collect()
     };
-    let warning = "6 feeds of a.example:443 cannot keep their intervals: a round of requests 2 s apart takes 12 s";
+    let warning = "6 feeds of a.example:443 cannot keep their intervals: a round of requests 2s apart takes 12s";
     for (count, warned) in [(5, false), (6, true)] {
         std::fs::write(demo.path("feeds/crowd.toml"), feeds(count)).unwrap();
         let (_, said) = said(&demo, &["check"]);
