@@ -12,7 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::{Mutex, TryLockError};
 
 use anyhow::Context as _;
 use tracing::info;
@@ -57,7 +57,16 @@ impl Jsonl {
     }
 
     fn write(&self, alerts: &[Outgoing<'_>]) -> io::Result<()> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = match self.open.lock() {
+            Ok(open) => open,
+            Err(poisoned) => {
+                // Opened anew, so that a half line which a panic left is cut off.
+                let mut open = poisoned.into_inner();
+                *open = self::open(&self.path)?;
+                self.open.clear_poison();
+                open
+            }
+        };
         if !is_at(&open.file, &self.path)? {
             let stood = self.path.try_exists()?;
             *open = self::open(&self.path)?;
@@ -235,6 +244,21 @@ mod tests {
         assert!(jsonl.reopen().unwrap());
         deliver(&jsonl, "1");
         assert_eq!(ids(&path), ["1"]);
+    }
+
+    #[test]
+    fn half_a_line_that_a_panic_left_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts.jsonl");
+        let jsonl = Jsonl::open(&path).unwrap();
+        let panics = || {
+            let mut open = jsonl.open.lock().unwrap();
+            open.file.write_all(b"{\"id\":\"1\"").unwrap();
+            panic!("the write failed");
+        };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).unwrap_err();
+        deliver(&jsonl, "2");
+        assert_eq!(ids(&path), ["2"]);
     }
 
     #[test]
