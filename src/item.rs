@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 /// The part of an item in which a term was found or is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,10 +86,12 @@ impl ItemKey {
     /// The key of an identity: which kind of identity it is (`guid`, `link`, …) and its parts.
     pub fn of(mode: &str, parts: &[&str]) -> Self {
         // In one piece: most are short, and for the digest each piece is work of its own.
-        let mut bytes = Vec::with_capacity(256);
-        for part in std::iter::once(&mode).chain(parts) {
-            bytes.extend((part.len() as u64).to_le_bytes());
-            bytes.extend(part.as_bytes());
+        let parts = || std::iter::once(&mode).chain(parts);
+        let length = parts().map(|part| 8 + part.len()).sum();
+        let mut bytes = SmallVec::<[u8; 512]>::with_capacity(length);
+        for part in parts() {
+            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(part.as_bytes());
         }
         let mut key = [0; 16];
         key.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..16]);

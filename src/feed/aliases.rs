@@ -12,9 +12,11 @@ use crate::text;
 
 /// The aliases of an item whose dates are written like that.
 pub(super) fn of(item: &Item, raw_date: &str) -> Vec<Alias> {
-    let mut aliases: Vec<Alias> = [&item.id, &item.link]
-        .into_iter()
-        .flatten()
+    let link = item.link.as_ref().filter(|link| item.id.as_ref() != Some(link));
+    let mut aliases: Vec<Alias> = item
+        .id
+        .iter()
+        .chain(link)
         .filter_map(|text| address(text))
         .map(|address| Alias::of("address", &[&address], Proof::Likeness))
         .collect();
@@ -54,7 +56,9 @@ fn address(text: &str) -> Option<String> {
     if let Some(plain) = Plain::parse(text.trim()) {
         return write(plain.host, plain.path, &plain.query(is_kept));
     }
-    let url = untracked(Url::parse(text.trim()).ok()?);
+    // Most ids are none.
+    let text = Some(text.trim()).filter(|text| text.contains('/'))?;
+    let url = untracked(Url::parse(text).ok()?);
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
     write(url.host_str()?, url.path(), &query)
 }

@@ -3,6 +3,8 @@
 //! Labels lie. What is valid UTF-8 is UTF-8, whatever the labels say, for other text is almost
 //! never valid UTF-8 by chance.
 
+use std::borrow::Cow;
+
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE};
 
@@ -15,8 +17,8 @@ const LANGUAGE_WITHIN: usize = 8 << 10;
 
 /// A document as text.
 #[derive(Debug)]
-pub(super) struct Decoded {
-    pub(super) text: String,
+pub(super) struct Decoded<'d> {
+    pub(super) text: Cow<'d, str>,
     pub(super) encoding: &'static str,
     /// How many characters meant nothing and became U+FFFD.
     pub(super) broken: usize,
@@ -24,7 +26,7 @@ pub(super) struct Decoded {
     pub(super) overruled: Option<String>,
 }
 
-impl Decoded {
+impl Decoded<'_> {
     /// Whether more letters beyond ASCII were read than were not.
     fn is_mostly_sound(&self) -> bool {
         let letters = self.text.chars().filter(|letter| !letter.is_ascii()).count();
@@ -33,7 +35,7 @@ impl Decoded {
 }
 
 /// Decodes a document, and says when that is not as it declares itself.
-pub(super) fn decode(document: &Document<'_>) -> Decoded {
+pub(super) fn decode<'d>(document: &Document<'d>) -> Decoded<'d> {
     let declared = declared(document.bytes).or(document.charset);
     // Where all is ASCII most labels come to the same.
     let declared = declared.filter(|_| !document.bytes.is_ascii());
@@ -45,7 +47,7 @@ pub(super) fn decode(document: &Document<'_>) -> Decoded {
 }
 
 /// The first that fits: the byte order mark, the configuration's word, UTF-8, the labels, a guess.
-fn choose(document: &Document<'_>) -> (Decoded, &'static str) {
+fn choose<'d>(document: &Document<'d>) -> (Decoded<'d>, &'static str) {
     let bytes = document.bytes;
     if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
         let rest = &bytes[mark..];
@@ -108,10 +110,10 @@ pub(crate) fn is_known(label: &str) -> bool {
     for_label(label).is_some()
 }
 
-fn with(encoding: &'static Encoding, bytes: &[u8]) -> Decoded {
+fn with<'d>(encoding: &'static Encoding, bytes: &'d [u8]) -> Decoded<'d> {
     let (text, used, damaged) = encoding.decode(bytes);
     let broken = if damaged { text.matches('\u{fffd}').count() } else { 0 };
-    Decoded { text: text.into_owned(), encoding: used.name(), broken, overruled: None }
+    Decoded { text, encoding: used.name(), broken, overruled: None }
 }
 
 /// The encoding of a label, with spellings that the standard's list lacks: `cp-1251`, `win1251`,

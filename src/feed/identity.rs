@@ -55,15 +55,19 @@ pub(super) fn assign(items: Vec<(Item, String)>) -> Vec<Item> {
 /// The keys of the items of a document, by what each has that no other has.
 fn keys(items: &[(Item, String)]) -> Vec<ItemKey> {
     let ids: Vec<Option<&str>> = items.iter().map(|(item, _)| identifying(item)).collect();
+    let id_counts = counts(ids.iter().copied().flatten());
+    let is_own = |id: &Option<&str>| id.is_some_and(|id| id_counts[id] == 1);
+    if ids.iter().all(is_own) {
+        return ids.iter().flatten().map(|id| ItemKey::of("guid", &[id])).collect();
+    }
     let links: Vec<Option<String>> =
         items.iter().map(|(item, _)| item.link.as_deref().map(canonical)).collect();
-    let id_counts = counts(ids.iter().copied().flatten());
     let link_counts = counts(links.iter().flatten().map(String::as_str));
     let mut keys = Vec::with_capacity(items.len());
     for ((item, raw_date), (id, link)) in items.iter().zip(ids.iter().zip(&links)) {
         let title = item.title.as_str();
         keys.push(match (id, link) {
-            (Some(id), _) if id_counts[id] == 1 => ItemKey::of("guid", &[id]),
+            (Some(id), _) if is_own(&Some(id)) => ItemKey::of("guid", &[id]),
             (Some(id), Some(link)) => ItemKey::of("guid+link", &[id, link]),
             (Some(id), None) => ItemKey::of("guid+title", &[id, title]),
             (None, Some(link)) if link_counts[link.as_str()] == 1 => ItemKey::of("link", &[link]),

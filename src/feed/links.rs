@@ -33,7 +33,7 @@ pub struct FeedLink {
 /// there is none, what it links to by addresses that look like those of feeds. None is guessed that
 /// the page does not name.
 pub fn links(document: &Document<'_>) -> Vec<FeedLink> {
-    let page = cut(charset::decode(document).text, LONGEST_PAGE);
+    let page = cut(charset::decode(document).text.into_owned(), LONGEST_PAGE);
     let mut base = document.base.cloned();
     let (mut declared, mut linked) = (Vec::new(), Vec::new());
     let mut emitter = DefaultEmitter::default();
