@@ -28,7 +28,7 @@ use self::backfill::Backfill;
 use self::deliverer::{Deliverer, OPENING};
 use self::exporter::Exporter;
 use self::metrics::Metrics;
-use self::poller::{Poller, Reach, Report};
+use self::poller::{Poller, Reach, Readers, Report};
 use self::pulse::{Beat, Pulse};
 use self::queue::{Poll, Queue};
 use self::teller::Teller;
@@ -228,6 +228,8 @@ struct Daemon {
     network: Network,
     /// What polls under way are told of it.
     offline: Arc<AtomicBool>,
+    /// For the documents that polls under way bring.
+    readers: Readers,
     deliverer: Deliverer,
     teller: Teller,
     metrics: Arc<Metrics>,
@@ -302,6 +304,7 @@ impl Daemon {
             queue,
             network: Network::default(),
             offline: Arc::default(),
+            readers: Readers::default(),
             deliverer,
             teller,
             metrics,
@@ -433,6 +436,7 @@ impl Daemon {
             config: self.config.clone(),
             teller: self.teller.clone(),
             offline: self.offline.clone(),
+            readers: self.readers.clone(),
         };
         let (slow, started) = (self.slow_sender.clone(), poll.clone());
         let handle = self.polls.spawn(async move {

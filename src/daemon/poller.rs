@@ -1,6 +1,7 @@
 //! One poll, from the lease to the commit.
 
 mod gaps;
+mod readers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +13,8 @@ use tracing::{Level, debug, enabled, info, warn};
 use url::Url;
 
 use self::gaps::Page;
+use self::readers::BUDGET;
+pub(crate) use self::readers::Readers;
 use super::queue::{self, Poll};
 use super::teller::Teller;
 use crate::alert::operator::{self, Look};
@@ -30,9 +33,6 @@ use crate::schedule::{
 use crate::store::Store;
 use crate::story::lineage::FEED_ITEMS;
 
-/// How long the reading of one document may take before its poll counts as failed.
-const PARSE_BUDGET: Duration = Duration::from_secs(30);
-
 /// The shortest interval of a wire, where the configuration names none.
 const WIRE_INTERVAL: Duration = Duration::from_secs(300);
 /// The interval of a `file:` feed that has none of its own.
@@ -48,6 +48,7 @@ pub(crate) struct Poller {
     pub(crate) teller: Teller,
     /// Nothing is in reach: what cannot be reached is not to blame.
     pub(crate) offline: Arc<AtomicBool>,
+    pub(crate) readers: Readers,
 }
 
 /// What a poll tells of our own network.
@@ -285,13 +286,13 @@ impl Poller {
         body: Box<Body>,
     ) -> anyhow::Result<Result<Taken, Failure>> {
         let (poller, feed) = (self.clone(), feed.clone());
-        let work = tokio::task::spawn_blocking(move || poller.ingest_body(&feed, taking, *body));
-        match tokio::time::timeout(PARSE_BUDGET, work).await {
+        let work = move || poller.ingest_body(&feed, taking, *body);
+        match self.readers.run(work).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => Ok(Err(unreadable(format!("reading the body failed: {panic}")))),
             Err(_) => Ok(Err(unreadable(format!(
                 "reading the body took more than {} s",
-                PARSE_BUDGET.as_secs()
+                BUDGET.as_secs()
             )))),
         }
     }

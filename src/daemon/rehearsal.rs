@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 
-use super::poller::{DocumentNote, Poller};
+use super::poller::{DocumentNote, Poller, Readers};
 use super::queue::{self, Poll};
 use super::teller::Teller;
 use crate::clock::Clock;
@@ -55,7 +55,8 @@ impl Rehearsal {
         let config = Arc::new(config);
         let teller = Teller::new(&config, &store, now)?;
         let offline = Arc::new(AtomicBool::new(false));
-        let poller = Poller { store, fetcher, clock, config, teller, offline };
+        let readers = Readers::default();
+        let poller = Poller { store, fetcher, clock, config, teller, offline, readers };
         Ok(Self { poller, feed: Arc::new(feed.clone()), before, host })
     }
 

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use tracing::{debug, info};
 use url::Url;
 
-use super::{Gap, PARSE_BUDGET, Poller, Taking, document, request};
+use super::{Gap, Poller, Taking, document, request};
 use crate::config::Feed;
 use crate::feed::{self, FeedInfo};
 use crate::fetch::{Body, Outcome, Validators, same_server};
@@ -114,12 +114,12 @@ impl Poller {
         body: Box<Body>,
     ) -> anyhow::Result<Option<(FeedInfo, Vec<Item>, Url)>> {
         let feed = feed.clone();
-        let work = tokio::task::spawn_blocking(move || {
+        let work = move || {
             let parsed = feed::parse(&document(&feed, &body, taking.now)).ok()?;
             let whole = body.complete && parsed.complete;
             whole.then(|| (parsed.feed, parsed.items, body.final_url.clone()))
-        });
-        match tokio::time::timeout(PARSE_BUDGET, work).await {
+        };
+        match self.readers.run(work).await {
             Ok(read) => read.context("reading a page failed"),
             Err(_) => Ok(None),
         }
