@@ -64,9 +64,9 @@ pub enum DueBy {
     Asked,
     /// The document names hours or days without news.
     Skip,
-    /// The pause after so many failures, or damaged documents, in a row.
+    /// The pause after so many failures, damaged documents or refusals of the host in a row.
     Backoff,
-    /// The host asked to be left alone until then.
+    /// The host asked to be left alone until then, by a time of its own.
     RetryAfter,
     /// Nothing is in reach.
     Offline,

@@ -452,13 +452,11 @@ fn has_failed(
         moved::failed(&mut feed);
     }
     let failing = now.duration_since(feed.state_since);
+    let wish = [failure.freshness.retry_after, failure.freshness.lifetime];
+    let wish = wish.into_iter().flatten().filter_map(|wish| i64::try_from(wish.as_secs()).ok());
+    let wish = wish.max().unwrap_or(0).min(LONGEST_WISH);
     let pause = match kind {
-        FailureKind::Throttled => {
-            let wish = [failure.freshness.retry_after, failure.freshness.lifetime];
-            let wish =
-                wish.into_iter().flatten().filter_map(|wish| i64::try_from(wish.as_secs()).ok());
-            step_after(THROTTLED, lasting).max(wish.max().unwrap_or(0).min(LONGEST_WISH))
-        }
+        FailureKind::Throttled => step_after(THROTTLED, lasting).max(wish),
         FailureKind::Blocked => step_after(BLOCKED, lasting),
         FailureKind::Gone if state == State::Retry => GONE[0],
         FailureKind::Gone => step(GONE, feed.failures),
@@ -472,7 +470,7 @@ fn has_failed(
     feed.next_due = now + jittered(pause, seed);
     let throttled = state == State::Throttled;
     let host_not_before = throttled.then(|| now + SignedDuration::from_secs(pause));
-    let due_by = if throttled { DueBy::RetryAfter } else { DueBy::Backoff };
+    let due_by = if throttled && wish >= pause { DueBy::RetryAfter } else { DueBy::Backoff };
     Next { feed, host_not_before, due_by }
 }
 

@@ -5,11 +5,12 @@ use clap::Args;
 use super::list::{self, short_time};
 use super::{Exit, Global, config_files, say};
 use crate::clock::Clock;
-use crate::store::{self, FeedRetried};
+use crate::store::{self, FeedRetried, Rest};
 use crate::text::count;
 
 /// The arguments of `feeds retry`.
 #[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
 #[command(after_help = "\
 A running daemon asks within a minute, or while its network is away once something is in reach again; without one the \
 next start does. A host that asked to be left alone is left alone, and no feed is asked out of its turn within a minute \
@@ -21,10 +22,10 @@ Examples:
 Exit codes: 0 when all that were named are due, or one of all; 1 when not.")]
 pub(crate) struct Arguments {
     /// The names of the feeds
-    #[arg(required_unless_present = "all_failing", value_name = "NAME")]
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// All feeds that fail
-    #[arg(long, conflicts_with = "names")]
+    #[arg(long)]
     all_failing: bool,
 }
 
@@ -47,10 +48,10 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
                 "feed {name} was asked less than a minute ago; it is due again at {}",
                 at.strftime("%H:%M:%S UTC")
             )),
-            FeedRetried::Rests(until) => say(&format!(
-                "feed {name} is asked at {}, not before: its host asked to be left alone",
-                short_time(Some(*until))
-            )),
+            FeedRetried::Rests(rest) => say(&format!("feed {name} {}", waits(name, rest))),
+            FeedRetried::Held(rest) => {
+                say(&format!("feed {name} does not fail, but {}", waits(name, rest)));
+            }
             FeedRetried::Well => say(&format!("feed {name} does not fail")),
             FeedRetried::Unpolled => say(&format!("feed {name} is not polled")),
         }
@@ -68,4 +69,21 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     say(&format!("{due} of {} made due{what_follows}", count(retried.len(), "feed")));
     let all = due == retried.len() || arguments.all_failing && due > 0;
     Ok(if all { Exit::Done } else { Exit::No })
+}
+
+/// That a feed waits for its host, until when and why.
+fn waits(feed: &str, rest: &Rest) -> String {
+    let Rest { until, refused } = rest;
+    let asked = match refused {
+        Some(refused) if refused.feed != feed => {
+            format!("its host, when asked for feed {},", refused.feed)
+        }
+        _ => "its host".to_owned(),
+    };
+    let why = match refused {
+        Some(refused) if refused.named_time => "asked to be left alone until then",
+        Some(_) => "refused and named no later time; the pause is newswatch's own",
+        None => "is left alone until then",
+    };
+    format!("is asked at {}, not before: {asked} {why}", short_time(Some(*until)))
 }

@@ -173,7 +173,11 @@ impl Poller {
         report.host_state.pace = self.pace_of_host(poll.pace, &report);
         if let Some(until) = &mut report.host_state.not_before {
             // The feed that was asked may be the first of many that the host refuses.
-            *until = (*until).max(batch.at + report.host_state.pace.rest());
+            let rest = batch.at + report.host_state.pace.rest();
+            if let Some(note) = batch.note.as_mut().filter(|_| rest > *until) {
+                note.due_by = DueBy::Backoff;
+            }
+            *until = (*until).max(rest);
             batch.state.next_due = batch.state.next_due.max(*until);
             report.state.next_due = batch.state.next_due;
         }

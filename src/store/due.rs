@@ -3,27 +3,48 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 use url::Url;
 
 use super::read::{maybe_time, time};
 use super::write::millis;
-use super::{Reader, StoreError};
+use super::{Reader, StoreError, polls};
 use crate::item::FeedName;
+use crate::poll::FailureKind;
 use crate::schedule::LEAST_PAUSE;
 use crate::schedule::host::host_of;
 
 /// What became of a feed that was to be tried at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedRetried {
     /// It is due at that time: now, or a minute after its last request.
     Due(Timestamp),
-    /// Its host asked to be left alone until then; it is due then.
-    Rests(Timestamp),
+    /// Its host is left alone; it is due then.
+    Rests(Rest),
+    /// It does not fail, but is not asked at its time, as its host is left alone.
+    Held(Rest),
     /// It does not fail.
     Well,
     /// It is not polled.
     Unpolled,
+}
+
+/// That a host is left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest {
+    /// Until when.
+    pub until: Timestamp,
+    /// What it was asked for when it had enough; absent where that is not known any more.
+    pub refused: Option<Refused>,
+}
+
+/// The last refusal of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The feed that it was asked for.
+    pub feed: String,
+    /// It named the time itself until which it is left alone.
+    pub named_time: bool,
 }
 
 /// A feed that is polled and fails, or whose documents are damaged.
@@ -119,8 +140,7 @@ pub(crate) fn retry(
     let each = |name: &String| {
         let retried = match failing.get(name.as_str()) {
             Some(feed) => hasten(connection, feed, now)?,
-            None if is_polled(connection, name)? => FeedRetried::Well,
-            None => FeedRetried::Unpolled,
+            None => well(connection, name, now)?,
         };
         Ok((name.clone(), retried))
     };
@@ -134,26 +154,56 @@ fn hasten(
 ) -> Result<FeedRetried, StoreError> {
     let asked = feed.last_request.map(|last| last.min(now) + LEAST_PAUSE);
     let at = asked.map_or(now, |asked| asked.max(now));
-    let rests = rests_until(connection, &feed.url)?.filter(|until| *until > at);
-    bring_forward(connection, &feed.name, rests.unwrap_or(at))?;
-    Ok(rests.map_or(FeedRetried::Due(at.min(feed.next_due.max(now))), FeedRetried::Rests))
+    let rest = rest_after(connection, &feed.url, at)?;
+    bring_forward(connection, &feed.name, rest.as_ref().map_or(at, |rest| rest.until))?;
+    Ok(rest.map_or(FeedRetried::Due(at.min(feed.next_due.max(now))), FeedRetried::Rests))
 }
 
-/// Until when the host of that address asked to be left alone, if it ever did.
-fn rests_until(connection: &Connection, url: &str) -> Result<Option<Timestamp>, StoreError> {
+/// What there is to say of a feed that does not fail.
+fn well(connection: &Connection, feed: &str, now: Timestamp) -> Result<FeedRetried, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT next_due, coalesce(effective_url, url) FROM feeds JOIN schedule ON feed = id
+         WHERE name = ?1 AND configured = 'enabled'",
+    )?;
+    let mut rows = statement.query([feed])?;
+    let Some(row) = rows.next()? else { return Ok(FeedRetried::Unpolled) };
+    let (due, url): (_, String) = (time(row, 0)?, row.get(1)?);
+    let rest = rest_after(connection, &url, due.max(now))?;
+    Ok(rest.map_or(FeedRetried::Well, FeedRetried::Held))
+}
+
+/// That the host of that address is left alone for longer than until then, if it is.
+fn rest_after(
+    connection: &Connection,
+    url: &str,
+    at: Timestamp,
+) -> Result<Option<Rest>, StoreError> {
     let Ok(url) = Url::parse(url) else { return Ok(None) };
+    let host = host_of(&url);
     let mut statement =
         connection.prepare_cached("SELECT not_before FROM hosts WHERE host = ?1")?;
-    let mut rows = statement.query([host_of(&url)])?;
-    rows.next()?.map(|row| time(row, 0)).transpose()
+    let mut rows = statement.query([&host])?;
+    let until = rows.next()?.map(|row| time(row, 0)).transpose()?;
+    let Some(until) = until.filter(|until| *until > at) else { return Ok(None) };
+    Ok(Some(Rest { until, refused: refused(connection, &host)? }))
 }
 
-fn is_polled(connection: &Connection, feed: &str) -> Result<bool, StoreError> {
-    let configured: Option<String> = connection
-        .prepare_cached("SELECT configured FROM feeds WHERE name = ?1")?
-        .query_row([feed], |row| row.get(0))
-        .optional()?;
-    Ok(configured.as_deref() == Some("enabled"))
+/// What that host refused last.
+fn refused(connection: &Connection, host: &str) -> Result<Option<Refused>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name, coalesce(effective_url, url), coalesce(polls, x'')
+         FROM feeds JOIN schedule ON schedule.feed = id LEFT JOIN polls ON polls.feed = id
+         WHERE failure = ?1 ORDER BY last_request DESC",
+    )?;
+    let mut rows = statement.query([FailureKind::Throttled.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let url = Url::parse(&row.get::<_, String>(1)?);
+        if url.is_ok_and(|url| host_of(&url) == host) {
+            let named_time = polls::was_given_a_time(&row.get::<_, Vec<u8>>(2)?);
+            return Ok(Some(Refused { feed: row.get(0)?, named_time }));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -217,16 +267,28 @@ mod tests {
         assert_eq!(retry_all(&database("disabled", 1, -60), at(0)).unwrap(), []);
     }
 
+    /// Has the host of that feed left alone until then.
+    fn rest(connection: &Connection, until: i64) -> Rest {
+        let sql = "INSERT OR REPLACE INTO hosts (host, not_before) VALUES ('e.org:443', ?1)";
+        connection.execute(sql, [millis(at(until))]).unwrap();
+        Rest { until: at(until), refused: None }
+    }
+
     #[test]
     fn a_host_that_asked_to_be_left_alone_is_left_alone() {
         let connection = database("enabled", 1, -60);
-        let rest = |until| {
-            let sql = "INSERT OR REPLACE INTO hosts (host, not_before) VALUES ('e.org:443', ?1)";
-            connection.execute(sql, [millis(at(until))]).unwrap();
-        };
-        rest(600);
-        check(&connection, FeedRetried::Rests(at(600)), 600);
-        rest(-1);
+        let rests = rest(&connection, 600);
+        check(&connection, FeedRetried::Rests(rests), 600);
+        rest(&connection, -1);
         check(&connection, FeedRetried::Due(at(0)), 0);
+    }
+
+    #[test]
+    fn a_feed_that_is_well_is_held_by_a_host_that_is_left_alone_for_longer_than_it_waits() {
+        let connection = database("enabled", 0, -60);
+        rest(&connection, 600);
+        check(&connection, FeedRetried::Well, 3600);
+        let rests = rest(&connection, 7200);
+        check(&connection, FeedRetried::Held(rests), 3600);
     }
 }

@@ -38,7 +38,7 @@ use tokio::sync::oneshot;
 pub use acks::Acked;
 pub(crate) use backfill::Step;
 pub(crate) use due::FailingFeed;
-pub use due::FeedRetried;
+pub use due::{FeedRetried, Refused, Rest};
 pub use lists::{
     AlertFilter, DeliveryRow, EarlierText, FeedRow, HitRow, ItemFilter, ItemRow, Totals,
 };

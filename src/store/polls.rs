@@ -81,6 +81,12 @@ fn whole_millis(took: Duration) -> u32 {
     u32::try_from(took.as_millis()).unwrap_or(u32::MAX)
 }
 
+/// Whether the newest of these polls was refused with a time at which the host may be asked again.
+pub(super) fn was_given_a_time(polls: &[u8]) -> bool {
+    let newest = polls.first_chunk().and_then(row);
+    newest.is_some_and(|poll| poll.reason == DueBy::RetryAfter.as_str())
+}
+
 /// Reads back what [`entry`] wrote.
 fn row(entry: &Entry) -> Option<PollRow> {
     let time = |at: usize| {

@@ -178,11 +178,40 @@ async fn a_feed_that_fails_is_made_due_and_what_is_not_is_said() {
     }
     let unknown = out(&demo, 2, &["feeds", "retry", "disk"]).await;
     assert!(unknown.contains("there is no feed \"disk\"; did you mean \"desk\"?"), "{unknown}");
-    server.set("/desk.xml", Answer::status("429 Too Many Requests", "retry-after: 7200\r\n", ""));
+    let neither = out(&demo, 2, &["feeds", "retry"]).await;
+    assert!(neither.contains("--all-failing") && neither.contains("NAME"), "{neither}");
+}
+
+/// What `feeds retry` says of a feed whose host refuses with these headers, and of another of that host.
+async fn of_a_host_that_refuses(headers: &str) -> String {
+    let server = Server::start().await;
+    server.set("/desk.xml", Answer::status("429 Too Many Requests", headers, ""));
+    let (desk, more) = (server.url("/desk.xml"), server.url("/more.xml"));
+    let demo = with_feed(&format!(
+        "url = \"{desk}\"\nallow_private = true\n[[feed]]\nname = \"more\"\nurl = \"{more}\"\nallow_private = true"
+    ));
     out(&demo, 0, &["run", "--once"]).await;
-    let rests = out(&demo, 1, &["feeds", "retry", "desk"]).await;
-    assert!(rests.contains("not before: its host asked to be left alone"), "{rests}");
-    assert!(rests.contains("0 of 1 feed made due\n"), "{rests}");
+    let said = out(&demo, 1, &["feeds", "retry", "desk", "more"]).await;
+    assert!(said.contains("0 of 2 feeds made due\n"), "{said}");
+    // Which minute it is does not matter.
+    let (before, after) = (" is asked at ", ", not before: ");
+    let line = |line: &str| match (line.split_once(before), line.split_once(after)) {
+        (Some((whom, _)), Some((_, why))) => format!("{whom}: {why}\n"),
+        _ => String::new(),
+    };
+    said.lines().map(line).collect()
+}
+
+#[tokio::test]
+async fn who_wants_a_feed_tried_whose_host_refuses_is_told_whether_the_host_named_the_time() {
+    let two_hours = of_a_host_that_refuses("retry-after: 7200\r\n").await;
+    let named = "feed desk: its host asked to be left alone until then\n\
+                 feed more does not fail, but: its host, when asked for feed desk, asked to be left alone until then\n";
+    assert_eq!(two_hours, named);
+    let own = "feed desk: its host refused and named no later time; the pause is newswatch's own\n\
+               feed more does not fail, but: its host, when asked for feed desk, refused and named no later time; \
+               the pause is newswatch's own\n";
+    assert_eq!(of_a_host_that_refuses("").await, own);
 }
 
 #[tokio::test]

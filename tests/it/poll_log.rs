@@ -64,6 +64,19 @@ async fn each_poll_of_a_feed_is_remembered_with_what_came_and_why_it_is_asked_ne
 }
 
 #[tokio::test]
+async fn only_a_host_that_names_a_time_decides_itself_how_long_it_is_left_alone() {
+    let mut world = World::new().await;
+    world.publish("alpha", "Rain in Oslo");
+    for headers in ["", "retry-after: 60\r\n", "retry-after: 90000\r\n"] {
+        world.server.set(&path("alpha"), Answer::status("429 Oh", headers, ""));
+        world.tick().await;
+        world.advance(SignedDuration::from_hours(5));
+    }
+    let reasons: Vec<&str> = polls(&world).iter().map(|poll| poll.reason).collect();
+    assert_eq!(reasons, ["retry-after", "backoff", "backoff"]);
+}
+
+#[tokio::test]
 async fn thirty_polls_of_a_feed_are_kept() {
     let mut world = World::new().await;
     world.publish("alpha", "Rain in Oslo");
