@@ -21,6 +21,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::diagnostic::Gravity;
+use crate::text::count;
 
 /// Lines of the log that wait to be written: more than a reload of a large configuration says at once, a
 /// megabyte or so.
@@ -151,7 +152,8 @@ impl Queue {
         let write = move || loop {
             let (lost, line) = lines.next();
             if lost > 0 {
-                let say = || tracing::warn!(lost, "{lost} lines of the log were lost before this");
+                let lines = count(lost, "line");
+                let say = || tracing::warn!(lost, "{lines} of the log got lost before this");
                 tracing::dispatcher::with_default(&direct, say);
             }
             let _ = io::stderr().write_all(&line);

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::list::{Column, Format, Output, short_time};
-use super::past::Past;
+use super::past::{self, Past};
 use super::{Exit, Global, say};
 use crate::alert::decide::Reason;
 use crate::alert::route::{self, Held, Subject};
@@ -21,6 +21,7 @@ use crate::story::claims::{self, Class};
 use crate::story::desk::{Joined, Kind, Line, Mode, Notice, Publisher, Report, Taken};
 use crate::story::lineage::{Shingles, Standing};
 use crate::story::{Desk, Reading, message};
+use crate::text::count;
 
 /// An item of the past, as far as it is needed after it was matched.
 struct Arrival {
@@ -153,9 +154,9 @@ pub(super) fn run(
     }
     bench.due(Timestamp::MAX)?;
     bench.finish(format)?;
-    say(&format!("{} items", arrivals.count));
+    say(&count(arrivals.count, "item"));
     if arrivals.undated > 0 {
-        say(&format!("{} items without a time that can be read were left out", arrivals.undated));
+        say(&past::left_out(arrivals.undated));
     }
     Ok(Exit::Done)
 }
@@ -408,11 +409,13 @@ impl<'a> Bench<'a> {
             let reasons: Vec<String> =
                 reasons.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
             say(&format!(
-                "{rule}: {hits} hits, {} lineages, {} origins, {} stories; {immediate} at once, \
-                 {bulletins} bulletins, {digests} in digests, {lines} lines; {}",
-                lineages[rule],
-                origins[rule].len(),
-                counts[rule],
+                "{rule}: {}, {}, {}, {}; {immediate} at once, {}, {digests} in digests, {}; {}",
+                count(hits, "hit"),
+                count(lineages[rule], "lineage"),
+                count(origins[rule].len(), "origin"),
+                count(counts[rule], "story"),
+                count(bulletins, "bulletin"),
+                count(lines, "line"),
                 reasons.join(", ")
             ));
         }

@@ -160,8 +160,9 @@ fn write_text(
         let took = millis(transcript.took);
         writeln!(
             out,
-            "body: {} bytes, {} unpacked{cut}; {took} ms in all",
-            body.wire, body.unpacked
+            "body: {}, {} unpacked{cut}; {took} ms in all",
+            count(body.wire, "byte"),
+            body.unpacked
         )?;
     }
     match document {

@@ -10,11 +10,13 @@ use clap::Args;
 use serde::Serialize;
 
 use super::item_lines::{self, LineItem};
+use super::past::skipped;
 use super::{Exit, Global, config_files, say};
 use crate::diagnostic::{Gravity, Problem};
 use crate::hit::Span;
 use crate::item::Item;
 use crate::rules::{self, Compiled, ITEMS_TO_LEARN_FROM, Matcher, Origin, RuleSet, WORTH_LEARNING};
+use crate::text::count;
 
 /// Lines that a thread matches at a time.
 const BATCH: usize = 512;
@@ -147,15 +149,15 @@ struct Totals {
 
 fn finish(totals: &Totals, arguments: &Arguments, started: Instant) {
     if totals.bad > 0 {
-        say(&format!("{} lines were no items and were skipped", totals.bad));
+        say(&skipped(totals.bad));
     }
     if arguments.stats {
         let seconds = started.elapsed().as_secs_f64();
         say(&format!(
-            "{} items, {} bytes, {} hits, {seconds:.3} s, {:.0} items/s",
-            totals.items,
-            totals.bytes,
-            totals.hits.iter().sum::<usize>(),
+            "{}, {}, {}, {seconds:.3} s, {:.0} items/s",
+            count(totals.items, "item"),
+            count(totals.bytes, "byte"),
+            count(totals.hits.iter().sum::<usize>(), "hit"),
             totals.items as f64 / seconds.max(1e-9)
         ));
     }

@@ -93,8 +93,11 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
     })?;
     let mut order: Vec<usize> = (0..groups.len()).filter(|group| groups[*group].0 > 0).collect();
     order.sort_by_key(|group| groups[*group].0);
-    let heading =
-        |group: usize| format!("{} miss only {}", groups[group].0, misses.clauses()[group]);
+    let heading = |group: usize| {
+        let items = groups[group].0;
+        let miss = if items == 1 { "misses" } else { "miss" };
+        format!("{items} {miss} only {}", misses.clauses()[group])
+    };
     if Format::or_default(arguments.format) == Format::Table {
         for group in &order {
             writeln!(std::io::stdout(), "{}", heading(*group))?;

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::item::Item;
 use crate::rules::Origin;
 use crate::store::ItemFilter;
+use crate::text::count;
 
 /// How often a terminal is told how far it is.
 const PROGRESS: Duration = Duration::from_millis(200);
@@ -124,13 +125,23 @@ impl Past {
         }
         let count = progress.finish();
         if undated > 0 {
-            say(&format!("{undated} items without a time that can be read were left out"));
+            say(&left_out(undated));
         }
         if bad > 0 {
-            say(&format!("{bad} lines were no items and were skipped"));
+            say(&skipped(bad));
         }
         Ok(count)
     }
+}
+
+/// What is said of items that have no place in time.
+pub(super) fn left_out(items: usize) -> String {
+    format!("left out {} without a time that can be read", count(items, "item"))
+}
+
+/// What is said of lines that hold no item.
+pub(super) fn skipped(lines: usize) -> String {
+    format!("skipped {} without an item", count(lines, "line"))
 }
 
 /// Says on a terminal how many items have been read.
@@ -153,7 +164,7 @@ impl Progress {
         let shown = *self.shown.get_or_insert_with(Instant::now);
         if shown.elapsed() >= PROGRESS {
             self.shown = Some(Instant::now());
-            let _ = write!(std::io::stderr(), "\r{} items …", self.count);
+            let _ = write!(std::io::stderr(), "\r{} …", count(self.count, "item"));
         }
     }
 

@@ -865,10 +865,11 @@ fn check_names(
     }
     for (host, name, feeds, round) in crowded_hosts(&main.poll, feeds) {
         let gap = main.poll.host_gap;
-        let message = format!(
-            "{feeds} feeds of {host} cannot keep their intervals: a round of requests {gap:?} apart takes \
-             {round:?}"
-        );
+        let who = match feeds {
+            1 => format!("a feed of {host} cannot keep its interval"),
+            _ => format!("{feeds} feeds of {host} cannot keep their intervals"),
+        };
+        let message = format!("{who}: a round of requests {gap:?} apart takes {round:?}");
         report(
             Problem::warning(&name.file, name.span.clone(), message)
                 .with_hint("give them longer intervals; they are asked in turn until then"),

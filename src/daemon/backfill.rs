@@ -13,6 +13,7 @@ use crate::backfill;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::{Step, Store, StoreError};
+use crate::text::count;
 
 /// Hits of a rule that are kept of items older than it; the newest items are looked at first.
 const MOST_HITS: usize = 10_000;
@@ -117,13 +118,19 @@ async fn work(
         hits += take(store, config, clock, step, &mut counts).await?;
         if said.elapsed() >= PROGRESS {
             said = Instant::now();
-            info!(items, hits, "matched {items} stored items against new rules: {hits} hits");
+            say(items, hits, "so far");
         }
     }
     if items > 0 {
-        info!(items, hits, "matched {items} stored items against new rules: {hits} hits in all");
+        say(items, hits, "in all");
     }
     Ok(())
+}
+
+/// Says how many stored items were matched, and how often something was found.
+fn say(items: usize, hits: usize, when: &str) {
+    let (matched, found) = (count(items, "stored item"), count(hits, "hit"));
+    info!(items, hits, "matched {matched} against new rules: {found} {when}");
 }
 
 /// Matches the items of a step and writes what was found.

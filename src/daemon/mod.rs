@@ -42,6 +42,7 @@ use crate::rules::{ITEMS_TO_LEARN_FROM, WORTH_LEARNING};
 use crate::schedule::offline::{Change, Network};
 use crate::schedule::{FeedState, HostState, State};
 use crate::store::{Fact, FailingFeed, NETWORK, OFFLINE, Store, StoreError};
+use crate::text::count;
 
 pub use self::signals::forward as forward_signals;
 
@@ -564,13 +565,14 @@ impl Daemon {
                 if feeds > 0 {
                     info!(
                         feeds,
-                        "{feeds} feeds were made due and are asked as soon as their hosts may be"
+                        "{} made due, to be asked as soon as the host may be",
+                        count(feeds, "feed")
                     );
                 }
                 self.metrics.alerted(&told);
                 if !told.is_empty() {
                     let alerts = told.len();
-                    info!(alerts, "raised {alerts} alerts that had waited for their time");
+                    info!(alerts, "raised {} whose time had come", count(alerts, "alert"));
                 }
                 if events || !told.is_empty() {
                     self.deliverer.wake();
@@ -848,7 +850,9 @@ impl Daemon {
         self.chores.spawn(async move {
             match store.prune(before, now).await {
                 Ok(0) => {}
-                Ok(items) => info!(items, "emptied {items} items older than store.keep_items"),
+                Ok(items) => {
+                    info!(items, "emptied {} older than store.keep_items", count(items, "item"))
+                }
                 Err(error) => error!("failed to prune: {:#}", anyhow::Error::from(error)),
             }
         });
@@ -857,9 +861,9 @@ impl Daemon {
     fn status_line(&self) -> String {
         let ill = self.in_trouble();
         let mut line = format!(
-            "{} feeds ({ill} in trouble), {} rules",
-            self.queue.len(),
-            self.config.rules.rules().len()
+            "{} ({ill} in trouble), {}",
+            count(self.queue.len(), "feed"),
+            count(self.config.rules.rules().len(), "rule")
         );
         if let Some(since) = self.network.offline_since() {
             line = format!("NOTHING IN REACH since {}; {line}", since.strftime("%H:%M UTC"));
@@ -917,7 +921,7 @@ async fn last_hold(store: Arc<Store>) -> Arc<Store> {
 async fn sum_up_silences(store: &Store, config: &Arc<Config>, now: Timestamp) {
     match store.sum_up_silences(config, now).await {
         Ok(0) => {}
-        Ok(silences) => info!(silences, "summed up what {silences} silences held back"),
+        Ok(silences) => info!(silences, "summed up what {} held back", count(silences, "silence")),
         // The heartbeat says so, once.
         Err(error) if error.is_from_outside() => {}
         Err(error) => error!("failed to sum up silences: {:#}", anyhow::Error::from(error)),
@@ -994,7 +998,7 @@ async fn follow_intervals(store: &Store, queue: &mut Queue) {
         return;
     }
     let feeds = moved.len();
-    info!(feeds, "{feeds} feeds are asked sooner, as their intervals are shorter now");
+    info!(feeds, "{} to be asked sooner, as intervals are shorter now", count(feeds, "feed"));
     // What is not written down is only what lists say of it.
     if let Err(error) = store.bring_forward(moved).await {
         error!("failed to note when feeds are due: {:#}", anyhow::Error::from(error));

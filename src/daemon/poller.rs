@@ -32,6 +32,7 @@ use crate::schedule::{
 };
 use crate::store::Store;
 use crate::story::lineage::FEED_ITEMS;
+use crate::text::count;
 
 /// The shortest interval of a wire, where the configuration names none.
 const WIRE_INTERVAL: Duration = Duration::from_secs(300);
@@ -584,6 +585,7 @@ fn log(before: &FeedState, report: &Report) {
     let Report { new_items: new, hits, alerts, state, .. } = report;
     let FeedState { failures, next_due, .. } = state;
     let why = state.why.as_deref().unwrap_or_default();
+    let brought = || format!("{}, {}", count(*new, "new item"), count(*hits, "hit"));
     let condition =
         if state.state == schedule::State::Retry { "failing" } else { state.state.as_str() };
     if state.gap_at.is_some() && state.gap_at != before.gap_at {
@@ -597,9 +599,9 @@ fn log(before: &FeedState, report: &Report) {
             "{feed} is {condition}: {why}")
         }
         Level::INFO if before.failures > 0 && *failures == 0 => info!(%feed, new, hits, alerts,
-            %next_due, "{feed} is back: {new} new items, {hits} hits"),
+            %next_due, "{feed} is back: {}", brought()),
         Level::INFO => info!(%feed, new, hits, alerts, %next_due,
-            "polled {feed}: {new} new items, {hits} hits"),
+            "polled {feed}: {}", brought()),
         _ if *failures > 0 => {
             debug!(%feed, failures, %next_due, "{feed} is still {condition}: {why}")
         }
@@ -652,7 +654,8 @@ fn log_repairs(feed: &Feed, parsed: &ParsedFeed) {
 /// What is said of items that were not taken in.
 fn left_over(items: usize) -> Option<String> {
     (items > 0).then(|| {
-        format!("{items} items are left for the next poll, as one takes in {MOST_NEWS} hits")
+        let left = count(items, "item");
+        format!("{left} left for the next poll, as one takes in {MOST_NEWS} hits")
     })
 }
 

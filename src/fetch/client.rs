@@ -22,6 +22,7 @@ use super::{
 };
 use crate::config::PollSettings;
 use crate::config::access::{Access, Proxy, ProxyUser, is_onion};
+use crate::text::count;
 
 /// Redirects that are followed, at most.
 const MOST_REDIRECTS: usize = 5;
@@ -355,7 +356,11 @@ impl Fetcher {
             if elapsed > SLOW_AFTER && (bytes.len() as u64) < SLOWEST * elapsed.as_secs() {
                 return Err(failure(
                     FailureKind::Timeout,
-                    format!("{} bytes in {} s are too slow", bytes.len(), elapsed.as_secs()),
+                    format!(
+                        "{} in {} s is too slow",
+                        count(bytes.len(), "byte"),
+                        elapsed.as_secs()
+                    ),
                 ));
             }
         }
@@ -598,7 +603,7 @@ mod tests {
     async fn a_body_that_comes_byte_by_byte_for_ever_is_given_up_as_too_slow() {
         let (seconds, why) = patience(Duration::from_secs(1), 1).await;
         assert!((10..=12).contains(&seconds), "{seconds} s: {why}");
-        assert!(why.ends_with("s are too slow"), "{why}");
+        assert!(why.ends_with("s is too slow"), "{why}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ use super::matcher::{Matcher, Scope};
 use super::{Origin, RuleSet, Sources, lint};
 use crate::diagnostic::Problem;
 use crate::item::Item;
+use crate::text;
 
 /// Forms of a term, or names of an entity, that are listed.
 const MOST_LISTED: usize = 8;
@@ -147,7 +148,7 @@ impl Walk<'_> {
         match &node.kind {
             Kind::Term(term) => text += &forms(term),
             _ => {
-                let _ = write!(text, " ({} terms)", atoms.len());
+                let _ = write!(text, " ({})", text::count(atoms.len(), "term"));
             }
         }
         let occurs = vec![0; atoms.len()];
@@ -168,7 +169,7 @@ impl Walk<'_> {
     fn write(&self, part: &Part, out: &mut String) {
         let _ = write!(out, "{}{}", "  ".repeat(part.depth), part.text);
         if let (Some((_, atoms)), true) = (&part.counted, self.items > 0) {
-            let _ = write!(out, ": in {} items", part.holds);
+            let _ = write!(out, ": in {}", text::count(part.holds, "item"));
             let mut most: Vec<(usize, AtomId)> =
                 part.occurs.iter().copied().zip(atoms.iter().copied()).collect();
             most.retain(|(occurs, _)| *occurs > 0);

@@ -855,8 +855,8 @@ fn a_description_shows_forms_and_how_often_each_part_occurs() {
     for expected in [
         "would hit 1 of the 3 newest stored items\n",
         "    @lavrov (4 terms): in 2 items, most \"Lavrov\" 2\n",
-        "    $talks (4 terms): in 1 items, most talks 1\n",
-        "      visit (visit visits visited visiting): in 1 items\n",
+        "    $talks (4 terms): in 1 item, most talks 1\n",
+        "      visit (visit visits visited visiting): in 1 item\n",
     ] {
         assert!(text.contains(expected), "no {expected:?} in\n{text}");
     }

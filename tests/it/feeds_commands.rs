@@ -215,6 +215,15 @@ async fn who_wants_a_feed_tried_whose_host_refuses_is_told_whether_the_host_name
 }
 
 #[tokio::test]
+async fn one_item_is_one_in_the_log_and_its_hit_one_hit() {
+    let server = Server::start().await;
+    server.set("/desk.xml", Answer::Feed { document: DOCUMENT.to_owned(), version: 1 });
+    let demo = with_feed(&format!("url = \"{}\"\nallow_private = true", server.url("/desk.xml")));
+    let log = out(&demo, 0, &["run", "--once"]).await;
+    assert!(log.contains("polled desk: 1 new item, 1 hit "), "{log}");
+}
+
+#[tokio::test]
 async fn where_no_feed_fails_there_is_none_to_try() {
     let demo = Demo::new();
     let documents = ["harbour-post", "broken-wire"];

@@ -273,7 +273,7 @@ async fn items_beyond_the_hits_that_a_poll_may_bring_come_with_the_next() {
     let feed = world.feed("alpha");
     assert_eq!(
         (feed.state.as_str(), feed.why.as_deref().unwrap()),
-        ("degraded", "2 items are left for the next poll, as one takes in 5000 hits")
+        ("degraded", "2 items left for the next poll, as one takes in 5000 hits")
     );
     world.advance(SignedDuration::from_mins(5));
     world.tick().await;

@@ -15,6 +15,7 @@ use crate::fetch::{Body, Outcome, Validators, same_server};
 use crate::item::{Item, ItemKey};
 use crate::pipeline::Ingested;
 use crate::schedule::HostPace;
+use crate::text::count;
 
 /// Older pages that are asked for after one poll, at most.
 const MOST_PAGES: u32 = 3;
@@ -99,9 +100,8 @@ impl Poller {
         });
         let ingested = work.await.context("taking the items in failed")??;
         if pages > 0 {
-            let feed = &feed.name;
-            info!(%feed, pages, items = shown, filled,
-                "all items of {feed} were new: {pages} older pages were read");
+            let (feed, read) = (&feed.name, count(pages, "older page"));
+            info!(%feed, pages, items = shown, filled, "all items of {feed} were new: read {read}");
         }
         Ok((ingested, filled))
     }
