@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 
-use super::list::{self, Column, Format, Output, short_time};
+use super::list::{self, Column, Format, Output, exact_time, short_time};
 use super::{Exit, Global, feeds_add, feeds_log, feeds_opml, feeds_parse, feeds_poll, feeds_retry};
 use crate::clock::Clock;
 use crate::config;
@@ -63,12 +64,12 @@ const COLUMNS: &[Column<FeedRow>] = &[
     Column { heading: "FEED", cell: |row| row.name.clone() },
     Column { heading: "HEALTH", cell: |row| row.health.to_string() },
     Column { heading: "STATE", cell: state },
-    Column { heading: "LAST OK", cell: |row| short_time(row.last_ok) },
-    Column { heading: "NEXT", cell: |row| short_time(row.next_due) },
+    Column { heading: "LAST OK", cell: |row| time(row, row.last_ok) },
+    Column { heading: "NEXT", cell: |row| time(row, row.next_due) },
     Column { heading: "ITEMS", cell: |row| row.items.to_string() },
     Column { heading: "A DAY", cell: |row| format!("{:.1}", row.items_per_day) },
     Column { heading: "EVERY", cell: every },
-    Column { heading: "GAP", cell: |row| short_time(row.gap_at) },
+    Column { heading: "GAP", cell: |row| time(row, row.gap_at) },
     Column { heading: "WHY", cell: why },
 ];
 
@@ -76,11 +77,19 @@ const COLUMNS: &[Column<FeedRow>] = &[
 const TROUBLE: &[Column<FeedRow>] = &[
     Column { heading: "FEED", cell: |row| row.name.clone() },
     Column { heading: "HEALTH", cell: |row| row.health.to_string() },
-    Column { heading: "SINCE", cell: |row| short_time(row.since()) },
-    Column { heading: "NEXT", cell: |row| short_time(row.next_due) },
+    Column { heading: "SINCE", cell: |row| time(row, row.since()) },
+    Column { heading: "NEXT", cell: |row| time(row, row.next_due) },
     Column { heading: "WHY", cell: why },
     Column { heading: "TO DO", cell: |row| row.advice.clone().unwrap_or_default() },
 ];
+
+/// A feed that is asked every few seconds would show the same minute everywhere.
+fn time(row: &FeedRow, time: Option<Timestamp>) -> String {
+    match row.interval_s {
+        Some(..60) => exact_time(time),
+        _ => short_time(time),
+    }
+}
 
 /// Its condition, or what failed.
 fn state(row: &FeedRow) -> String {
@@ -134,14 +143,10 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<Exit
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
 
-    /// What the list says of a feed under STATE and WHY.
-    #[track_caller]
-    fn check(change: impl FnOnce(&mut FeedRow), expected: (&str, &str)) {
-        let mut row = FeedRow {
+    fn row() -> FeedRow {
+        FeedRow {
             name: "f".to_owned(),
             url: "https://a.example/".to_owned(),
             effective_url: "https://a.example/".to_owned(),
@@ -161,7 +166,13 @@ mod tests {
             failures: 0,
             gap_at: None,
             migrated_at: None,
-        };
+        }
+    }
+
+    /// What the list says of a feed under STATE and WHY.
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut FeedRow), expected: (&str, &str)) {
+        let mut row = row();
         change(&mut row);
         assert_eq!((&*state(&row), &*why(&row)), expected);
     }
@@ -188,5 +199,19 @@ mod tests {
             },
             ("new", "never polled"),
         );
+    }
+
+    #[test]
+    fn times_have_seconds_where_a_feed_is_asked_more_often_than_once_a_minute() {
+        let cell = |interval, heading: &str| {
+            let at = |second| Timestamp::from_second(second).ok();
+            let row = FeedRow { interval_s: interval, last_ok: at(10), next_due: at(20), ..row() };
+            let column = COLUMNS.iter().find(|column| column.heading == heading).unwrap();
+            (column.cell)(&row)
+        };
+        assert_eq!(cell(Some(10), "LAST OK"), "1970-01-01 00:00:10");
+        assert_eq!(cell(Some(10), "NEXT"), "1970-01-01 00:00:20");
+        assert_eq!(cell(Some(60), "NEXT"), "1970-01-01 00:00");
+        assert_eq!(cell(None, "NEXT"), "1970-01-01 00:00");
     }
 }

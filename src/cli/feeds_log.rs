@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::list::{self, Column, Format, Output, short_time};
+use super::list::{self, Column, Format, Output, exact_time};
 use super::{Exit, Global, Refused};
 use crate::store::PollRow;
 
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 const FIELDS: &str = "time status result bytes items new ms next_due reason";
 
 const COLUMNS: &[Column<PollRow>] = &[
-    Column { heading: "TIME", cell: |row| short_time(Some(row.time)) },
+    Column { heading: "TIME", cell: |row| exact_time(Some(row.time)) },
     Column {
         heading: "STATUS",
         cell: |row| row.status.map_or_else(|| "-".to_owned(), |status| status.to_string()),
@@ -39,7 +39,7 @@ const COLUMNS: &[Column<PollRow>] = &[
     Column { heading: "ITEMS", cell: |row| row.items.to_string() },
     Column { heading: "NEW", cell: |row| row.new.to_string() },
     Column { heading: "MS", cell: |row| row.ms.to_string() },
-    Column { heading: "NEXT", cell: |row| short_time(Some(row.next_due)) },
+    Column { heading: "NEXT", cell: |row| exact_time(Some(row.next_due)) },
     Column { heading: "REASON", cell: |row| row.reason.to_owned() },
 ];
 

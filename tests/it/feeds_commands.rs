@@ -113,6 +113,8 @@ async fn the_last_polls_of_a_feed_are_listed() {
     }
     let table = out(&demo, 0, &["feeds", "log", "desk", "--format", "table"]).await;
     assert!(table.contains("STATUS") && table.contains("not-modified"), "{table}");
+    let time = table.lines().nth(1).unwrap().split_whitespace().nth(1).unwrap();
+    assert_eq!(time.len(), "09:00:00".len(), "{table}");
     let lines = out(&demo, 0, &["feeds", "log", "desk"]).await;
     let polls: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let statuses: Vec<_> = polls.iter().map(|poll| poll["status"].as_u64().unwrap()).collect();
