@@ -337,13 +337,17 @@ pub fn lease(before: &FeedState, pace: Pace, now: Timestamp) -> FeedState {
     if !pace.local {
         trust::start(&mut feed, now);
     }
-    // A poll that was cut short has left no more than when it began.
-    let began = feed.last_request.map(|last| last.min(now));
-    feed.first_request = feed.first_request.or(began).or(Some(now));
+    feed.first_request = Some(first_request(before, now));
     feed.last_request = Some(now);
     feed.next_due = now + SignedDuration::from_secs(pause);
     feed.interval = Some(interval);
     feed
+}
+
+/// When a feed that is asked now was asked first, as far as is known.
+pub(crate) fn first_request(feed: &FeedState, now: Timestamp) -> Timestamp {
+    // A poll that was cut short may have left no more than when it began.
+    feed.first_request.or(feed.last_request).map_or(now, |at| at.min(now))
 }
 
 /// What a clock that was ahead has dated into the future was now at the latest: nothing may last as

@@ -40,7 +40,7 @@ use crate::item::FeedName;
 use crate::receivers::Receiver;
 use crate::rules::{ITEMS_TO_LEARN_FROM, WORTH_LEARNING};
 use crate::schedule::offline::{Change, Network};
-use crate::schedule::{FeedState, HostState, State};
+use crate::schedule::{self, FeedState, HostState, State};
 use crate::store::{Fact, FailingFeed, NETWORK, OFFLINE, Store, StoreError};
 use crate::text::count;
 
@@ -429,7 +429,7 @@ impl Daemon {
         }
     }
 
-    fn start_poll(&mut self, poll: Poll) {
+    fn start_poll(&mut self, mut poll: Poll) {
         let poller = Poller {
             store: self.store.clone(),
             fetcher: self.fetcher.clone(),
@@ -453,6 +453,8 @@ impl Daemon {
                 }
             }
         });
+        // What is gone on with should the poll not be taken in.
+        poll.state.first_request = Some(schedule::first_request(&poll.state, self.clock.now()));
         self.polling.insert(handle.id(), poll);
     }
 
@@ -663,7 +665,6 @@ impl Daemon {
                 self.summary.failed += 1;
                 let now = self.clock.now();
                 state.next_due = now + AFTER_STORE_FAILURE;
-                state.first_request = state.first_request.or(Some(now));
                 error!(feed = %feed.name, next_due = %state.next_due,
                     "the poll of {} was not taken in and will be made again: {error:#}", feed.name);
                 self.queue.finished(&feed, &host, state, unchanged, again);

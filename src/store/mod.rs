@@ -298,7 +298,8 @@ impl Store {
     pub async fn lease(&self, feed: &Feed, state: &FeedState) -> Result<(), StoreError> {
         let (name, url) = (feed.name.clone(), feed.url.clone());
         let (asked, next_due) = (state.last_request, state.next_due);
-        self.ask(|reply| Command::Lease { name, url, asked, next_due, reply }).await
+        let first = state.first_request.filter(|_| state.baseline_at.is_none());
+        self.ask(|reply| Command::Lease { name, url, first, asked, next_due, reply }).await
     }
 
     /// Makes the list of feeds the configuration's: new ones are added as due now, and a feed whose

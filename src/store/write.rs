@@ -332,15 +332,23 @@ pub(crate) fn alert(
 }
 
 /// Writes that a feed which has that address is asked now, and when it is to be asked again should
-/// nothing come of it. What else the poll starts from, the next one would find out again.
+/// nothing come of it; and when it was asked first, where nothing was read of it yet. What else the poll starts
+/// from, the next one would find out again.
 pub(crate) fn lease(
     connection: &Connection,
     feeds: &mut Feeds,
     (name, url): (&FeedName, &Url),
-    asked: Option<Timestamp>,
+    (first, asked): (Option<Timestamp>, Option<Timestamp>),
     next_due: Timestamp,
 ) -> Result<(), StoreError> {
     let feed = feed_at(connection, feeds, name, url)?;
+    if let Some(first) = first {
+        connection
+            .prepare_cached(
+                "UPDATE feeds SET first_request = ?2 WHERE id = ?1 AND first_request IS NULL",
+            )?
+            .execute(params![feed, millis(first)])?;
+    }
     connection
         .prepare_cached("UPDATE schedule SET last_request = ?2, next_due = ?3 WHERE feed = ?1")?
         .execute(params![feed, asked.map(millis), millis(next_due)])?;

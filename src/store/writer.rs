@@ -56,6 +56,7 @@ pub(crate) enum Command {
     Lease {
         name: FeedName,
         url: Url,
+        first: Option<Timestamp>,
         asked: Option<Timestamp>,
         next_due: Timestamp,
         reply: Reply<()>,
@@ -334,8 +335,8 @@ fn obey(
         Command::TellDue { config, now, .. } => {
             done.rules = stories::tell_due(transaction, desk, config, *now)?;
         }
-        Command::Lease { name, url, asked, next_due, .. } => {
-            write::lease(transaction, feeds, (name, url), *asked, *next_due)?;
+        Command::Lease { name, url, first, asked, next_due, .. } => {
+            write::lease(transaction, feeds, (name, url), (*first, *asked), *next_due)?;
         }
         Command::AdoptFeeds { config, now, .. } => {
             feeds.clear();
@@ -431,6 +432,7 @@ mod tests {
         let lease = || Command::Lease {
             name: name.clone(),
             url: url.clone(),
+            first: None,
             asked: Some(now),
             next_due: now,
             reply: oneshot::channel().0,

@@ -1,9 +1,12 @@
 //! What the daemon makes of feeds, good and bad.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
 use jiff::SignedDuration;
 use newswatch::schedule::health::Health;
 
-use super::server::Answer;
+use super::server::{Answer, response};
 use super::world::{World, path};
 
 const NEWS: &str = "Wang Yi meets Lavrov in Moscow";
@@ -281,4 +284,64 @@ async fn items_beyond_the_hits_that_a_poll_may_bring_come_with_the_next() {
     assert_eq!(second.header("if-none-match"), None, "it would hide what was left");
     assert_eq!((world.items().len(), world.hits().len()), (1_669, 5_004));
     assert_eq!(world.feed("alpha").state, "active");
+}
+
+/// A database that takes no items until that is undone, as of a full disk.
+fn full(world: &World) -> rusqlite::Connection {
+    let database = rusqlite::Connection::open(world.database()).unwrap();
+    let full =
+        "CREATE TRIGGER full BEFORE INSERT ON items BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+    database.execute_batch(full).unwrap();
+    database
+}
+
+/// A world with a database, in which first polls are recorded.
+async fn recording() -> World {
+    let mut world = World::new().await;
+    world.edit_main("first_run = \"alert\"", "first_run = \"record\"");
+    world.add_feed("beta", "");
+    world.tick().await;
+    world
+}
+
+#[tokio::test]
+async fn what_was_published_since_a_first_poll_that_was_not_taken_in_is_told_after_restarts() {
+    let mut world = recording().await;
+    let database = full(&world);
+    world.publish("alpha", "Rain in Oslo");
+    world.tick().await;
+    world.advance(SignedDuration::from_mins(1));
+    world.publish("alpha", NEWS);
+    world.advance(SignedDuration::from_mins(1));
+    world.tick().await;
+    database.execute_batch("DROP TRIGGER full").unwrap();
+    world.advance(SignedDuration::from_mins(1));
+    world.tick().await;
+    assert_eq!(world.alerted(), [NEWS]);
+}
+
+#[tokio::test]
+async fn what_was_published_while_a_first_poll_that_was_not_taken_in_went_on_is_told() {
+    let mut world = recording().await;
+    let database = Arc::new(Mutex::new(full(&world)));
+    world.add_feed("alpha", "");
+    world.advance(SignedDuration::from_secs(10));
+    let document = world.document(&[NEWS]);
+    world.advance(SignedDuration::from_secs(-10));
+    let (clock, polls) = (world.clock.clone(), AtomicUsize::new(0));
+    let slow = Answer::slowly(move || {
+        let (clock, database, document) = (clock.clone(), database.clone(), document.clone());
+        let first = polls.fetch_add(1, Ordering::Relaxed) == 0;
+        async move {
+            if first {
+                clock.advance(SignedDuration::from_secs(30));
+            } else {
+                database.lock().unwrap().execute_batch("DROP TRIGGER full").unwrap();
+            }
+            response("200 OK", "", document.as_bytes())
+        }
+    });
+    world.server.set(&path("alpha"), slow);
+    world.live(SignedDuration::from_mins(2)).await;
+    assert_eq!(world.alerted(), [NEWS]);
 }
