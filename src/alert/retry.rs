@@ -8,10 +8,42 @@ use jiff::{SignedDuration, Timestamp};
 /// day. An attempt after the last one is not made.
 const PAUSES: [i64; 9] =
     [5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600];
+/// The pauses of a file of this system: the first, doubled up to the last. Nobody is bothered by an attempt, and
+/// room on a disk is made in minutes.
+const FIRST_OF_FILE: i64 = 15;
+const LAST_OF_FILE: i64 = 5 * 60;
+/// Attempts to write a file: some three days of them, as with all other receivers.
+const ATTEMPTS_OF_FILE: u32 = 900;
 /// A receiver that asks for more patience than this gets no more.
 const LONGEST_ASKED: SignedDuration = SignedDuration::from_hours(24);
 /// Pauses grow by up to this part, so that many deliveries do not come back at one moment.
 const JITTER_PERCENT: i64 = 10;
+
+/// How long a file is left alone at most after it could not be written, jitter included.
+pub(crate) const LONGEST_OF_FILE: SignedDuration =
+    SignedDuration::from_secs(LAST_OF_FILE + LAST_OF_FILE * JITTER_PERCENT / 100);
+
+/// How long a receiver is left alone after attempts that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pauses {
+    /// As a server, or whatever else is somebody's: from seconds to a day.
+    Usual,
+    /// As a file of this system: minutes at most.
+    File,
+}
+
+impl Pauses {
+    /// Seconds after that attempt, the first being 1; nothing where it was the last.
+    fn after(self, attempts: u32) -> Option<i64> {
+        let before = attempts.saturating_sub(1);
+        match self {
+            Pauses::Usual => usize::try_from(before).ok().and_then(|at| PAUSES.get(at)).copied(),
+            // Ten doublings are more than enough.
+            Pauses::File => (attempts < ATTEMPTS_OF_FILE)
+                .then(|| (FIRST_OF_FILE << before.min(10)).min(LAST_OF_FILE)),
+        }
+    }
+}
 
 /// How an attempt to deliver went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,13 +97,12 @@ pub enum Next {
 
 /// What follows from the outcome of attempt number `attempts`, the first being 1. `seed` decides
 /// the jitter.
-pub fn next(outcome: Delivery, attempts: u32, now: Timestamp, seed: u64) -> Next {
+pub fn next(outcome: Delivery, attempts: u32, pauses: Pauses, now: Timestamp, seed: u64) -> Next {
     match outcome {
         Delivery::Delivered => Next::Done,
         Delivery::Rejected { why } | Delivery::Gone { why } => Next::Dead { why },
         Delivery::RetryAfter { after, why } => {
-            let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
-            let Some(pause) = PAUSES.get(index) else {
+            let Some(pause) = pauses.after(attempts) else {
                 return Next::Dead { why: format!("{attempts} attempts failed, the last: {why}") };
             };
             let jitter = i64::try_from(seed % 1000).unwrap_or(0) * JITTER_PERCENT * pause / 100;
@@ -93,7 +124,7 @@ mod tests {
 
     #[track_caller]
     fn check(outcome: Delivery, attempts: u32, seed: u64, seconds: i64) {
-        match next(outcome, attempts, Timestamp::UNIX_EPOCH, seed) {
+        match next(outcome, attempts, Pauses::Usual, Timestamp::UNIX_EPOCH, seed) {
             Next::TryAt { at, .. } => assert_eq!(at.as_second(), seconds),
             other => panic!("{other:?}"),
         }
@@ -117,13 +148,23 @@ mod tests {
 
     #[test]
     fn a_rejected_delivery_is_not_tried_again() {
-        let next = next(Delivery::Rejected { why: "410".to_owned() }, 1, Timestamp::UNIX_EPOCH, 0);
+        let rejected = Delivery::Rejected { why: "410".to_owned() };
+        let next = next(rejected, 1, Pauses::Usual, Timestamp::UNIX_EPOCH, 0);
         assert_eq!(next, Next::Dead { why: "410".to_owned() });
     }
 
     #[test]
     fn the_tenth_failure_is_the_last() {
-        let next = next(failed(None), 10, Timestamp::UNIX_EPOCH, 0);
+        let next = next(failed(None), 10, Pauses::Usual, Timestamp::UNIX_EPOCH, 0);
         assert_eq!(next, Next::Dead { why: "10 attempts failed, the last: 503".to_owned() });
+    }
+
+    #[test]
+    fn a_file_is_tried_again_within_minutes_for_three_days() {
+        let pauses: Vec<i64> = (1..).map_while(|attempts| Pauses::File.after(attempts)).collect();
+        assert_eq!(pauses[..7], [15, 30, 60, 120, 240, 300, 300]);
+        assert_eq!(pauses.iter().sum::<i64>() / 3600, PAUSES.iter().sum::<i64>() / 3600 - 1);
+        let next = next(failed(None), 900, Pauses::File, Timestamp::UNIX_EPOCH, 999);
+        assert_eq!(next, Next::Dead { why: "900 attempts failed, the last: 503".to_owned() });
     }
 }

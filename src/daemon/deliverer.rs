@@ -14,7 +14,7 @@ use crate::alert::pace::Pace;
 use crate::alert::record::AlertRecord;
 use crate::alert::retry::{self, Next};
 use crate::clock::Clock;
-use crate::receivers::{Delivery, Outgoing, Receiver};
+use crate::receivers::{Delivery, Outgoing, Pauses, Receiver};
 use crate::store::{DueDelivery, Settled, Store, StoreError};
 
 /// Deliveries that are read at a time.
@@ -211,6 +211,13 @@ impl Outbox {
         let (store, receiver, most) = (self.store.clone(), self.receiver.clone(), self.room(now));
         let messages = blocking(move || {
             store.read(|reader| {
+                // A file takes all or nothing, and shows in which order.
+                let until = now + retry::LONGEST_OF_FILE;
+                if receiver.pauses() == Pauses::File
+                    && reader.waits_until(receiver.name(), now, until)?
+                {
+                    return Ok(Vec::new());
+                }
                 let mut single = reader.due_deliveries(receiver.name(), now, most)?;
                 let digest = reader.due_digest(receiver.name(), now, MOST_IN_DIGEST)?;
                 // What is told together goes before later alerts of its stories.
@@ -288,25 +295,26 @@ impl Outbox {
             1 => format!("alert {alert}"),
             several => format!("{several} alerts, the first {alert},"),
         };
-        let (settled, carry_on) = match retry::next(outcome, attempts, now, seed) {
-            Next::Done => {
-                debug!(receiver = name, alert, attempts, "delivered {what} to {name}");
-                (Settled::Sent { at: now }, true)
-            }
-            Next::TryAt { at, why } => {
-                self.paused_until = Some(at.min(now + LONGEST_PAUSE));
-                warn!(receiver = name, alert, attempts, next_attempt = %at,
+        let (settled, carry_on) =
+            match retry::next(outcome, attempts, self.receiver.pauses(), now, seed) {
+                Next::Done => {
+                    debug!(receiver = name, alert, attempts, "delivered {what} to {name}");
+                    (Settled::Sent { at: now }, true)
+                }
+                Next::TryAt { at, why } => {
+                    self.paused_until = Some(at.min(now + LONGEST_PAUSE));
+                    warn!(receiver = name, alert, attempts, next_attempt = %at,
                     "delivering {what} to {name} failed: {why}");
-                (Settled::Again { at, failed: now, why }, false)
-            }
-            Next::Dead { why } => {
-                error!(
-                    receiver = name,
-                    alert, attempts, "{what} could not be delivered to {name}; given up: {why}"
-                );
-                (Settled::Dead { at: now, why }, true)
-            }
-        };
+                    (Settled::Again { at, failed: now, why }, false)
+                }
+                Next::Dead { why } => {
+                    error!(
+                        receiver = name,
+                        alert, attempts, "{what} could not be delivered to {name}; given up: {why}"
+                    );
+                    (Settled::Dead { at: now, why }, true)
+                }
+            };
         let taken = matches!(settled, Settled::Sent { .. });
         if taken && !self.takes && (self.failing || attempts > 1) {
             info!(receiver = name, alert, attempts, "{name} is back: delivered {what}");

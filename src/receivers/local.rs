@@ -57,6 +57,11 @@ impl Local {
         }
     }
 
+    /// Whether it writes a file of its own.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self.place, Place::Jsonl(_) | Place::Atom(_))
+    }
+
     /// Opens a file again that was moved away; false where there is none, or it is in use.
     pub(super) fn reopen(&self) -> std::io::Result<bool> {
         match &self.place {

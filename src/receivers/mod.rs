@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use self::local::{Local, Place};
 use crate::alert::id;
 use crate::alert::record::AlertRecord;
-pub use crate::alert::retry::Delivery;
+pub use crate::alert::retry::{Delivery, Pauses};
 use crate::config::{self, ReceiverKind};
 
 /// An alert on its way out.
@@ -88,6 +88,14 @@ impl Receiver {
     /// How many messages it may have in a minute; as many as there are when absent.
     pub fn max_per_minute(&self) -> Option<NonZeroU32> {
         self.settings.max_per_minute
+    }
+
+    /// How long it is left alone after attempts that failed.
+    pub fn pauses(&self) -> Pauses {
+        match &self.kind {
+            Kind::Local(local) if local.is_file() => Pauses::File,
+            _ => Pauses::Usual,
+        }
     }
 
     /// Delivers alerts, all in one message where the receiver has messages. They are delivered

@@ -192,6 +192,22 @@ impl Reader {
         Ok(hosts)
     }
 
+    /// Whether something waits for a receiver because an attempt failed, and comes again until then.
+    pub fn waits_until(
+        &self,
+        receiver: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT 1 FROM deliveries
+             WHERE receiver = ?1 AND state = 'due' AND next_attempt > ?2 AND next_attempt <= ?3
+               AND attempts > 0",
+        )?;
+        let params = params![receiver, now.as_millisecond(), until.as_millisecond()];
+        Ok(statement.exists(params)?)
+    }
+
     /// The deliveries to a receiver that may be tried at `now`, each by itself, oldest alert first.
     /// One that failed and waits holds back the later ones of its story, and no others; so does one
     /// that is told together with others at once, until it is taken or given up.

@@ -1,5 +1,7 @@
 //! How alerts reach a receiver that does not always take them.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use newswatch::store::ReceiverRow;
 
@@ -184,6 +186,61 @@ async fn every_alert_stands_in_the_log_once_with_its_evidence() {
     let highlights = records[0]["data"]["item"]["highlights"].as_array().unwrap();
     let words: Vec<&str> = highlights.iter().map(|span| span["text"].as_str().unwrap()).collect();
     assert_eq!(words, ["Wang Yi", "Lavrov"]);
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_has_all_in_order_soon_after_it_can_be() {
+    let mut world = World::new().await;
+    let log = world.database().with_file_name("alerts.jsonl");
+    world.edit_main(
+        "[[receiver]]\nname = \"hook\"",
+        "[[receiver]]\nname = \"log\"\ntype = \"jsonl\"\npath = \"alerts.jsonl\"\n\
+         [[receiver]]\nname = \"hook\"",
+    );
+    world.add_feed("alpha", "");
+    world.add_feed("beta", "");
+    let attempts = |world: &World| {
+        let mut log = world.deliveries();
+        log.retain(|delivery| delivery.receiver == "log");
+        log.iter().rev().map(|delivery| delivery.attempts).collect::<Vec<_>>()
+    };
+    let daemon = world.start();
+    for feed in ["alpha", "beta"] {
+        world.server.asked(&path(feed), 1).await;
+    }
+    std::fs::remove_file(&log).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    world.publish("alpha", NEWS);
+    world.publish("beta", "Lavrov rings Wang Yi");
+    world.advance(SignedDuration::from_mins(11));
+    world.server.asked(HOOK, 2).await;
+    // Each pause is up to a tenth longer.
+    for (count, pause) in [(1, 0), (2, 17), (3, 33), (4, 66)] {
+        world.advance(SignedDuration::from_secs(pause));
+        until(|| attempts(&world)[0] == count).await;
+    }
+    daemon.stop().await;
+    std::fs::remove_dir(&log).unwrap();
+    world.tick().await;
+    assert_eq!(attempts(&world), [4, 0], "what comes later waits, also after a start");
+    world.advance(SignedDuration::from_secs(132));
+    world.tick().await;
+    assert!(world.deliveries().iter().all(|delivery| delivery.state == "sent"));
+    let order = |record: serde_json::Value| record["sequence"].as_str().unwrap().to_owned();
+    let text = std::fs::read_to_string(log).unwrap();
+    let records = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let order: Vec<String> = records.map(order).collect();
+    assert!(order.len() == 2 && order.is_sorted(), "{order:?}");
+}
+
+/// Waits until that is so, a minute at most.
+async fn until(is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it comes to pass");
 }
 
 /// The headline and rule of each alert that the webhook was asked to take.
