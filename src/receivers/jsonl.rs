@@ -2,7 +2,8 @@
 //!
 //! A crash between the write and the note of it in the outbox repeats the delivery. So the ids at
 //! the end of the file are read when it is opened, and what stands there already is not written
-//! again. A crash within a write leaves half a line; it is cut off, as its delivery comes again.
+//! again. A crash within a write leaves half a line; it is cut off, as its delivery comes again. Half a line that
+//! somebody else writes into the open file is left as it is, and ended before the next record.
 //!
 //! A file that was moved away or deleted is made anew before the next line, and another that stands in its
 //! place is gone on with: nobody would see what is written into the old one.
@@ -10,7 +11,7 @@
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, TryLockError};
 
@@ -83,7 +84,7 @@ impl Jsonl {
         if lines.is_empty() {
             return Ok(());
         }
-        append(&mut open.file, &lines)?;
+        append(&mut open.file, lines)?;
         // One that was moved away meanwhile still has the lines.
         if open.file.metadata()?.nlink() == 0 {
             return Err(io::Error::new(io::ErrorKind::NotFound, "it was deleted meanwhile"));
@@ -145,9 +146,16 @@ fn id(line: &[u8]) -> Option<String> {
     serde_json::from_slice(line).ok().map(|Id { id }| id)
 }
 
-/// Appends lines whole or not at all: what a full disk left of them is taken back.
-fn append(file: &mut File, lines: &str) -> io::Result<()> {
+/// Appends lines whole or not at all: what a full disk left of them is taken back. They begin a line of their
+/// own, whatever somebody else has written.
+fn append(file: &mut File, mut lines: String) -> io::Result<()> {
     let before = file.metadata()?.len();
+    // Of an empty file nothing is read.
+    let mut last = [b'\n'];
+    file.read_at(&mut last, before.saturating_sub(1))?;
+    if last != *b"\n" {
+        lines.insert(0, '\n');
+    }
     let result = file.write_all(lines.as_bytes()).and_then(|()| file.sync_data());
     if result.is_err() {
         let _ = file.set_len(before);
@@ -214,6 +222,22 @@ mod tests {
         file.write_all(b"{\"id\":\"2\",\"da").unwrap();
         deliver(&Jsonl::open(&path).unwrap(), "2");
         assert_eq!(ids(&path), ["1", "2"]);
+    }
+
+    #[test]
+    fn half_a_line_that_somebody_else_wrote_swallows_no_alert() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts.jsonl");
+        let jsonl = Jsonl::open(&path).unwrap();
+        let mut other = OpenOptions::new().append(true).open(&path).unwrap();
+        deliver(&jsonl, "1");
+        other.write_all(b"{\"half").unwrap();
+        deliver(&jsonl, "2");
+        deliver(&jsonl, "3");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let ids: Vec<_> = text.lines().map(|line| id(line.as_bytes())).collect();
+        let known = |id: &str| Some(id.to_owned());
+        assert_eq!(ids, [known("1"), None, known("2"), known("3")]);
     }
 
     #[test]
