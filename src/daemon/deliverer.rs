@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
 
+use super::SET_BACK;
 use super::teller::Teller;
 use crate::alert::operator::{self, OutgoingEvent};
 use crate::alert::pace::Pace;
@@ -212,7 +213,7 @@ impl Outbox {
         let messages = blocking(move || {
             store.read(|reader| {
                 // A file takes all or nothing, and shows in which order.
-                let until = now + retry::LONGEST_OF_FILE;
+                let until = now + retry::LONGEST_OF_FILE + SET_BACK;
                 if receiver.pauses() == Pauses::File
                     && reader.waits_until(receiver.name(), now, until)?
                 {
