@@ -18,12 +18,8 @@ const SUMMARY_WORDS: usize = 40;
 /// Words of headlines that comment on news or explain it, folded, with `*` how they begin: English,
 /// Polish, Russian, Chinese, Korean.
 const COMMENTARY: &[&str] = &[
-    "opinion",
     "analysis",
-    "editorial",
     "explained",
-    "explainer",
-    "podcast",
     "what we know",
     "view on",
     "dlaczego",
@@ -45,6 +41,8 @@ const COMMENTARY: &[&str] = &[
     "기고",
     "왜",
 ];
+/// The same where they label a headline: within it they may well be news.
+const COMMENTARY_LABELS: &[&str] = &["opinion", "editorial", "explainer", "podcast"];
 /// Words with which such headlines begin.
 const COMMENTARY_STARTS: &[&str] = &[
     "why",
@@ -63,13 +61,11 @@ const COMMENTARY_STARTS: &[&str] = &[
 ];
 /// Words of headlines over many things at once: live pages, briefings, digests.
 const DIGEST: &[&str] = &[
-    "briefing",
     "at a glance",
     "na zywo",
     "firstft",
     "this week",
     "the latest",
-    "newsletter",
     "онлайн",
     "главное к",
     "滚动",
@@ -77,6 +73,9 @@ const DIGEST: &[&str] = &[
     "라이브",
     "브리핑",
 ];
+
+/// The same where they label a headline.
+const DIGEST_LABELS: &[&str] = &["briefing", "newsletter"];
 
 /// An item's text as stories compare it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +95,8 @@ impl Reading {
     pub fn of(item: &Item, standing: Option<&Standing>) -> Self {
         let body = if item.summary.is_empty() { &item.content } else { &item.summary };
         let folded = fold(&item.title);
-        let digest = has_word(&folded, DIGEST) || is_live(&folded);
+        let digest =
+            has_word(&folded, DIGEST) || is_labelled(&folded, DIGEST_LABELS) || is_live(&folded);
         let mut tokens = Tokens::default();
         tokens.read(&item.title);
         let mut terms: Vec<(Arc<str>, u16)> =
@@ -161,6 +161,7 @@ fn is_commentary(title: &str, headline: &str, authors: &[String]) -> bool {
         || headline.ends_with(['?', '？'])
         || signed
         || has_word(headline, COMMENTARY)
+        || is_labelled(headline, COMMENTARY_LABELS)
 }
 
 /// Whether one of the words stands in the text. Chinese and Korean put nothing between words.
@@ -177,6 +178,22 @@ fn has_word(text: &str, words: &[&str]) -> bool {
             let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
             !alphabetic || (!letter(before) && (begins || !letter(after)))
         })
+    })
+}
+
+/// Whether one of the words labels a headline, at the end of a short part that stands by itself: `Opinion: …`,
+/// `War briefing: …`, `… | Podcast`.
+fn is_labelled(headline: &str, words: &[&str]) -> bool {
+    /// Words of a label before the rest of a headline, or alone, and behind or within it, at most.
+    const LONGEST: (usize, usize) = (3, 2);
+    let parts = headline
+        .split([':', '|', '–', '—', '·', '»', '/', ',', '(', ')', '[', ']'])
+        .flat_map(|part| part.split(" - "))
+        .filter(|part| !part.trim().is_empty());
+    parts.enumerate().any(|(place, part)| {
+        let mut label = part.split_whitespace();
+        let most = if place == 0 { LONGEST.0 } else { LONGEST.1 };
+        label.clone().count() <= most && label.next_back().is_some_and(|last| words.contains(&last))
     })
 }
 
@@ -231,6 +248,30 @@ mod tests {
         check("Concert broadcast live from the port", false);
         check("Missile strike kills forty | Harbour Post", false);
         check("Paralysis after strike", false);
+        for labelled in [
+            "Opinion: the treaty is dead",
+            "[Opinion] The treaty is dead",
+            "Opinion, Jane Roe: the treaty is dead",
+            "The treaty is dead | Editorial",
+            "How the treaty died (podcast)",
+            "Harbour war briefing: minister arrives",
+            "Your Wednesday Briefing",
+            "Minister arrives - newsletter",
+        ] {
+            check(labelled, true);
+        }
+        for news in [
+            "Treaty is signed, ministry confirms in briefing",
+            "Ministry: strike confirmed in briefing",
+            "Harbour: ministry denies briefing",
+            "Court's first advisory opinion: island must be left",
+            "Briefing room bombed: minister hurt",
+            "Editorial staff arrested in the port",
+            "Opinion poll delays the treaty",
+            "Ministry: podcast host was shot before the talks began",
+        ] {
+            check(news, false);
+        }
     }
 
     #[track_caller]
