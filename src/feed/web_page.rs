@@ -8,6 +8,9 @@ use super::{LONGEST_NAME, ParseError, cut, html};
 pub(super) fn error(text: &str, feed: Option<Box<Url>>) -> ParseError {
     const WALLS: &[&str] = &[
         "just a moment",
+        "checking your browser",
+        "checking if the site connection is secure",
+        "verifying you are human",
         "cf-challenge",
         "challenge-platform",
         "captcha",
