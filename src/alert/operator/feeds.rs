@@ -327,10 +327,10 @@ pub fn advice(state: State, failure: Option<FailureKind>) -> String {
         }
         (_, Some(FailureKind::Server)) => "wait, or write to the site: the fault is the server's",
         (_, Some(FailureKind::Parse | FailureKind::Protocol)) => {
-            "`newswatch feeds poll NAME` shows what it gives; where it is a web page that names a feed, \
+            "`newswatch feeds poll --force NAME` shows what it gives; where it is a web page that names a feed, \
              put that address into the configuration"
         }
-        (_, None) => "`newswatch feeds poll NAME` shows what it gives",
+        (_, None) => "`newswatch feeds poll --force NAME` shows what it gives",
     };
     advice.to_owned()
 }
